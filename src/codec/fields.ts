@@ -1,0 +1,14 @@
+/** A body with its tensors as typed arrays: what every codec reads and writes. */
+import type { Tensor } from '../tensor/tensor.js';
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** A field that is undefined is not written. */
+export type Field = Tensor | Json | Fields | undefined;
+export interface Fields {
+  readonly [name: string]: Field;
+}
+
+export function isTensor(value: Field): value is Tensor {
+  return typeof value === 'object' && value !== null && 'data' in value && ArrayBuffer.isView(value.data);
+}

@@ -1,0 +1,175 @@
+/**
+ * One call of a layer: a body in, the answer's fields out. Made from the layer's definition alone; knows no HTTP and
+ * no byte format.
+ */
+import type { TObject } from '@sinclair/typebox';
+import { BackwardRequest, ForwardRequest } from '../../schemas/request.js';
+import { decodeFloats, decodeIntegers } from '../codec/json/read.js';
+import type { Fields } from '../codec/fields.js';
+import type { Kernels } from '../kernels/kernels.js';
+import { expectUpstream, type Cache, type Cost, type Layer, type Plan } from '../layers/definition.js';
+import { refuse, Refusal } from '../refusal.js';
+import type { SessionStore } from '../sessions/store.js';
+import type { FloatDtype, Tensor } from '../tensor/tensor.js';
+import { applyDefaults, compileValidation, isOptional } from './validate.js';
+
+/** What one request may ask for at the most. */
+export interface WorkLimits {
+  readonly operations: number;
+  readonly resultBytes: number;
+}
+
+export interface Environment {
+  readonly kernels: Kernels;
+  readonly limits: WorkLimits;
+  readonly sessions: SessionStore;
+  /** An integer from 0 to `largest`, for the options that are drawn when a request leaves them out. */
+  readonly draw: (largest: number) => number;
+}
+
+export interface Computation {
+  readonly layer: Layer;
+  /** Both take a parsed body and throw a {@link Refusal} where it cannot be served. */
+  readonly forward: (body: unknown) => Promise<Fields>;
+  readonly backward: (body: unknown) => Promise<Fields>;
+}
+
+/** A forward request, checked. */
+interface ForwardCall {
+  readonly inputs: Record<string, Tensor>;
+  readonly plan: Plan;
+  readonly dtype: FloatDtype;
+}
+
+export function computationOf(layer: Layer, environment: Environment): Computation {
+  const { inputs, options, upstream } = layer.schemas;
+  const forwardSchema = ForwardRequest(inputs, options);
+  const backwardSchema = BackwardRequest(upstream, inputs, options);
+  const validateForward = compileValidation(forwardSchema);
+  const validateBackward = compileValidation(backwardSchema);
+  const { kernels, limits, sessions, draw } = environment;
+
+  function prepare(request: Record<string, unknown>): ForwardCall {
+    applyDefaults(forwardSchema, request);
+    for (const [name, schema] of Object.entries(options.properties))
+      if (schema['x-drawn'] && !(name in request)) request[name] = draw(schema.maximum as number);
+    const dtype = request.dtype as FloatDtype;
+    const tensors = decodeTensors(inputs, request, dtype);
+    const plan = layer.plan(tensors, pick(options, request));
+    return { inputs: tensors, plan, dtype };
+  }
+
+  async function held(token: string) {
+    const session = await sessions.use(token);
+    if (!session)
+      throw refuse(
+        'unknown-session',
+        ['session'],
+        `there is no such session; sessions live ${sessions.ttlMs / 1000} s after their last use, here. Call forward for a new one`,
+      );
+    if (session.layer !== layer.name)
+      throw refuse(
+        'session-of-another-layer',
+        ['session'],
+        `the session belongs to ${session.layer}; expected one of ${layer.name}. Post it to /${session.layer}/backward`,
+      );
+    return session;
+  }
+
+  function gradients(cache: Cache, plan: Plan, upstreamTensors: Record<string, Tensor>): Fields {
+    expectUpstream(plan, upstreamTensors);
+    guard(plan.cost.backward, limits, 'backward');
+    return layer.backward(cache, plan, upstreamTensors, kernels) as Fields;
+  }
+
+  return {
+    layer,
+
+    async forward(body) {
+      const request = validateForward(body);
+      const { inputs, plan, dtype } = prepare(request);
+      guard(plan.cost.forward, limits, 'forward');
+      const { outputs, cache } = layer.forward(inputs, plan, kernels);
+      const fields = outputs as Fields;
+      if (!request.session) return fields;
+      const session = await sessions.create({ layer: layer.name, dtype, plan, tensors: cache });
+      return { ...fields, session };
+    },
+
+    async backward(body) {
+      const request = validateBackward(body);
+      const { session: token, forward, release } = request as { session?: string; forward?: object; release?: boolean };
+      if ((token === undefined) === (forward === undefined))
+        throw new Refusal(
+          'invalid-request',
+          `${token === undefined ? 'neither "session" nor "forward" came' : '"session" and "forward" both came'}; expected one of the two: the token that forward answered with, or the forward request itself`,
+          [
+            {
+              path: [token === undefined ? 'session' : 'forward'],
+              detail: 'expected exactly one of /session and /forward',
+            },
+          ],
+        );
+      expectSomeUpstream(upstream, request);
+
+      if (token === undefined) {
+        if (release)
+          throw refuse('invalid-request', ['release'], '/release is true; expected false, because no session came');
+        const call = within('forward', () => prepare(forward as Record<string, unknown>));
+        const upstreamTensors = decodeTensors(upstream, request, call.dtype);
+        within('forward', () => {
+          guard(call.plan.cost.forward, limits, 'forward');
+        });
+        expectUpstream(call.plan, upstreamTensors);
+        const { cache } = within('forward', () => layer.forward(call.inputs, call.plan, kernels));
+        return gradients(cache, call.plan, upstreamTensors);
+      }
+
+      const session = await held(token);
+      const fields = gradients(session.tensors, session.plan as Plan, decodeTensors(upstream, request, session.dtype));
+      if (release) await sessions.delete(token);
+      return fields;
+    },
+  };
+}
+
+function within<Result>(key: string, work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof Refusal ? error.within(key) : error;
+  }
+}
+
+/** @throws {Refusal} work-limit-exceeded */
+function guard(cost: Cost, limits: WorkLimits, direction: string): void {
+  const over = (what: string, asked: number, most: number) =>
+    new Refusal('work-limit-exceeded', `${direction} would take ${asked} ${what}; at most ${most} are served here`);
+  if (cost.operations > limits.operations) throw over('operations', cost.operations, limits.operations);
+  if (cost.bytes > limits.resultBytes) throw over('bytes of results', cost.bytes, limits.resultBytes);
+}
+
+function pick(schema: TObject, request: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.keys(schema.properties)
+      .filter((name) => name in request)
+      .map((name) => [name, request[name]]),
+  );
+}
+
+function decodeTensors(schema: TObject, request: Record<string, unknown>, dtype: FloatDtype): Record<string, Tensor> {
+  const tensors: Record<string, Tensor> = {};
+  for (const [name, { 'x-tensor': element }] of Object.entries(schema.properties))
+    if (name in request)
+      tensors[name] =
+        element === 'integer' ? decodeIntegers(request[name], [name]) : decodeFloats(request[name], dtype, [name]);
+  return tensors;
+}
+
+/** Where every upstream gradient is optional, one must come all the same. */
+function expectSomeUpstream(upstream: TObject, body: Record<string, unknown>): void {
+  const names = Object.keys(upstream.properties);
+  if (names.some((name) => name in body || !isOptional(upstream.properties[name]))) return;
+  const wanted = names.map((name) => `/${name}`).join(', ');
+  throw refuse('invalid-request', [names[0]], `no upstream gradient came; expected one at least of ${wanted}`);
+}

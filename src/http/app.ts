@@ -1,0 +1,140 @@
+/** The whole service but for its port: built here, listened on in `server.ts`. */
+import { randomInt, randomUUID } from 'node:crypto';
+import accepts from '@fastify/accepts';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { TObject } from '@sinclair/typebox';
+import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { computationOf } from '../compute/computation.js';
+import { compileValidation } from '../compute/validate.js';
+import type { Config } from '../config.js';
+import { plain } from '../kernels/plain/plain.js';
+import { layers } from '../layers/registry.js';
+import { MemoryStore } from '../sessions/memory.js';
+import { document } from './documentation.js';
+import { handleClientError, handleErrors, sendProblem } from './errors.js';
+import { refuseOtherMethods } from './methods.js';
+import { measure } from './metrics.js';
+import { JSON_TYPE } from './negotiation.js';
+import { problem } from './problems.js';
+import { catalogueRoutes } from './routes/catalogue.js';
+import { layerRoutes } from './routes/layers.js';
+import { operationRoutes } from './routes/operations.js';
+import { sessionRoutes } from './routes/sessions.js';
+
+export interface AppOptions {
+  readonly config: Config;
+  readonly logger?: FastifyBaseLogger;
+  /** Milliseconds since 1970; for tests of expiry. */
+  readonly clock?: () => number;
+}
+
+/** A request id of the client's is taken over where it cannot confuse a log. */
+const REQUEST_ID = /^[\w.-]{1,128}$/;
+
+export async function buildApp({ config, logger, clock }: AppOptions): Promise<FastifyInstance> {
+  const app = fastify({
+    ...(logger ? { loggerInstance: logger } : {}),
+    bodyLimit: config.BODY_LIMIT_BYTES,
+    // One line a request, written below: Fastify's own would have the path, which may hold a session's token.
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: ({ headers }) => {
+      const id = headers['x-request-id'];
+      return typeof id === 'string' && REQUEST_ID.test(id) ? id : randomUUID();
+    },
+    forceCloseConnections: 'idle',
+    clientErrorHandler: handleClientError,
+    frameworkErrors: (_error, request, reply) => {
+      void sendProblem(reply, problem('malformed-request', `${request.url} is not a well-formed URL path`));
+    },
+  }).withTypeProvider<TypeBoxTypeProvider>();
+
+  app.setValidatorCompiler<TObject>(({ schema }) => {
+    const check = compileValidation(schema);
+    return (value) => {
+      try {
+        return { value: check(value) };
+      } catch (error) {
+        return { error: error as Error };
+      }
+    };
+  });
+  // Answers are made from the definitions that their schemas are made from, and fast-json-stringify would drop or
+  // round what it does not know.
+  app.setSerializerCompiler(() => JSON.stringify);
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(JSON_TYPE, { parseAs: 'buffer' }, (_request, body, done) => {
+    done(null, body);
+  });
+
+  const sessions = new MemoryStore({
+    ttlMs: config.SESSION_TTL_SECONDS * 1000,
+    budgetBytes: config.SESSION_BUDGET_BYTES,
+    ...(clock ? { clock } : {}),
+  });
+  let stopping = false;
+  app.addHook('preClose', (done) => {
+    stopping = true;
+    done();
+  });
+  app.addHook('onClose', () => sessions.close());
+
+  app.addHook('onRequest', (request, reply, done) => {
+    void reply.header('x-request-id', request.id);
+    done();
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    request.log.info(
+      {
+        method: request.method,
+        route: request.routeOptions.url,
+        status: reply.statusCode,
+        durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
+        ...(request.problemType === undefined ? {} : { problem: request.problemType }),
+      },
+      'request',
+    );
+    done();
+  });
+
+  const otherMethods = refuseOtherMethods(app);
+  handleErrors(
+    app,
+    config.BODY_LIMIT_BYTES,
+    layers.map(({ name }) => name),
+  );
+  await app.register(accepts);
+  await document(app, layers);
+  const metrics = measure(app, sessions);
+
+  const environment = {
+    kernels: plain,
+    limits: { operations: config.WORK_LIMIT_OPERATIONS, resultBytes: config.WORK_LIMIT_RESULT_BYTES },
+    sessions,
+    draw: (largest: number) => drawInteger(largest),
+  };
+  layerRoutes(
+    app,
+    layers.map((layer) => computationOf(layer, environment)),
+  );
+  await app.register(catalogueRoutes, {
+    layers,
+    limits: {
+      body_bytes: config.BODY_LIMIT_BYTES,
+      operations: config.WORK_LIMIT_OPERATIONS,
+      result_bytes: config.WORK_LIMIT_RESULT_BYTES,
+      session_ttl_seconds: config.SESSION_TTL_SECONDS,
+      session_budget_bytes: config.SESSION_BUDGET_BYTES,
+    },
+  });
+  await app.register(sessionRoutes, { sessions });
+  await app.register(operationRoutes, { metrics, ready: () => !stopping });
+  otherMethods.complete();
+  return app;
+}
+
+/** `randomInt` stops at 2^48; larger bounds are met from two draws. */
+function drawInteger(largest: number): number {
+  const low = 2 ** 32;
+  const high = Math.floor(largest / low);
+  return randomInt(high + 1) * low + randomInt(low);
+}

@@ -1,0 +1,57 @@
+/** The OpenAPI document, made from the routes' schemas, and a page to read and try it. */
+import { createRequire } from 'node:module';
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import type { FastifyInstance } from 'fastify';
+import { Problem } from '../../schemas/problem.js';
+import { Tensor } from '../../schemas/tensor.js';
+import { PROBLEM_JSON, problemKinds } from './problems.js';
+
+/** A route's answers: those of success, and the statuses of the problems that it may answer with. */
+export function responses(success: Record<number, object>, ...problems: number[]): Record<number, object> {
+  const refused = Object.fromEntries(
+    problems.map((status) => {
+      const titles = Object.values(problemKinds)
+        .filter((kind) => kind.status === status)
+        .map(({ title }) => title);
+      return [
+        status,
+        { description: titles.join('; '), content: { [PROBLEM_JSON]: { schema: { $ref: `${Problem.$id ?? ''}#` } } } },
+      ];
+    }),
+  );
+  return { ...success, ...refused };
+}
+
+export async function document(
+  app: FastifyInstance,
+  layers: readonly { name: string; reference: { summary: string } }[],
+) {
+  app.addSchema(Tensor);
+  app.addSchema(Problem);
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'layerd',
+        description: 'Neural-network layers, forward and backward, over HTTP.',
+        version: version(),
+      },
+      tags: [
+        ...layers.map(({ name, reference }) => ({ name, description: reference.summary })),
+        { name: 'catalogue', description: 'What there is, for machines to read.' },
+        { name: 'sessions', description: 'What forward leaves for backward.' },
+        { name: 'operation', description: 'Probes and metrics.' },
+      ],
+    },
+    refResolver: { buildLocalReference: ({ $id }) => $id as string },
+  });
+  // Its own files, its own origin: a page that works where there is no other host.
+  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true, uiConfig: { validatorUrl: null } });
+  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+}
+
+/** `#package.json` is the package's own file, wherever the code has been built to. */
+function version(): string {
+  return (createRequire(import.meta.url)('#package.json') as { version: string }).version;
+}

@@ -1,0 +1,39 @@
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
+import { Type } from '@sinclair/typebox';
+import { responses } from '../documentation.js';
+import type { Metrics } from '../metrics.js';
+
+const Probe = Type.Object({ status: Type.String() });
+
+/** Probes and metrics, for whoever runs the service. */
+export const operationRoutes: FastifyPluginCallbackTypebox<{ metrics: Metrics; ready: () => boolean }> = (
+  app,
+  { metrics, ready },
+  done,
+) => {
+  const tags = ['operation'];
+  app.get('/health/live', {
+    schema: { tags, operationId: 'live', summary: 'The process runs', response: responses({ 200: Probe }) },
+    handler: () => ({ status: 'live' }),
+  });
+  app.get('/health/ready', {
+    schema: {
+      tags,
+      operationId: 'ready',
+      summary: 'Requests are served',
+      response: responses({ 200: Probe, 503: Probe }),
+    },
+    handler: (_request, reply) =>
+      ready() ? reply.send({ status: 'ready' }) : reply.code(503).send({ status: 'stopping' }),
+  });
+  app.get('/metrics', {
+    schema: {
+      tags,
+      operationId: 'metrics',
+      summary: 'Metrics in the text format of Prometheus',
+      response: responses({ 200: { content: { 'text/plain': { schema: Type.String() } } } }),
+    },
+    handler: async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()),
+  });
+  done();
+};

@@ -1,0 +1,115 @@
+/**
+ * The hot loops that the layers are made of, over typed arrays in row-major order.
+ *
+ * Every implementation gives the same answers up to rounding; `plain/` is the definition. Arrays of one call have
+ * one dtype unless the signature names another. Outputs never alias inputs unless the name says "in place".
+ */
+import type { FloatArray } from '../tensor/tensor.js';
+import type { WindowAxes } from '../tensor/windows.js';
+
+/** `c[M, N] = op(a)[M, K] · op(b)[K, N]`; a transposed operand is stored as `[K, M]` or `[N, K]`. */
+export interface MatmulShape {
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+  readonly transposeA?: boolean;
+  readonly transposeB?: boolean;
+  /** Adds to what `c` holds instead of replacing it. */
+  readonly accumulate?: boolean;
+}
+
+/** An array seen as `[N, C, S]`: batch, channels, and all spatial axes as one. */
+export interface ChannelShape {
+  readonly N: number;
+  readonly C: number;
+  readonly S: number;
+}
+
+export interface Kernels {
+  matmul(a: FloatArray, b: FloatArray, c: FloatArray, shape: MatmulShape): void;
+
+  /** In place: `x[n, c, s] += bias[c]`. */
+  addPerChannel(x: FloatArray, bias: FloatArray, shape: ChannelShape): void;
+  /** `sums[c] = Σ x[n, c, s]` over n and s. */
+  sumPerChannel(x: FloatArray, sums: FloatArray, shape: ChannelShape): void;
+
+  /** Mean and biased variance of each channel, in two passes. */
+  moments(x: FloatArray, shape: ChannelShape, mean: Float64Array, variance: Float64Array): void;
+  /** `out = (x - mean[c]) * rstd[c] * gamma[c] + beta[c]`. */
+  normalize(
+    x: FloatArray,
+    shape: ChannelShape,
+    by: { mean: Float64Array; rstd: Float64Array; gamma?: FloatArray | undefined; beta?: FloatArray | undefined },
+    out: FloatArray,
+  ): void;
+  /** `sums[c] = Σ dout`, `products[c] = Σ dout * (x - mean[c]) * rstd[c]`. */
+  normalizeSums(
+    x: FloatArray,
+    dout: FloatArray,
+    shape: ChannelShape,
+    by: { mean: Float64Array; rstd: Float64Array },
+    sums: Float64Array,
+    products: Float64Array,
+  ): void;
+  /** `dx = scale[c] * (dout - meanDout[c] - (x - mean[c]) * rstd[c] * meanProduct[c])`. */
+  normalizeBackward(
+    x: FloatArray,
+    dout: FloatArray,
+    shape: ChannelShape,
+    by: {
+      mean: Float64Array;
+      rstd: Float64Array;
+      scale: Float64Array;
+      meanDout: Float64Array;
+      meanProduct: Float64Array;
+    },
+    dx: FloatArray,
+  ): void;
+
+  /** `columns[plane, tap, window]` of `x[planes, D, H, W]`; a tap in the padding gives 0. */
+  unfold(x: FloatArray, planes: number, axes: WindowAxes, columns: FloatArray): void;
+  /** The transpose of `unfold`: adds every tap to the place that it came from. `x` is overwritten. */
+  fold(columns: FloatArray, planes: number, axes: WindowAxes, x: FloatArray): void;
+
+  /** Each window's first maximum (NaN wins over all) and where it stands in its plane. */
+  maxPool(x: FloatArray, planes: number, axes: WindowAxes, out: FloatArray, indices: Int32Array): void;
+  /** Adds each `dout` to the place that its window's maximum came from. `dx` is overwritten. */
+  maxPoolBackward(dout: FloatArray, planes: number, axes: WindowAxes, indices: Int32Array, dx: FloatArray): void;
+  /** `out` = each window's sum over its count, where `counts` holds the counts along each axis' output positions. */
+  averagePool(x: FloatArray, planes: number, axes: WindowAxes, counts: AxisCounts, out: FloatArray): void;
+  averagePoolBackward(dout: FloatArray, planes: number, axes: WindowAxes, counts: AxisCounts, dx: FloatArray): void;
+
+  /** 1 where an element is kept, with probability 1 - rate. One seed and rate give one mask, whatever the implementation. */
+  dropoutMask(seed: number, rate: number, mask: Uint8Array): void;
+  /** `out = mask ? x / divisor : 0`: what is dropped is 0, whatever it was. */
+  applyMask(x: FloatArray, mask: Uint8Array, divisor: number, out: FloatArray): void;
+
+  /** In place: tanh, or max(0, ·). */
+  activate(x: FloatArray, nonlinearity: Nonlinearity): void;
+  /** `dz = dh * f'`, with f' from the activation's value `h`. */
+  activateBackward(h: FloatArray, dh: FloatArray, nonlinearity: Nonlinearity, dz: FloatArray): void;
+
+  /**
+   * One lstm step for N rows. `gates[N, 4H]` (input, forget, cell, output) holds pre-activations and is replaced by
+   * the activations; `c = f * cPrevious + i * g`, `h = o * tanh(c)`.
+   */
+  lstmCell(gates: FloatArray, cPrevious: FloatArray, c: FloatArray, h: FloatArray, shape: CellShape): void;
+  /** `dgates` (of the pre-activations) and, in place, `dc` from the gradient of `c` to that of `cPrevious`. */
+  lstmCellBackward(
+    cell: { gates: FloatArray; cPrevious: FloatArray; c: FloatArray },
+    dh: FloatArray,
+    dc: FloatArray,
+    dgates: FloatArray,
+    shape: CellShape,
+  ): void;
+}
+
+export type Nonlinearity = 'tanh' | 'relu';
+
+export interface CellShape {
+  readonly N: number;
+  readonly H: number;
+}
+
+/** For each axis, and each output position along it, how many taps an average divides by. */
+export type AxisCounts = readonly [Int32Array, Int32Array, Int32Array];

@@ -1,0 +1,30 @@
+/** The kernels as plain TypeScript: the definition that every other implementation is held against. */
+import type { Kernels } from '../kernels.js';
+import { activate, activateBackward, lstmCell, lstmCellBackward } from './cells.js';
+import { addPerChannel, moments, normalize, normalizeBackward, normalizeSums, sumPerChannel } from './channels.js';
+import { applyMask, dropoutMask } from './dropout.js';
+import { matmul } from './matmul.js';
+import { averagePool, averagePoolBackward, maxPool, maxPoolBackward } from './pooling.js';
+import { fold, unfold } from './windows.js';
+
+export const plain: Kernels = {
+  matmul,
+  addPerChannel,
+  sumPerChannel,
+  moments,
+  normalize,
+  normalizeSums,
+  normalizeBackward,
+  unfold,
+  fold,
+  maxPool,
+  maxPoolBackward,
+  averagePool,
+  averagePoolBackward,
+  dropoutMask,
+  applyMask,
+  activate,
+  activateBackward,
+  lstmCell,
+  lstmCellBackward,
+};

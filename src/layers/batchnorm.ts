@@ -1,0 +1,221 @@
+/**
+ * batchnorm: each channel is brought to mean 0 and variance 1 over the batch, then scaled and shifted.
+ *
+ * N batch, C channels, S all spatial axes as one, m = N · S values a channel. x[N, C, S], the rest [C].
+ *
+ * forward   mean = Σ x / m, var = Σ (x − mean)² / m, rstd = 1 / √(var + epsilon)
+ *           x̂ = (x − mean) · rstd, out = gamma · x̂ + beta
+ *           running = (1 − momentum) · running + momentum · batch, where batch is mean, or var · m / (m − 1)
+ * backward  dbeta = Σ dout, dgamma = Σ dout · x̂
+ *           training:  dx = gamma · rstd · (dout − dbeta / m − x̂ · dgamma / m)
+ *           inference: dx = gamma · rstd · dout, since the running statistics are constants
+ *
+ * The variance that normalises is the biased one; the one that runs is unbiased; momentum weighs the batch, as in
+ * PyTorch. Source: Ioffe and Szegedy (2015), https://arxiv.org/abs/1502.03167, algorithm 1 and section 3.
+ */
+import {
+  BatchnormGradients,
+  BatchnormInputs,
+  BatchnormOptions,
+  BatchnormOutputs,
+  BatchnormUpstream,
+} from '../../schemas/batchnorm.js';
+import { refuse } from '../refusal.js';
+import {
+  bytesPerElement,
+  floatArray,
+  floatDtypeOf,
+  formatShape,
+  sizeOf,
+  tensor,
+  type FloatArray,
+  type FloatTensor,
+  type Shape,
+} from '../tensor/tensor.js';
+import { defineLayer, expectShape, present, type Plan } from './definition.js';
+
+interface BatchnormPlan extends Plan {
+  readonly N: number;
+  readonly C: number;
+  readonly S: number;
+  readonly xShape: Shape;
+  readonly training: boolean;
+  readonly epsilon: number;
+  readonly momentum: number;
+  readonly scaled: boolean;
+  readonly shifted: boolean;
+}
+
+export const batchnorm = defineLayer({
+  name: 'batchnorm',
+  reference: {
+    summary: 'Each channel is brought to mean 0 and variance 1 over the batch, then scaled and shifted.',
+    dimensions: { N: 'batch', C: 'channels', '*': 'one to three spatial axes', m: 'values in a channel' },
+    formulas: {
+      forward: [
+        'mean = Σ x / m, var = Σ (x − mean)² / m, over every axis but C',
+        'x̂ = (x − mean) / √(var + epsilon)',
+        'out = gamma · x̂ + beta',
+        'running_mean = (1 − momentum) · running_mean + momentum · mean',
+        'running_var = (1 − momentum) · running_var + momentum · var · m / (m − 1)',
+      ],
+      backward: [
+        'dbeta = Σ dout, dgamma = Σ dout · x̂, over every axis but C',
+        'training: dx = gamma / √(var + epsilon) · (dout − dbeta / m − x̂ · dgamma / m)',
+        'inference: dx = gamma / √(running_var + epsilon) · dout',
+      ],
+    },
+    conventions: [
+      'The variance that normalises is biased (divided by m); the one that enters running_var is unbiased (m − 1).',
+      'momentum is the weight of the batch, as in PyTorch; Keras calls the weight of the past by that name.',
+      'epsilon is 1e-8 unless given; PyTorch uses 1e-5, Keras 1e-3.',
+      'Inference takes the running statistics as constants, and returns them unchanged.',
+      'A batch of one value a channel has variance 0 and gives out = beta; it cannot update running_var.',
+    ],
+    sources: ['Ioffe and Szegedy (2015), https://arxiv.org/abs/1502.03167', 'torch.nn.functional.batch_norm'],
+    example: {
+      forward: {
+        x: [
+          [1, 2],
+          [3, 6],
+          [5, 1],
+        ],
+        gamma: [1, 0.5],
+        beta: [0, 1],
+        epsilon: 1e-5,
+      },
+      backward: {
+        dout: [
+          [0.1, -0.2],
+          [0.3, 0.5],
+          [-0.4, 0.1],
+        ],
+      },
+    },
+  },
+  schemas: {
+    inputs: BatchnormInputs,
+    options: BatchnormOptions,
+    outputs: BatchnormOutputs,
+    upstream: BatchnormUpstream,
+    gradients: BatchnormGradients,
+  },
+
+  plan({ x, gamma, beta, running_mean, running_var }, { training, epsilon, momentum }): BatchnormPlan {
+    if (x.shape.length < 2 || x.shape.length > 5)
+      throw refuse(
+        'shape-mismatch',
+        ['x'],
+        `x has shape ${formatShape(x.shape)}; expected [N, C] or [N, C, *] with one to three spatial axes`,
+      );
+    const [N, C] = x.shape;
+    const S = sizeOf(x.shape) / (N * C);
+    for (const [name, given] of Object.entries({ gamma, beta, running_mean, running_var }))
+      expectShape(name, given, [C], `x has ${C} channels`);
+    if ((running_mean === undefined) !== (running_var === undefined)) {
+      const [there, missing] = running_mean ? ['running_mean', 'running_var'] : ['running_var', 'running_mean'];
+      throw refuse(
+        'value-mismatch',
+        [missing],
+        `${missing} is missing; expected both or neither, because ${there} was given`,
+      );
+    }
+    if (!training && !running_mean)
+      throw refuse(
+        'value-mismatch',
+        ['running_mean'],
+        'running_mean and running_var are missing; expected both, because training is false',
+      );
+    if (training && running_mean && N * S === 1)
+      throw refuse(
+        'value-mismatch',
+        ['x'],
+        `x has shape ${formatShape(x.shape)}, one value a channel; expected two or more, because running_var takes the unbiased variance`,
+      );
+    const size = N * C * S;
+    const element = bytesPerElement(x.dtype);
+    return {
+      N,
+      C,
+      S,
+      xShape: x.shape,
+      training,
+      epsilon,
+      momentum,
+      scaled: gamma !== undefined,
+      shifted: beta !== undefined,
+      outputs: { out: x.shape },
+      cost: {
+        forward: { operations: 8 * size, bytes: size * element + 8 * 8 * C },
+        backward: { operations: 11 * size, bytes: size * element + 8 * 8 * C },
+      },
+    };
+  },
+
+  forward({ x, gamma, beta, running_mean, running_var }, plan, kernels) {
+    const { N, C, S, training, epsilon, momentum } = plan;
+    const dtype = floatDtypeOf(x.data);
+    const mean = new Float64Array(C);
+    const variance = new Float64Array(C);
+    if (training || !running_mean || !running_var) kernels.moments(x.data, { N, C, S }, mean, variance);
+    else {
+      mean.set(running_mean.data);
+      variance.set(running_var.data);
+    }
+    const rstd = variance.map((v) => 1 / Math.sqrt(v + epsilon));
+    const out = floatArray(dtype, x.data.length);
+    kernels.normalize(x.data, { N, C, S }, { mean, rstd, gamma: gamma?.data, beta: beta?.data }, out);
+
+    const perChannel = (values: Float64Array): FloatTensor => {
+      const data = floatArray(dtype, C);
+      data.set(values);
+      return tensor([C], data);
+    };
+    const run = (running: FloatTensor | undefined, batch: (c: number) => number) =>
+      running && training
+        ? perChannel(Float64Array.from(running.data, (past, c) => (1 - momentum) * past + momentum * batch(c)))
+        : running;
+    const m = N * S;
+    return {
+      outputs: present({
+        out: tensor(x.shape, out),
+        mean: perChannel(mean),
+        var: perChannel(variance),
+        running_mean: run(running_mean, (c) => mean[c]),
+        running_var: run(running_var, (c) => (variance[c] * m) / (m - 1)),
+      }),
+      cache: present({ x, gamma, mean: tensor([C], mean), rstd: tensor([C], rstd) }),
+    };
+  },
+
+  backward(cache, plan, { dout }, kernels) {
+    const { N, C, S } = plan;
+    const x = cache.x.data;
+    const mean = cache.mean.data;
+    const rstd = cache.rstd.data;
+    const gamma = cache.gamma?.data;
+    const dtype = floatDtypeOf(dout.data);
+    const sums = new Float64Array(C);
+    const products = new Float64Array(C);
+    kernels.normalizeSums(x, dout.data, { N, C, S }, { mean, rstd }, sums, products);
+
+    const scale = gamma ? rstd.map((r, c) => r * gamma[c]) : rstd;
+    const m = N * S;
+    const meanOf = (values: Float64Array) => (plan.training ? values.map((v) => v / m) : new Float64Array(C));
+    const by = { mean, rstd, scale, meanDout: meanOf(sums), meanProduct: meanOf(products) };
+    const dx = floatArray(dtype, dout.data.length);
+    kernels.normalizeBackward(x, dout.data, { N, C, S }, by, dx);
+
+    const perChannel = (wanted: boolean, values: Float64Array): FloatTensor | undefined => {
+      if (!wanted) return undefined;
+      const data: FloatArray = floatArray(dtype, C);
+      data.set(values);
+      return tensor([C], data);
+    };
+    return present({
+      dx: tensor(plan.xShape, dx),
+      dgamma: perChannel(plan.scaled, products),
+      dbeta: perChannel(plan.shifted, sums),
+    });
+  },
+});

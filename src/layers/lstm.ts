@@ -1,0 +1,102 @@
+/**
+ * lstm: gates decide what of a cell state each step forgets, takes in and shows.
+ *
+ * N batch, T time steps, I input features, H hidden features. Rows of weights and biases: input, forget, cell,
+ * output gate, H each.
+ *
+ * forward   z = W_ih x_t + b_ih + W_hh h_(t−1) + b_hh; i, f, o = σ(z_i), σ(z_f), σ(z_o), g = tanh(z_g)
+ *           c_t = f · c_(t−1) + i · g, h_t = o · tanh(c_t), out[:, t] = h_t; h_n, c_n the last states
+ * backward  dh_t = dout_t + W_hhᵀ dz_(t+1), dc_t = dc_(t+1) · f_(t+1) + dh_t · o · (1 − tanh²(c_t))
+ *           dz_i = dc · g · i (1 − i), dz_f = dc · c_(t−1) · f (1 − f), dz_g = dc · i · (1 − g²),
+ *           dz_o = dh · tanh(c_t) · o (1 − o); weights, biases, dx as in rnn
+ *
+ * Source: Hochreiter and Schmidhuber (1997), https://doi.org/10.1162/neco.1997.9.8.1735, with the forget gate of
+ * Gers et al. (2000); torch.nn.LSTM.
+ */
+import { LstmGradients, LstmInputs, LstmOptions, LstmOutputs, LstmUpstream } from '../../schemas/lstm.js';
+import type { Shape } from '../tensor/tensor.js';
+import { defineLayer, present, type Plan } from './definition.js';
+import {
+  backwardRecurrence,
+  forwardRecurrence,
+  planRecurrence,
+  recurrentConventions,
+  type Cell,
+  type RecurrentCache,
+  type RecurrentPlan,
+} from './recurrence.js';
+
+interface LstmPlan extends RecurrentPlan, Plan {}
+
+const cellOf = (shape: LstmPlan): Cell => ({
+  hasCellState: true,
+  step(gates, cPrevious, c, h, kernels) {
+    kernels.lstmCell(gates, cPrevious, c, h, shape);
+  },
+  stepBackward(step, dh, dc, dgates, kernels) {
+    kernels.lstmCellBackward(step, dh, dc, dgates, shape);
+  },
+});
+
+export const lstm = defineLayer({
+  name: 'lstm',
+  reference: {
+    summary: 'Gates decide what of a cell state each step forgets, takes in and shows.',
+    dimensions: { N: 'batch', T: 'time steps', I: 'input features', H: 'hidden features' },
+    formulas: {
+      forward: [
+        'z = W_ih x_t + b_ih + W_hh h_(t−1) + b_hh, in blocks z_i, z_f, z_g, z_o',
+        'i = σ(z_i), f = σ(z_f), g = tanh(z_g), o = σ(z_o)',
+        'c_t = f · c_(t−1) + i · g',
+        'h_t = o · tanh(c_t), out_t = h_t; h_n and c_n are the last states',
+      ],
+      backward: [
+        'dh_t = dout_t + W_hhᵀ dz_(t+1), and dh_n at the last step',
+        'dc_t = dc_(t+1) · f_(t+1) + dh_t · o · (1 − tanh²(c_t)), and dc_n at the last step',
+        'dz_i = dc_t · g · i (1 − i), dz_f = dc_t · c_(t−1) · f (1 − f), dz_g = dc_t · i · (1 − g²), dz_o = dh_t · tanh(c_t) · o (1 − o)',
+        'dW_ih = Σ_t dz_t x_tᵀ, dW_hh = Σ_t dz_t h_(t−1)ᵀ, db_ih = db_hh = Σ_t dz_t',
+        'dx_t = W_ihᵀ dz_t, dh0 = W_hhᵀ dz_1, dc0 = dc_1 · f_1',
+      ],
+    },
+    conventions: [
+      'The gates are stacked in the order input, forget, cell, output, as in PyTorch and Keras; ONNX has input, output, forget, cell.',
+      ...recurrentConventions,
+    ],
+    sources: [
+      'Hochreiter and Schmidhuber (1997), https://doi.org/10.1162/neco.1997.9.8.1735',
+      'Gers, Schmidhuber and Cummins (2000), https://doi.org/10.1162/089976600300015015 (forget gate)',
+      'torch.nn.LSTM',
+    ],
+    example: {
+      forward: {
+        x: [[[1], [0.5]]],
+        weight_ih: [[0.1], [0.2], [0.3], [-0.4]],
+        weight_hh: [[0.5], [0], [0.1], [-0.2]],
+        bias_ih: [0, 1, 0, 0],
+      },
+      backward: { dout: [[[0.5], [1]]], dc_n: [[0.25]] },
+    },
+  },
+  schemas: {
+    inputs: LstmInputs,
+    options: LstmOptions,
+    outputs: LstmOutputs,
+    upstream: LstmUpstream,
+    gradients: LstmGradients,
+  },
+
+  plan(inputs, options): LstmPlan {
+    const plan = planRecurrence(inputs, options, 4);
+    const outputs: Record<string, Shape> = { out: plan.shapes.out, h_n: plan.shapes.state, c_n: plan.shapes.state };
+    return { ...plan, outputs };
+  },
+
+  forward(inputs, plan, kernels) {
+    const { outputs, c_n, cache } = forwardRecurrence(inputs, plan, cellOf(plan), kernels);
+    return { outputs: { ...outputs, c_n }, cache };
+  },
+
+  backward(cache: RecurrentCache, plan, upstream, kernels) {
+    return present(backwardRecurrence(cache, plan, upstream, cellOf(plan), kernels));
+  },
+});

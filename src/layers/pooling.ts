@@ -1,0 +1,230 @@
+/**
+ * pooling: a window slides over one to three spatial axes, and gives its maximum or its average at every place.
+ *
+ * N batch, C channels, K taps of a window, P places of a window, D points of a plane.
+ *
+ * forward   max:     out[n, c, p] = max_k x[n, c, p · stride − before + k · dilation]
+ *           average: out[n, c, p] = Σ_k x[n, c, p · stride − before + k · dilation] / count[p]
+ * backward  max:     dx[n, c, i] = Σ_p dout[n, c, p], where i is the first maximum of window p
+ *           average: dx[n, c, i] = Σ_p dout[n, c, p] / count[p], where i is in window p
+ *
+ * Taps in the padding never win a maximum, and add 0 to an average. count[p] is how many taps lie in the padded
+ * input, or with count_include_pad false in the input itself. Source: torch.nn.functional.max_pool1d … avg_pool3d.
+ */
+import type { Static } from '@sinclair/typebox';
+import {
+  PoolingGradients,
+  PoolingInputs,
+  PoolingOptions,
+  PoolingOutputs,
+  PoolingUpstream,
+} from '../../schemas/pooling.js';
+import type { AxisCounts } from '../kernels/kernels.js';
+import { refuse } from '../refusal.js';
+import { bytesPerElement, floatArray, floatDtypeOf, tensor, type IntegerTensor, type Shape } from '../tensor/tensor.js';
+import {
+  effectiveKernel,
+  emptyWindow,
+  outputShape,
+  outputSize,
+  product,
+  threeAxes,
+  type WindowAxis,
+} from '../tensor/windows.js';
+import { defineLayer, present, type Plan } from './definition.js';
+import { expectSpatial, perAxis, windowAxes } from './geometry.js';
+
+interface PoolingPlan extends Plan {
+  /** N · C: every plane is pooled alone. */
+  readonly planes: number;
+  readonly xShape: Shape;
+  readonly axes: readonly WindowAxis[];
+  readonly mode: 'max' | 'average';
+  readonly countIncludePad: boolean;
+  readonly returnIndices: boolean;
+}
+
+/** Where the maxima stood; an average needs nothing. */
+interface PoolingCache {
+  readonly indices?: IntegerTensor;
+}
+
+type Options = Static<typeof PoolingOptions>;
+
+function onlyFor(what: string, option: keyof Options, given: boolean, expected: string): void {
+  if (given) throw refuse('value-mismatch', [option], `${option} is for ${what} alone; expected ${expected}`);
+}
+
+/** @throws {Refusal} where an option is given that does not apply to the others */
+function expectConsistent(options: Options): void {
+  const { mode, kernel_size, stride, padding, dilation, ceil_mode } = options;
+  onlyFor('mode "average"', 'count_include_pad', mode === 'max' && !options.count_include_pad, 'true with mode "max"');
+  onlyFor('mode "max"', 'return_indices', mode === 'average' && options.return_indices, 'false with mode "average"');
+  if (!options.global) {
+    if (kernel_size === undefined)
+      throw refuse('invalid-request', ['kernel_size'], 'kernel_size is missing; expected, because global is false');
+    return;
+  }
+  const plain = (value: unknown, neutral: number) => [value].flat(2).every((entry) => entry === neutral);
+  const windowed = 'a window that slides';
+  onlyFor(windowed, 'kernel_size', kernel_size !== undefined, 'none, because global is true');
+  onlyFor(windowed, 'stride', stride !== undefined, 'none, because global is true');
+  onlyFor(windowed, 'padding', padding !== 'valid' && !plain(padding, 0), '0, because global is true');
+  onlyFor(windowed, 'dilation', !plain(dilation, 1), '1, because global is true');
+  onlyFor(windowed, 'ceil_mode', ceil_mode, 'false, because global is true');
+}
+
+function windows(spatial: Shape, options: Options): WindowAxis[] {
+  const kernel_size = options.kernel_size ?? spatial;
+  const kernel = perAxis('kernel_size', kernel_size, spatial.length);
+  const { dilation, padding, ceil_mode } = options;
+  return windowAxes(spatial, { kernel, dilation, padding, stride: options.stride ?? kernel }).map((axis, i) => {
+    const covered = effectiveKernel(axis.kernel, axis.dilation);
+    const pad = Math.max(axis.before, axis.after);
+    if (pad > covered / 2)
+      throw refuse(
+        'value-mismatch',
+        ['padding'],
+        `padding is ${pad} on spatial axis ${i}; expected at most ${Math.floor(covered / 2)}, half of the ${covered} elements that the window covers`,
+      );
+    const output = outputSize(axis, ceil_mode);
+    if (output < 1)
+      throw refuse(
+        'shape-mismatch',
+        ['kernel_size'],
+        `the window covers ${covered} elements of spatial axis ${i}; expected at most ${axis.input + axis.before + axis.after}, because x has ${axis.input} there and the padding is [${axis.before}, ${axis.after}]`,
+      );
+    return { ...axis, output };
+  });
+}
+
+/** How many taps of each window along one axis an average counts. */
+function tapCounts(axis: WindowAxis, includePad: boolean): Int32Array {
+  const [low, high] = includePad ? [-axis.before, axis.input + axis.after] : [0, axis.input];
+  return Int32Array.from({ length: axis.output }, (_, o) => {
+    const start = o * axis.stride - axis.before;
+    const first = start >= low ? 0 : Math.ceil((low - start) / axis.dilation);
+    const end = Math.min(axis.kernel, Math.ceil((high - start) / axis.dilation));
+    return end - first;
+  });
+}
+
+function countsOf({ axes, countIncludePad }: PoolingPlan): AxisCounts {
+  const [d, h, w] = threeAxes(axes);
+  return [tapCounts(d, countIncludePad), tapCounts(h, countIncludePad), tapCounts(w, countIncludePad)];
+}
+
+/** @throws {Refusal} where a window has no tap in the input, and so no maximum, or no count to divide by */
+function expectTaps({ axes, mode, countIncludePad }: PoolingPlan): void {
+  if (mode === 'average' && countIncludePad) return;
+  axes.forEach((axis, i) => {
+    const empty = emptyWindow(axis);
+    if (empty !== undefined)
+      throw refuse(
+        'value-mismatch',
+        ['padding'],
+        `window ${empty} along spatial axis ${i} has all its taps in the padding; expected one in x at least`,
+      );
+  });
+}
+
+export const pooling = defineLayer({
+  name: 'pooling',
+  reference: {
+    summary: 'A window slides over one to three spatial axes, and gives its maximum or its average at every place.',
+    dimensions: { N: 'batch', C: 'channels', '*': 'one to three spatial axes' },
+    formulas: {
+      forward: [
+        'max: out[n, c, p] = max_k x[n, c, p · stride − before + k · dilation]',
+        'average: out[n, c, p] = Σ_k x[n, c, p · stride − before + k · dilation] / count[p]',
+        'size of out = ⌊(size of x + before + after − dilation · (kernel_size − 1) − 1) / stride⌋ + 1; ceil_mode rounds up',
+      ],
+      backward: [
+        'max: dx[n, c, i] = Σ_p dout[n, c, p] over the windows p whose first maximum is i',
+        'average: dx[n, c, i] = Σ_p dout[n, c, p] / count[p] over the windows p that i is in',
+      ],
+    },
+    conventions: [
+      'The first of equal maxima (row-major) takes the whole gradient. NaN is greater than all.',
+      'Padding counts as −∞ for max, as 0 for average.',
+      'Average divides by the window clipped to the padded input, or to the input when count_include_pad is false.',
+      'With ceil_mode a window that would start in the padding after the input is dropped, as in PyTorch.',
+      'A pad of over half the window, dilation counted, is refused, as in PyTorch; so is a window without a tap in the input.',
+      'indices are row-major in the unpadded plane, as in PyTorch.',
+    ],
+    sources: ['torch.nn.functional.max_pool1d … max_pool3d, avg_pool1d … avg_pool3d'],
+    example: {
+      forward: {
+        x: [
+          [
+            [
+              [1, 3, 2, 0],
+              [4, 2, 1, 5],
+            ],
+          ],
+        ],
+        mode: 'max',
+        kernel_size: 2,
+        return_indices: true,
+      },
+      backward: { dout: [[[[0.1, -0.2]]]] },
+    },
+  },
+  schemas: {
+    inputs: PoolingInputs,
+    options: PoolingOptions,
+    outputs: PoolingOutputs,
+    upstream: PoolingUpstream,
+    gradients: PoolingGradients,
+  },
+
+  plan({ x }, options): PoolingPlan {
+    const spatial = expectSpatial(x);
+    expectConsistent(options);
+    const axes = windows(spatial, options);
+    const planes = x.shape[0] * x.shape[1];
+    const element = bytesPerElement(x.dtype);
+    const outSize = planes * product(axes, 'output');
+    const operations = outSize * product(axes, 'kernel');
+    return {
+      planes,
+      xShape: x.shape,
+      axes,
+      mode: options.mode,
+      countIncludePad: options.count_include_pad,
+      returnIndices: options.return_indices,
+      outputs: { out: [x.shape[0], x.shape[1], ...outputShape(axes)] },
+      cost: {
+        forward: { operations, bytes: outSize * (element + 4) },
+        backward: { operations, bytes: x.data.length * element },
+      },
+    };
+  },
+
+  forward({ x }, plan, kernels) {
+    const { planes, outputs, mode, returnIndices } = plan;
+    expectTaps(plan);
+    const axes = threeAxes(plan.axes);
+    const size = planes * product(axes, 'output');
+    const out = floatArray(floatDtypeOf(x.data), size);
+    if (mode === 'average') {
+      kernels.averagePool(x.data, planes, axes, countsOf(plan), out);
+      return { outputs: { out: tensor(outputs.out, out) }, cache: {} };
+    }
+    const maxima = new Int32Array(size);
+    kernels.maxPool(x.data, planes, axes, out, maxima);
+    const indices = tensor(outputs.out, maxima);
+    return {
+      outputs: present({ out: tensor(outputs.out, out), indices: returnIndices ? indices : undefined }),
+      cache: { indices },
+    };
+  },
+
+  backward({ indices }: PoolingCache, plan, { dout }, kernels) {
+    const axes = threeAxes(plan.axes);
+    const dx = floatArray(floatDtypeOf(dout.data), plan.planes * product(axes, 'input'));
+    if (indices) kernels.maxPoolBackward(dout.data, plan.planes, axes, indices.data, dx);
+    else kernels.averagePoolBackward(dout.data, plan.planes, axes, countsOf(plan), dx);
+    return { dx: tensor(plan.xShape, dx) };
+  },
+});

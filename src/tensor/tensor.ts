@@ -1,0 +1,68 @@
+/**
+ * The tensor: a shape over one typed array in row-major order. Everything between the codecs speaks it.
+ */
+export type FloatDtype = 'float64' | 'float32';
+export type Dtype = FloatDtype | 'int32' | 'uint8';
+
+export type FloatArray = Float64Array | Float32Array;
+export type TensorData = FloatArray | Int32Array | Uint8Array;
+
+/** Sizes of the axes, outermost first. */
+export type Shape = readonly number[];
+
+export interface Tensor<Data extends TensorData = TensorData> {
+  readonly dtype: Dtype;
+  readonly shape: Shape;
+  readonly data: Data;
+}
+export type FloatTensor = Tensor<FloatArray>;
+export type IntegerTensor = Tensor<Int32Array>;
+export type MaskTensor = Tensor<Uint8Array>;
+
+const arrays = { float64: Float64Array, float32: Float32Array, int32: Int32Array, uint8: Uint8Array } as const;
+
+/** Bytes of one element. */
+export function bytesPerElement(dtype: Dtype): number {
+  return arrays[dtype].BYTES_PER_ELEMENT;
+}
+
+/** How many elements a shape holds. */
+export function sizeOf(shape: Shape): number {
+  let size = 1;
+  for (const axis of shape) size *= axis;
+  return size;
+}
+
+export function floatArray(dtype: FloatDtype, length: number): FloatArray {
+  return new arrays[dtype](length);
+}
+
+/** A tensor of zeros. */
+export function zeros(dtype: FloatDtype, shape: Shape): FloatTensor {
+  return { dtype, shape, data: floatArray(dtype, sizeOf(shape)) };
+}
+
+/** The typed array's own dtype. */
+export function dtypeOf(data: TensorData): Dtype {
+  if (data instanceof Float64Array) return 'float64';
+  if (data instanceof Float32Array) return 'float32';
+  return data instanceof Int32Array ? 'int32' : 'uint8';
+}
+
+export function floatDtypeOf(data: FloatArray): FloatDtype {
+  return data instanceof Float64Array ? 'float64' : 'float32';
+}
+
+/** Wraps data that is already laid out as `shape`. */
+export function tensor<Data extends TensorData>(shape: Shape, data: Data): Tensor<Data> {
+  return { dtype: dtypeOf(data), shape, data };
+}
+
+/** `[2, 3]`, as it stands in every message about shapes. */
+export function formatShape(shape: Shape): string {
+  return `[${shape.join(', ')}]`;
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((size, axis) => size === b[axis]);
+}
