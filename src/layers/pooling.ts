@@ -45,9 +45,9 @@ interface PoolingPlan extends Plan {
 }
 
 /** Where the maxima stood; an average needs nothing. */
-interface PoolingCache {
+type PoolingCache = {
   readonly indices?: IntegerTensor;
-}
+};
 
 type Options = Static<typeof PoolingOptions>;
 

@@ -154,7 +154,7 @@ export interface Cell {
 }
 
 /** Tensors that a session keeps: every direction's `Pass` and inputs, stacked. */
-export interface RecurrentCache {
+export type RecurrentCache = {
   readonly xs: FloatTensor;
   readonly gates: FloatTensor;
   readonly h: FloatTensor;
@@ -162,7 +162,7 @@ export interface RecurrentCache {
   readonly weight_ih: FloatTensor;
   readonly weight_hh: FloatTensor;
   readonly sequence_lengths?: IntegerTensor;
-}
+};
 
 /** Block `index` of an array made of `count` equal ones. */
 function block(data: FloatArray, index: number, size: number): FloatArray {
