@@ -11,7 +11,7 @@ import { plain } from '../kernels/plain/plain.js';
 import { layers } from '../layers/registry.js';
 import { MemoryStore } from '../sessions/memory.js';
 import { document } from './documentation.js';
-import { handleClientError, handleErrors, sendProblem } from './errors.js';
+import { handleClientError, handleErrors, ProblemError, sendProblem } from './errors.js';
 import { refuseOtherMethods } from './methods.js';
 import { measure } from './metrics.js';
 import { JSON_TYPE } from './negotiation.js';
@@ -31,6 +31,9 @@ export interface AppOptions {
 /** A request id of the client's is taken over where it cannot confuse a log. */
 const REQUEST_ID = /^[\w.-]{1,128}$/;
 
+/** By then a balancer has noticed, or the next process has started. */
+const RETRY_WHEN_STOPPING_SECONDS = 1;
+
 export async function buildApp({ config, logger, clock }: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
     ...(logger ? { loggerInstance: logger } : {}),
@@ -42,6 +45,8 @@ export async function buildApp({ config, logger, clock }: AppOptions): Promise<F
       return typeof id === 'string' && REQUEST_ID.test(id) ? id : randomUUID();
     },
     forceCloseConnections: 'idle',
+    // Answered below, as problem details.
+    return503OnClosing: false,
     clientErrorHandler: handleClientError,
     frameworkErrors: (_error, request, reply) => {
       void sendProblem(reply, problem('malformed-request', `${request.url} is not a well-formed URL path`));
@@ -80,7 +85,12 @@ export async function buildApp({ config, logger, clock }: AppOptions): Promise<F
 
   app.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
-    done();
+    if (!stopping) {
+      done();
+      return;
+    }
+    void reply.header('connection', 'close').header('retry-after', RETRY_WHEN_STOPPING_SECONDS);
+    done(new ProblemError(problem('shutting-down', 'this replica is stopping; expected a request to another one')));
   });
   app.addHook('onResponse', (request, reply, done) => {
     request.log.info(
