@@ -13,7 +13,8 @@ export const activate: Kernels['activate'] = (x, nonlinearity) => {
 
 export const activateBackward: Kernels['activateBackward'] = (h, dh, nonlinearity, dz) => {
   if (nonlinearity === 'tanh') for (let i = 0; i < h.length; i++) dz[i] = dh[i] * (1 - h[i] * h[i]);
-  else for (let i = 0; i < h.length; i++) dz[i] = h[i] > 0 ? dh[i] : 0;
+  // As in PyTorch the gradient passes where h is NaN.
+  else for (let i = 0; i < h.length; i++) dz[i] = h[i] <= 0 ? 0 : dh[i];
 };
 
 export const lstmCell: Kernels['lstmCell'] = (gates, cPrevious, c, h, { N, H }) => {

@@ -1,35 +1,37 @@
 import { product, type WindowAxis } from '../../tensor/windows.js';
 import type { Kernels } from '../kernels.js';
 
-/** The taps of one window along one axis that lie inside the input: first, first + step, … below end. */
+/** Along one axis, the taps of window o that lie inside the input: first[o], first[o] + step, … below end[o]. */
 interface Taps {
-  readonly first: number;
-  readonly end: number;
+  readonly first: Int32Array;
+  readonly end: Int32Array;
   readonly step: number;
 }
 
-function tapsOf(axis: WindowAxis): Taps[] {
-  return Array.from({ length: axis.output }, (_, o) => {
+function tapsOf(axis: WindowAxis): Taps {
+  const first = new Int32Array(axis.output);
+  const end = new Int32Array(axis.output);
+  for (let o = 0; o < axis.output; o++) {
     const start = o * axis.stride - axis.before;
-    const first = start >= 0 ? start : start + Math.ceil(-start / axis.dilation) * axis.dilation;
-    const end = Math.min(axis.input, start + (axis.kernel - 1) * axis.dilation + 1);
-    return { first, end, step: axis.dilation };
-  });
+    first[o] = start >= 0 ? start : start + Math.ceil(-start / axis.dilation) * axis.dilation;
+    end[o] = Math.min(axis.input, start + (axis.kernel - 1) * axis.dilation + 1);
+  }
+  return { first, end, step: axis.dilation };
 }
 
 export const maxPool: Kernels['maxPool'] = (x, planes, axes, out, indices) => {
   const plane = product(axes, 'input');
   const [, { input: H }, { input: W }] = axes;
-  const [depth, height, width] = axes.map(tapsOf);
+  const [d, h, w] = axes.map(tapsOf);
   for (let p = 0, o = 0; p < planes; p++)
-    for (const d of depth)
-      for (const h of height)
-        for (const w of width) {
+    for (let od = 0; od < d.first.length; od++)
+      for (let oh = 0; oh < h.first.length; oh++)
+        for (let ow = 0; ow < w.first.length; ow++, o++) {
           let max = -Infinity;
           let at = -1;
-          for (let id = d.first; id < d.end; id += d.step)
-            for (let ih = h.first; ih < h.end; ih += h.step)
-              for (let iw = w.first; iw < w.end; iw += w.step) {
+          for (let id = d.first[od]; id < d.end[od]; id += d.step)
+            for (let ih = h.first[oh]; ih < h.end[oh]; ih += h.step)
+              for (let iw = w.first[ow]; iw < w.end[ow]; iw += w.step) {
                 const index = (id * H + ih) * W + iw;
                 const value = x[p * plane + index];
                 if (value > max || at < 0 || (Number.isNaN(value) && !Number.isNaN(max))) {
@@ -38,7 +40,7 @@ export const maxPool: Kernels['maxPool'] = (x, planes, axes, out, indices) => {
                 }
               }
           out[o] = max;
-          indices[o++] = at;
+          indices[o] = at;
         }
 };
 
@@ -52,16 +54,15 @@ export const maxPoolBackward: Kernels['maxPoolBackward'] = (dout, planes, axes, 
 export const averagePool: Kernels['averagePool'] = (x, planes, axes, counts, out) => {
   const plane = product(axes, 'input');
   const [, { input: H }, { input: W }] = axes;
-  const [depth, height, width] = axes.map(tapsOf);
+  const [d, h, w] = axes.map(tapsOf);
   for (let p = 0, o = 0; p < planes; p++)
-    for (let od = 0; od < depth.length; od++)
-      for (let oh = 0; oh < height.length; oh++)
-        for (let ow = 0; ow < width.length; ow++, o++) {
-          const [d, h, w] = [depth[od], height[oh], width[ow]];
+    for (let od = 0; od < d.first.length; od++)
+      for (let oh = 0; oh < h.first.length; oh++)
+        for (let ow = 0; ow < w.first.length; ow++, o++) {
           let sum = 0;
-          for (let id = d.first; id < d.end; id += d.step)
-            for (let ih = h.first; ih < h.end; ih += h.step)
-              for (let iw = w.first; iw < w.end; iw += w.step) sum += x[p * plane + (id * H + ih) * W + iw];
+          for (let id = d.first[od]; id < d.end[od]; id += d.step)
+            for (let ih = h.first[oh]; ih < h.end[oh]; ih += h.step)
+              for (let iw = w.first[ow]; iw < w.end[ow]; iw += w.step) sum += x[p * plane + (id * H + ih) * W + iw];
           out[o] = sum / (counts[0][od] * counts[1][oh] * counts[2][ow]);
         }
 };
@@ -69,16 +70,15 @@ export const averagePool: Kernels['averagePool'] = (x, planes, axes, counts, out
 export const averagePoolBackward: Kernels['averagePoolBackward'] = (dout, planes, axes, counts, dx) => {
   const plane = product(axes, 'input');
   const [, { input: H }, { input: W }] = axes;
-  const [depth, height, width] = axes.map(tapsOf);
+  const [d, h, w] = axes.map(tapsOf);
   dx.fill(0);
   for (let p = 0, o = 0; p < planes; p++)
-    for (let od = 0; od < depth.length; od++)
-      for (let oh = 0; oh < height.length; oh++)
-        for (let ow = 0; ow < width.length; ow++, o++) {
-          const [d, h, w] = [depth[od], height[oh], width[ow]];
+    for (let od = 0; od < d.first.length; od++)
+      for (let oh = 0; oh < h.first.length; oh++)
+        for (let ow = 0; ow < w.first.length; ow++, o++) {
           const share = dout[o] / (counts[0][od] * counts[1][oh] * counts[2][ow]);
-          for (let id = d.first; id < d.end; id += d.step)
-            for (let ih = h.first; ih < h.end; ih += h.step)
-              for (let iw = w.first; iw < w.end; iw += w.step) dx[p * plane + (id * H + ih) * W + iw] += share;
+          for (let id = d.first[od]; id < d.end[od]; id += d.step)
+            for (let ih = h.first[oh]; ih < h.end[oh]; ih += h.step)
+              for (let iw = w.first[ow]; iw < w.end[ow]; iw += w.step) dx[p * plane + (id * H + ih) * W + iw] += share;
         }
 };
