@@ -70,7 +70,8 @@ export const batchnorm = defineLayer({
       'momentum is the weight of the batch, as in PyTorch; Keras calls the weight of the past by that name.',
       'epsilon is 1e-8 unless given; PyTorch uses 1e-5, Keras 1e-3.',
       'Inference takes the running statistics as constants, and returns them unchanged.',
-      'A batch of one value a channel has variance 0 and gives out = beta; it cannot update running_var.',
+      'A channel that does not vary gives out = beta in training, even with epsilon 0, as in PyTorch.',
+      'A batch of one value a channel has variance 0; it cannot update running_var.',
     ],
     sources: ['Ioffe and Szegedy (2015), https://arxiv.org/abs/1502.03167', 'torch.nn.functional.batch_norm'],
     example: {
@@ -162,7 +163,8 @@ export const batchnorm = defineLayer({
       mean.set(running_mean.data);
       variance.set(running_var.data);
     }
-    const rstd = variance.map((v) => 1 / Math.sqrt(v + epsilon));
+    // 0 · ∞ would be NaN: a batch that does not vary gives beta with epsilon 0 too, as in PyTorch.
+    const rstd = variance.map((v) => (training && v + epsilon === 0 ? 0 : 1 / Math.sqrt(v + epsilon)));
     const out = floatArray(dtype, x.data.length);
     kernels.normalize(x.data, { N, C, S }, { mean, rstd, gamma: gamma?.data, beta: beta?.data }, out);
 

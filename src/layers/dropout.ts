@@ -36,7 +36,7 @@ function pass(x: FloatArray, mask: Uint8Array | undefined, plan: DropoutPlan, ke
   const out = floatArray(floatDtypeOf(x), x.length);
   if (mask) kernels.applyMask(x, mask, scaling === 'inverted' ? 1 - rate : 1, out);
   else if (scaling === 'inverted') out.set(x);
-  else for (let i = 0; i < x.length; i++) out[i] = x[i] * (1 - rate);
+  else if (rate < 1) for (let i = 0; i < x.length; i++) out[i] = x[i] * (1 - rate);
   return out;
 }
 

@@ -62,7 +62,11 @@ function expectConsistent(options: Options): void {
   onlyFor('mode "max"', 'return_indices', mode === 'average' && options.return_indices, 'false with mode "average"');
   if (!options.global) {
     if (kernel_size === undefined)
-      throw refuse('invalid-request', ['kernel_size'], 'kernel_size is missing; expected, because global is false');
+      throw refuse(
+        'invalid-request',
+        ['kernel_size'],
+        'kernel_size is missing; expected an integer, or one for each spatial axis, because global is false',
+      );
     return;
   }
   const plain = (value: unknown, neutral: number) => [value].flat(2).every((entry) => entry === neutral);

@@ -50,7 +50,9 @@ export const moments: Kernels['moments'] = (x, shape, mean, variance) => {
   for (let c = 0; c < shape.C; c++) {
     const rest = rests[c] / count;
     if (Number.isFinite(rest)) mean[c] += rest;
-    variance[c] = Math.max(0, squares[c] / count - rest * rest);
+    // Where the squares overflow their correction may too, and ∞ − ∞ would be NaN.
+    const correction = Number.isFinite(rest * rest) ? rest * rest : 0;
+    variance[c] = Math.max(0, squares[c] / count - correction);
   }
 };
 

@@ -1,0 +1,111 @@
+/** Arrays as kernels meet them, parts of larger ones, and what they may hold after a call. */
+import { expect } from 'vitest';
+import type { Dtype, FloatDtype } from '../../src/tensor/tensor.js';
+
+export const FLOAT_DTYPES = ['float64', 'float32'] as const satisfies readonly FloatDtype[];
+
+/** Unit roundoff: half the distance from 1 to the next number. */
+export const ROUNDOFF = { float64: 2 ** -53, float32: 2 ** -24 } as const;
+
+/**
+ * Roundoffs that a sum of many terms of one sign may be off by, however many they are. Of 100,000 random products in
+ * float32 a running sum is off by up to 177, sums of 256 that are summed in turn, or in 16 lanes, by up to 10 (the
+ * worst of 20 draws), a sum in float64 by half a one.
+ */
+export const OF_LONG_SUM = 16;
+
+const constructors = { float64: Float64Array, float32: Float32Array, int32: Int32Array, uint8: Uint8Array } as const;
+type ArrayOf<D extends Dtype> = InstanceType<(typeof constructors)[D]>;
+
+/** Stands before and after every array; small enough for a byte. */
+const MARK = 99;
+/** Stands in outputs beforehand: whoever adds to it, or multiplies it by 0, shows. NaN where there is one. */
+const STALE = { float64: NaN, float32: NaN, int32: 77, uint8: 77 } as const;
+
+export interface Memory {
+  /** What a kernel reads, and must not change. */
+  readonly input: <D extends Dtype>(dtype: D, values: ArrayLike<number>) => ArrayOf<D>;
+  /** What it writes. */
+  readonly output: <D extends Dtype>(dtype: D, length: number) => ArrayOf<D>;
+  /** What it reads and writes. */
+  readonly inPlace: <D extends Dtype>(dtype: D, values: ArrayLike<number>) => ArrayOf<D>;
+  /** No input has changed, and nothing around any array. */
+  readonly expectIntact: () => void;
+}
+
+export function memory(): Memory {
+  const checks: (() => void)[] = [];
+  let placed = 0;
+
+  function place<D extends Dtype>(dtype: D, length: number): ArrayOf<D> {
+    // Every alignment to vectors of four comes up.
+    const start = 1 + (placed++ % 4);
+    const whole = new constructors[dtype](start + length + 4).fill(MARK);
+    checks.push(() => {
+      expect([...whole.subarray(0, start), ...whole.subarray(start + length)].every((value) => value === MARK)).toBe(
+        true,
+      );
+    });
+    return whole.subarray(start, start + length) as ArrayOf<D>;
+  }
+
+  function inPlace<D extends Dtype>(dtype: D, values: ArrayLike<number>): ArrayOf<D> {
+    const array = place(dtype, values.length);
+    array.set(values);
+    return array;
+  }
+
+  return {
+    inPlace,
+    input(dtype, values) {
+      const array = inPlace(dtype, values);
+      const before = array.slice();
+      checks.push(() => {
+        expect(array.every((value, i) => Object.is(value, before[i]))).toBe(true);
+      });
+      return array;
+    },
+    output(dtype, length) {
+      const array = place(dtype, length);
+      array.fill(STALE[dtype]);
+      return array;
+    },
+    expectIntact() {
+      checks.splice(0).forEach((check) => {
+        check();
+      });
+    },
+  };
+}
+
+/** A value as it should be, and how far off it may be. */
+export interface Bounded {
+  readonly value: number;
+  readonly bound: number;
+}
+
+/**
+ * A sum of products in float64, and the bound that every order of summation keeps to in `dtype`: a roundoff of the
+ * sum of magnitudes for each term, and two for the product and the last rounding (Higham, Accuracy and Stability of
+ * Numerical Algorithms, 2002, section 4.2).
+ */
+export function boundedSum(terms: readonly number[], dtype: FloatDtype): Bounded {
+  let value = 0;
+  let magnitude = 0;
+  for (const term of terms) {
+    value += term;
+    magnitude += Math.abs(term);
+  }
+  return { value, bound: (terms.length + 2) * ROUNDOFF[dtype] * magnitude };
+}
+
+/** NaN stands for NaN and an infinity for itself; the rest may be off by its bound. */
+export function expectBounded(actual: ArrayLike<number>, expected: readonly Bounded[], message = ''): void {
+  expect(actual.length).toBe(expected.length);
+  const wrong = expected.findIndex(({ value, bound }, i) =>
+    Number.isFinite(value) ? !(Math.abs(actual[i] - value) <= bound) : !Object.is(actual[i], value),
+  );
+  if (wrong < 0) return;
+  const { value, bound } = expected[wrong];
+  expect.fail(`${message} element ${wrong} is ${actual[wrong]}; expected ${value} to within ${bound}`);
+}

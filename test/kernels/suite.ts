@@ -1,0 +1,17 @@
+import type { Kernels } from '../../src/kernels/kernels.js';
+import { cellsSuite } from './cells.suite.js';
+import { channelsSuite } from './channels.suite.js';
+import { dropoutSuite } from './dropout.suite.js';
+import { matmulSuite } from './matmul.suite.js';
+import { poolingSuite } from './pooling.suite.js';
+import { windowsSuite } from './windows.suite.js';
+
+/** What every implementation of the kernels keeps to, whichever way it computes. */
+export function kernelSuite(kernels: Kernels): void {
+  matmulSuite(kernels);
+  channelsSuite(kernels);
+  windowsSuite(kernels);
+  poolingSuite(kernels);
+  dropoutSuite(kernels);
+  cellsSuite(kernels);
+}
