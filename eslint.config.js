@@ -2,7 +2,15 @@ import js from '@eslint/js';
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
-export default defineConfig(globalIgnores(['dist/', 'coverage/']), js.configs.recommended, {
+/** What Node.js has beside the language, for the scripts that TypeScript does not check. */
+const nodeScripts = {
+  files: ['**/*.{js,mjs}'],
+  languageOptions: {
+    globals: { URL: 'readonly', console: 'readonly', fetch: 'readonly', process: 'readonly', setTimeout: 'readonly' },
+  },
+};
+
+export default defineConfig(globalIgnores(['dist/', 'coverage/']), js.configs.recommended, nodeScripts, {
   files: ['**/*.ts'],
   extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
   languageOptions: { parserOptions: { projectService: true } },
