@@ -8,8 +8,8 @@ export interface WireTensor<Element extends 'float' | 'integer' | 'mask'> {
   readonly element: Element;
 }
 
-// A tensor is checked once, by the codec that reads it: to the compiled check of a body it is anything.
-TypeRegistry.Set('Tensor', () => true);
+// A tensor is checked once, by the codec that reads it: to the compiled check of a body it is anything that is there.
+TypeRegistry.Set('Tensor', (_schema, value) => value !== undefined);
 
 /** What a tensor's schema says beyond JSON Schema; `shape` in the dimension letters of its layer. */
 export interface TensorKeywords {
@@ -37,7 +37,8 @@ function wire<Element extends 'float' | 'integer' | 'mask'>(
   description: string,
 ): TUnsafe<WireTensor<Element>> {
   const keywords: TensorKeywords = { 'x-tensor': element, 'x-shape': shape, description };
-  return Type.Unsafe<WireTensor<Element>>({ [Kind]: 'Tensor', $ref: 'Tensor#', ...keywords });
+  // What stands beside a bare $ref is lost on the way to the OpenAPI document.
+  return Type.Unsafe<WireTensor<Element>>({ [Kind]: 'Tensor', allOf: [{ $ref: 'Tensor#' }], ...keywords });
 }
 
 /** Numbers of the request's dtype. */

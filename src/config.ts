@@ -1,6 +1,8 @@
 /** Configuration by environment variables: names, defaults and limits stand here and nowhere else. */
+import { constants } from 'node:buffer';
 import { Type, type Static } from '@sinclair/typebox';
 import { envSchema } from 'env-schema';
+import { describe } from './compute/validate.js';
 
 const MEBIBYTE = 2 ** 20;
 
@@ -18,26 +20,33 @@ export const ConfigSchema = Type.Object({
   ),
   BODY_LIMIT_BYTES: Type.Integer({
     minimum: 1,
+    // A body is read as one string.
+    maximum: constants.MAX_STRING_LENGTH,
     default: 64 * MEBIBYTE,
     description: 'Largest request body, in bytes.',
   }),
   SESSION_TTL_SECONDS: Type.Integer({
     minimum: 1,
+    // 68 years; a date that is much further away cannot be written.
+    maximum: 2 ** 31 - 1,
     default: 900,
     description: 'How long a session lives after its last use, in seconds.',
   }),
   SESSION_BUDGET_BYTES: Type.Integer({
     minimum: 0,
+    maximum: Number.MAX_SAFE_INTEGER,
     default: 1024 * MEBIBYTE,
     description: 'Memory for all sessions together, in bytes.',
   }),
   WORK_LIMIT_OPERATIONS: Type.Integer({
     minimum: 1,
+    maximum: Number.MAX_SAFE_INTEGER,
     default: 20_000_000_000,
     description: 'Most multiplications and additions that one request may ask for.',
   }),
   WORK_LIMIT_RESULT_BYTES: Type.Integer({
     minimum: 1,
+    maximum: Number.MAX_SAFE_INTEGER,
     default: 256 * MEBIBYTE,
     description: 'Most bytes of results, working memory included, that one request may ask for.',
   }),
@@ -49,5 +58,15 @@ export type Config = Static<typeof ConfigSchema>;
  * @throws {Error} one line that names each variable that is wrong
  */
 export function loadConfig(environment: NodeJS.ProcessEnv): Config {
-  return envSchema<Config>({ schema: ConfigSchema, data: environment, env: false });
+  try {
+    return envSchema<Config>({ schema: ConfigSchema, data: environment, env: false });
+  } catch (error) {
+    const { errors } = error as { errors?: readonly { instancePath: string }[] };
+    if (!errors) throw error;
+    const names = new Set(errors.map(({ instancePath }) => instancePath.slice(1) as keyof Config));
+    const details = [...names].map(
+      (name) => `${name} is ${JSON.stringify(environment[name])}; expected ${describe(ConfigSchema.properties[name])}`,
+    );
+    throw new Error(details.join('; '), { cause: error });
+  }
 }

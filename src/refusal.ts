@@ -37,9 +37,9 @@ export class Refusal extends Error {
     super(detail);
   }
 
-  /** The same refusal, seen from a body in which its request stands under `key`. */
-  within(key: string): Refusal {
-    const places = this.places.map(({ path, detail }) => ({ path: [key, ...path], detail }));
+  /** The same refusal, seen from a body in which its request stands at `at`. */
+  within(at: Path): Refusal {
+    const places = this.places.map(({ path, detail }) => ({ path: [...at, ...path], detail }));
     return new Refusal(this.kind, this.message, places, this.retryAfterSeconds);
   }
 }

@@ -8,7 +8,7 @@ import { decodeFloats, decodeIntegers } from '../codec/json/read.js';
 import type { Fields } from '../codec/fields.js';
 import type { Kernels } from '../kernels/kernels.js';
 import { expectUpstream, type Cache, type Cost, type Layer, type Plan } from '../layers/definition.js';
-import { refuse, Refusal } from '../refusal.js';
+import { refuse, Refusal, type Path } from '../refusal.js';
 import type { SessionStore } from '../sessions/store.js';
 import type { FloatDtype, Tensor } from '../tensor/tensor.js';
 import { applyDefaults, compileValidation, isOptional } from './validate.js';
@@ -49,13 +49,14 @@ export function computationOf(layer: Layer, environment: Environment): Computati
   const validateBackward = compileValidation(backwardSchema);
   const { kernels, limits, sessions, draw } = environment;
 
-  function prepare(request: Record<string, unknown>): ForwardCall {
+  /** @param at where the request stands in the body */
+  function prepare(request: Record<string, unknown>, at: Path): ForwardCall {
     applyDefaults(forwardSchema, request);
     for (const [name, schema] of Object.entries(options.properties))
       if (schema['x-drawn'] && !(name in request)) request[name] = draw(schema.maximum as number);
     const dtype = request.dtype as FloatDtype;
-    const tensors = decodeTensors(inputs, request, dtype);
-    const plan = layer.plan(tensors, pick(options, request));
+    const tensors = decodeTensors(inputs, request, dtype, at);
+    const plan = within(at, () => layer.plan(tensors, pick(options, request)));
     return { inputs: tensors, plan, dtype };
   }
 
@@ -87,7 +88,7 @@ export function computationOf(layer: Layer, environment: Environment): Computati
 
     async forward(body) {
       const request = validateForward(body);
-      const { inputs, plan, dtype } = prepare(request);
+      const { inputs, plan, dtype } = prepare(request, []);
       guard(plan.cost.forward, limits, 'forward');
       const { outputs, cache } = layer.forward(inputs, plan, kernels);
       const fields = outputs as Fields;
@@ -115,29 +116,29 @@ export function computationOf(layer: Layer, environment: Environment): Computati
       if (token === undefined) {
         if (release)
           throw refuse('invalid-request', ['release'], '/release is true; expected false, because no session came');
-        const call = within('forward', () => prepare(forward as Record<string, unknown>));
-        const upstreamTensors = decodeTensors(upstream, request, call.dtype);
-        within('forward', () => {
-          guard(call.plan.cost.forward, limits, 'forward');
-        });
+        const at = ['forward'];
+        const call = prepare(forward as Record<string, unknown>, at);
+        const upstreamTensors = decodeTensors(upstream, request, call.dtype, []);
+        guard(call.plan.cost.forward, limits, 'forward');
         expectUpstream(call.plan, upstreamTensors);
-        const { cache } = within('forward', () => layer.forward(call.inputs, call.plan, kernels));
+        const { cache } = within(at, () => layer.forward(call.inputs, call.plan, kernels));
         return gradients(cache, call.plan, upstreamTensors);
       }
 
       const session = await held(token);
-      const fields = gradients(session.tensors, session.plan as Plan, decodeTensors(upstream, request, session.dtype));
+      const fields = gradients(session.tensors, session.plan as Plan, decodeTensors(upstream, request, session.dtype, []));
       if (release) await sessions.delete(token);
       return fields;
     },
   };
 }
 
-function within<Result>(key: string, work: () => Result): Result {
+/** What `work` refuses in its own request, refused where that stands in the body. */
+function within<Result>(at: Path, work: () => Result): Result {
   try {
     return work();
   } catch (error) {
-    throw error instanceof Refusal ? error.within(key) : error;
+    throw error instanceof Refusal ? error.within(at) : error;
   }
 }
 
@@ -157,12 +158,19 @@ function pick(schema: TObject, request: Record<string, unknown>): Record<string,
   );
 }
 
-function decodeTensors(schema: TObject, request: Record<string, unknown>, dtype: FloatDtype): Record<string, Tensor> {
+function decodeTensors(
+  schema: TObject,
+  request: Record<string, unknown>,
+  dtype: FloatDtype,
+  at: Path,
+): Record<string, Tensor> {
   const tensors: Record<string, Tensor> = {};
-  for (const [name, { 'x-tensor': element }] of Object.entries(schema.properties))
+  for (const [name, { 'x-tensor': element }] of Object.entries(schema.properties)) {
+    const path = [...at, name];
     if (name in request)
       tensors[name] =
-        element === 'integer' ? decodeIntegers(request[name], [name]) : decodeFloats(request[name], dtype, [name]);
+        element === 'integer' ? decodeIntegers(request[name], path) : decodeFloats(request[name], dtype, path);
+  }
   return tensors;
 }
 

@@ -7,6 +7,9 @@ import { jsonPointer, Refusal, type Path, type Place } from '../refusal.js';
 /** A body can be wrong in a million places; the first few are what a person reads. */
 const MOST_PLACES = 10;
 
+/** Characters of a pointer that a sentence repeats: an unknown key can be as long as the body. */
+const LONGEST_PLACE = 200;
+
 /**
  * A check that gives back a value that keeps to the schema.
  * @throws {Refusal} invalid-request with the places, when the check is called with a value that does not
@@ -35,7 +38,8 @@ function placeOf(error: ValueError, root: TObject): Place {
 }
 
 function detailOf({ type, schema, value }: ValueError, path: Path, root: TObject): string {
-  const place = jsonPointer(path) || 'the body';
+  const pointer = jsonPointer(path) || 'the body';
+  const place = pointer.length > LONGEST_PLACE ? `${pointer.slice(0, LONGEST_PLACE)}…` : pointer;
   switch (type) {
     case ValueErrorType.ObjectRequiredProperty:
       return `${place} is missing; expected ${describe(schema)}`;
@@ -62,7 +66,7 @@ export function describe(schema: TSchema): string {
     case 'Boolean':
       return 'true or false';
     case 'String':
-      return 'a string';
+      return `a string${lengths(schema)}`;
     case 'Integer':
       return `an integer${range(schema)}`;
     case 'Number':
@@ -76,6 +80,11 @@ export function describe(schema: TSchema): string {
     default:
       return 'an object';
   }
+}
+
+function lengths({ minLength, maxLength }: TSchema): string {
+  if (maxLength !== undefined) return ` of at most ${maxLength as number} characters`;
+  return minLength === undefined ? '' : ` of at least ${minLength as number} characters`;
 }
 
 function range({ minimum, maximum }: TSchema): string {

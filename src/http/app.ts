@@ -1,9 +1,16 @@
 /** The whole service but for its port: built here, listened on in `server.ts`. */
 import { randomInt, randomUUID } from 'node:crypto';
+import { maxHeaderSize } from 'node:http';
 import accepts from '@fastify/accepts';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { TObject } from '@sinclair/typebox';
-import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import fastify, {
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
 import { computationOf } from '../compute/computation.js';
 import { compileValidation } from '../compute/validate.js';
 import type { Config } from '../config.js';
@@ -11,7 +18,7 @@ import { plain } from '../kernels/plain/plain.js';
 import { layers } from '../layers/registry.js';
 import { MemoryStore } from '../sessions/memory.js';
 import { document } from './documentation.js';
-import { handleClientError, handleErrors, ProblemError, sendProblem } from './errors.js';
+import { handleClientError, handleErrors, sendProblem } from './errors.js';
 import { refuseOtherMethods } from './methods.js';
 import { measure } from './metrics.js';
 import { JSON_TYPE } from './negotiation.js';
@@ -20,6 +27,7 @@ import { catalogueRoutes } from './routes/catalogue.js';
 import { layerRoutes } from './routes/layers.js';
 import { operationRoutes } from './routes/operations.js';
 import { sessionRoutes } from './routes/sessions.js';
+import { stopGracefully } from './stopping.js';
 
 export interface AppOptions {
   readonly config: Config;
@@ -30,9 +38,6 @@ export interface AppOptions {
 
 /** A request id of the client's is taken over where it cannot confuse a log. */
 const REQUEST_ID = /^[\w.-]{1,128}$/;
-
-/** By then a balancer has noticed, or the next process has started. */
-const RETRY_WHEN_STOPPING_SECONDS = 1;
 
 export async function buildApp({ config, logger, clock }: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
@@ -48,8 +53,16 @@ export async function buildApp({ config, logger, clock }: AppOptions): Promise<F
     // Answered below, as problem details.
     return503OnClosing: false,
     clientErrorHandler: handleClientError,
+    // A token's length is its schema's affair; the default, 100, would be a second opinion.
+    routerOptions: { maxParamLength: maxHeaderSize },
+    // Node's own default, which Fastify turns off: a body that never ends must not hold its connection for ever.
+    requestTimeout: 300_000,
     frameworkErrors: (_error, request, reply) => {
-      void sendProblem(reply, problem('malformed-request', `${request.url} is not a well-formed URL path`));
+      const answer = problem('malformed-request', `${request.url} is not a well-formed URL path`);
+      request.problemType = answer.type;
+      // No hook sees these requests.
+      identify(request, reply);
+      void sendProblem(reply, answer);
     },
   }).withTypeProvider<TypeBoxTypeProvider>();
 
@@ -76,37 +89,14 @@ export async function buildApp({ config, logger, clock }: AppOptions): Promise<F
     budgetBytes: config.SESSION_BUDGET_BYTES,
     ...(clock ? { clock } : {}),
   });
-  let stopping = false;
-  app.addHook('preClose', (done) => {
-    stopping = true;
-    done();
-  });
   app.addHook('onClose', () => sessions.close());
 
   app.addHook('onRequest', (request, reply, done) => {
-    void reply.header('x-request-id', request.id);
-    if (!stopping) {
-      done();
-      return;
-    }
-    void reply.header('connection', 'close').header('retry-after', RETRY_WHEN_STOPPING_SECONDS);
-    done(new ProblemError(problem('shutting-down', 'this replica is stopping; expected a request to another one')));
-  });
-  app.addHook('onResponse', (request, reply, done) => {
-    request.log.info(
-      {
-        method: request.method,
-        route: request.routeOptions.url,
-        status: reply.statusCode,
-        durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
-        ...(request.problemType === undefined ? {} : { problem: request.problemType }),
-      },
-      'request',
-    );
+    identify(request, reply);
     done();
   });
-
-  const otherMethods = refuseOtherMethods(app);
+  stopGracefully(app);
+  refuseOtherMethods(app);
   handleErrors(
     app,
     config.BODY_LIMIT_BYTES,
@@ -137,9 +127,31 @@ export async function buildApp({ config, logger, clock }: AppOptions): Promise<F
     },
   });
   await app.register(sessionRoutes, { sessions });
-  await app.register(operationRoutes, { metrics, ready: () => !stopping });
-  otherMethods.complete();
+  await app.register(operationRoutes, { metrics });
   return app;
+}
+
+/** Gives the answer its request's id, and the log its line: at the end, or when the client hangs up before it. */
+function identify(request: FastifyRequest, reply: FastifyReply): void {
+  void reply.header('x-request-id', request.id);
+  let answered = false;
+  // An answer finishes on a connection that is gone, too.
+  reply.raw.once('finish', () => {
+    answered = !request.raw.socket.destroyed;
+  });
+  reply.raw.once('close', () => {
+    request.log.info(
+      {
+        method: request.method,
+        // The template of the route, never the path: a path may hold a session's token.
+        route: request.routeOptions.url,
+        ...(answered ? { status: reply.statusCode } : { aborted: true }),
+        durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
+        ...(request.problemType === undefined ? {} : { problem: request.problemType }),
+      },
+      'request',
+    );
+  });
 }
 
 /** `randomInt` stops at 2^48; larger bounds are met from two draws. */

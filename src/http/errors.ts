@@ -1,6 +1,7 @@
 /** Every way in which a request can fail, to problem details. */
 import { maxHeaderSize } from 'node:http';
 import type { Socket } from 'node:net';
+import { finished } from 'node:stream/promises';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { jsonPointer, Refusal } from '../refusal.js';
 import { problem, PROBLEM_JSON, type Problem } from './problems.js';
@@ -59,10 +60,13 @@ function problemOf(
 }
 
 export function handleErrors(app: FastifyInstance, bodyLimitBytes: number, layerNames: readonly string[]): void {
-  app.setErrorHandler<FastifyError | Refusal | ProblemError>((error, request, reply) => {
+  app.setErrorHandler<FastifyError | Refusal | ProblemError>(async (error, request, reply) => {
     const answer = problemOf(error, request, bodyLimitBytes);
     if (answer.status === 500) request.log.error(error);
     request.problemType = answer.type;
+    // Fastify closes the connection where it has not read a body to its end; here it will be.
+    if (answer.status === 413) void reply.removeHeader('connection');
+    if (!request.raw.complete) await takeIn(request, reply);
     return sendProblem(reply, answer, error instanceof Refusal ? error.retryAfterSeconds : undefined);
   });
   app.setNotFoundHandler((request) => {
@@ -73,6 +77,16 @@ export function handleErrors(app: FastifyInstance, bodyLimitBytes: number, layer
       ),
     );
   });
+}
+
+/**
+ * Has the rest of a refused body read and thrown away: few clients read an answer while they are still sending, and a
+ * connection that is closed meanwhile looks broken to them. Where it will be closed, the answer waits for the end.
+ */
+async function takeIn({ raw }: FastifyRequest, reply: FastifyReply): Promise<void> {
+  raw.resume();
+  // A client that goes away meanwhile gets no answer, and needs none.
+  if (!reply.raw.shouldKeepAlive) await finished(raw, { writable: false }).catch(() => undefined);
 }
 
 /** Refuses what is not even HTTP, where there is no request to answer yet. */

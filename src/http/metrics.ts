@@ -27,16 +27,16 @@ export function measure(app: FastifyInstance, sessions: SessionStore): Metrics {
     duration.labels(method, url, String(reply.statusCode)).observe(reply.elapsedTime / 1000);
     done();
   });
-  const held = new Gauge({ name: 'layerd_sessions', help: 'Sessions held.', registers: [registry] });
-  new Gauge({
-    name: 'layerd_sessions_bytes',
-    help: 'Memory of the sessions held, in bytes.',
-    registers: [registry],
-    async collect() {
-      const { sessions: count, bytes } = await sessions.usage();
-      held.set(count);
-      this.set(bytes);
-    },
-  });
+  const gauge = (name: string, help: string, of: 'sessions' | 'bytes') =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      async collect() {
+        this.set((await sessions.usage())[of]);
+      },
+    });
+  gauge('layerd_sessions', 'Sessions held.', 'sessions');
+  gauge('layerd_sessions_bytes', 'Memory of the sessions held, in bytes.', 'bytes');
   return { contentType: registry.contentType, text: () => registry.metrics() };
 }

@@ -39,10 +39,11 @@ export interface Service {
 /** Environment variables beside the defaults, as `loadConfig` reads them. */
 export type Overrides = Readonly<Record<string, string>>;
 
-async function start(overrides: Overrides): Promise<Service> {
+async function start(overrides: Overrides, extend?: (app: FastifyInstance) => void): Promise<Service> {
+  const config = loadConfig({ ...overrides });
   const log: LogLine[] = [];
   const logger = pino(
-    { level: 'info' },
+    { level: config.LOG_LEVEL },
     {
       write(line: string) {
         log.push(JSON.parse(line) as LogLine);
@@ -50,7 +51,8 @@ async function start(overrides: Overrides): Promise<Service> {
     },
   );
   const clock = handClock();
-  const app = await buildApp({ config: loadConfig({ ...overrides }), logger, clock });
+  const app = await buildApp({ config, logger, clock });
+  extend?.(app);
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = app.server.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;
@@ -64,9 +66,12 @@ async function stop({ app }: Service): Promise<void> {
   await closed;
 }
 
-/** To be called in a test: a service for that test alone. */
-export async function serve(overrides: Overrides = {}): Promise<Service> {
-  const service = await start(overrides);
+/**
+ * To be called in a test: a service for that test alone.
+ * @param extend adds what the service has not, such as a route that fails
+ */
+export async function serve(overrides: Overrides = {}, extend?: (app: FastifyInstance) => void): Promise<Service> {
+  const service = await start(overrides, extend);
   onTestFinished(() => stop(service));
   return service;
 }

@@ -14,11 +14,26 @@ export function float32ToDecimal(value: number): string {
   if (Number.isInteger(value) && Math.abs(value) <= 2 ** 24) return float64ToDecimal(value);
   for (let digits = 1; digits < MOST_DIGITS; digits++) {
     const decimal = Number(value.toPrecision(digits));
-    if (Math.fround(decimal) === value) return String(decimal);
+    if (readsBack(decimal, digits, value)) return String(decimal);
     const other = wideNeighbour(value, decimal, digits);
     if (other !== undefined) return String(other);
   }
   return String(Number(value.toPrecision(MOST_DIGITS)));
+}
+
+/** Whether `value` is what a decimal reads back to, for those who read float32 and for those who round a float64. */
+function readsBack(decimal: number, digits: number, value: number): boolean {
+  if (Math.fround(decimal) !== value) return false;
+  // A float64 midway between two float32 is often a decimal beside the middle, rounded, and on the other one's side:
+  // 7.038531e-26 is the classic.
+  const mirrored = 2 * decimal - value;
+  return mirrored === value || Math.fround(mirrored) !== mirrored || hasDigits(decimal, digits);
+}
+
+/** Whether a float64 is exactly a decimal of so many digits; more than 100 are not needed to see another one. */
+function hasDigits(value: number, digits: number): boolean {
+  const written = value.toPrecision(100).replace(/e.*/, '').replace(/\D/g, '').replace(/^0+/, '');
+  return !/[1-9]/.test(written.slice(digits));
 }
 
 /**
@@ -29,5 +44,5 @@ function wideNeighbour(value: number, nearest: number, digits: number): number |
   if (!Number.isInteger(Math.log2(Math.abs(value))) || Math.abs(nearest) >= Math.abs(value)) return undefined;
   const unit = 10 ** (Math.floor(Math.log10(Math.abs(nearest))) - digits + 1);
   const above = Number((nearest + Math.sign(value) * unit).toPrecision(digits));
-  return Math.fround(above) === value ? above : undefined;
+  return readsBack(above, digits, value) ? above : undefined;
 }

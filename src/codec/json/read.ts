@@ -54,7 +54,8 @@ export function decodeIntegers(value: unknown, path: Path): Tensor {
   eachRow(value, shape, path, (row, start, rowPath) => {
     for (let i = 0; i < row.length; i++) {
       const entry = row[i];
-      if (typeof entry !== 'number' || (entry | 0) !== entry) throw notA('an integer', entry, [...rowPath, i]);
+      if (typeof entry !== 'number' || (entry | 0) !== entry)
+        throw notA(Number.isInteger(entry) ? 'an integer of 32 bits' : 'an integer', entry, [...rowPath, i]);
       data[start + i] = entry;
     }
   });

@@ -1,0 +1,81 @@
+import { constants } from 'node:buffer';
+import { describe, expect, it } from 'vitest';
+import { ConfigSchema, loadConfig } from '../src/config.js';
+
+describe('the configuration', () => {
+  it('has the documented defaults', () => {
+    expect(loadConfig({})).toEqual({
+      HOST: '127.0.0.1',
+      PORT: 8080,
+      LOG_LEVEL: 'info',
+      BODY_LIMIT_BYTES: 64 * 2 ** 20,
+      SESSION_TTL_SECONDS: 900,
+      SESSION_BUDGET_BYTES: 2 ** 30,
+      WORK_LIMIT_OPERATIONS: 20_000_000_000,
+      WORK_LIMIT_RESULT_BYTES: 256 * 2 ** 20,
+    });
+  });
+
+  it('takes every variable from the environment, and leaves all others alone', () => {
+    const given = {
+      HOST: '0.0.0.0',
+      PORT: '0',
+      LOG_LEVEL: 'silent',
+      BODY_LIMIT_BYTES: '1',
+      SESSION_TTL_SECONDS: '86400',
+      SESSION_BUDGET_BYTES: '0',
+      WORK_LIMIT_OPERATIONS: '1000000000000',
+      WORK_LIMIT_RESULT_BYTES: '1',
+    };
+    const config = loadConfig({ ...given, PATH: '/bin', NODE_ENV: 'test', PORTS: 'x' });
+    expect(Object.fromEntries(Object.entries(config).map(([name, value]) => [name, String(value)]))).toEqual(given);
+    expect(typeof config.PORT).toBe('number');
+  });
+
+  it('does not change the environment that it reads', () => {
+    const environment = { PORT: '81', OTHER: 'x' };
+    loadConfig(environment);
+    expect(environment).toEqual({ PORT: '81', OTHER: 'x' });
+  });
+
+  it('describes every variable', () => {
+    for (const { description } of Object.values(ConfigSchema.properties)) expect(description).toMatch(/^[A-Z].*\.$/);
+  });
+
+  const port = 'an integer from 0 to 65535';
+  const positive = 'an integer from 1 to 9007199254740991';
+
+  it.each<[name: string, value: string, expected: string]>([
+    ['HOST', '', 'a string of at least 1 characters'],
+    ['PORT', '', port],
+    ['PORT', 'http', port],
+    ['PORT', '80.5', port],
+    ['PORT', '-1', port],
+    ['PORT', '65536', port],
+    ['PORT', '8080x', port],
+    ['PORT', 'true', port],
+    ['LOG_LEVEL', 'verbose', '"fatal" or "error" or "warn" or "info" or "debug" or "trace" or "silent"'],
+    ['LOG_LEVEL', 'INFO', '"fatal" or "error" or "warn" or "info" or "debug" or "trace" or "silent"'],
+    ['BODY_LIMIT_BYTES', '0', `an integer from 1 to ${constants.MAX_STRING_LENGTH}`],
+    ['BODY_LIMIT_BYTES', '64MiB', `an integer from 1 to ${constants.MAX_STRING_LENGTH}`],
+    ['BODY_LIMIT_BYTES', '1e12', `an integer from 1 to ${constants.MAX_STRING_LENGTH}`],
+    ['SESSION_TTL_SECONDS', '0', 'an integer from 1 to 2147483647'],
+    ['SESSION_TTL_SECONDS', '0.5', 'an integer from 1 to 2147483647'],
+    ['SESSION_TTL_SECONDS', '1e12', 'an integer from 1 to 2147483647'],
+    ['SESSION_BUDGET_BYTES', '-1', 'an integer from 0 to 9007199254740991'],
+    ['SESSION_BUDGET_BYTES', '1e300', 'an integer from 0 to 9007199254740991'],
+    ['WORK_LIMIT_OPERATIONS', '0', positive],
+    ['WORK_LIMIT_OPERATIONS', 'NaN', positive],
+    ['WORK_LIMIT_RESULT_BYTES', '0', positive],
+    ['WORK_LIMIT_RESULT_BYTES', '1_000', positive],
+  ])('refuses %s=%s in one sentence', (name, value, expected) => {
+    expect(() => loadConfig({ [name]: value })).toThrow(`${name} is ${JSON.stringify(value)}; expected ${expected}`);
+    expect(() => loadConfig({ [name]: value })).toThrow(/^[^\n;]+; [^\n;]+$/);
+  });
+
+  it('names every variable that is wrong', () => {
+    expect(() => loadConfig({ PORT: 'x', SESSION_TTL_SECONDS: 'y' })).toThrow(
+      'PORT is "x"; expected an integer from 0 to 65535; SESSION_TTL_SECONDS is "y"; expected an integer from 1 to 2147483647',
+    );
+  });
+});

@@ -1,0 +1,154 @@
+import { describe, expect, it } from 'vitest';
+import { layerNames, schemasOf, type Body } from '../support/requests.js';
+import { call, serve, serveAll } from '../support/service.js';
+
+interface Entry {
+  readonly layer: string;
+  readonly summary: string;
+  readonly dimensions: Readonly<Record<string, string>>;
+  readonly conventions: readonly string[];
+  readonly sources: readonly string[];
+  readonly forward: {
+    readonly routes: readonly string[];
+    readonly tensors: Readonly<
+      Record<string, { shape: string; element: string; description: string; required: boolean }>
+    >;
+    readonly options: Readonly<
+      Record<string, { description: string; expected: string; required: boolean; default?: unknown }>
+    >;
+    readonly answers: Readonly<Record<string, unknown>>;
+    readonly formulas: readonly string[];
+    readonly example: Body;
+  };
+  readonly backward: {
+    readonly routes: readonly string[];
+    readonly tensors: Readonly<Record<string, unknown>>;
+    readonly answers: Readonly<Record<string, unknown>>;
+    readonly formulas: readonly string[];
+    readonly example: Body;
+  };
+}
+
+const service = serveAll();
+
+async function entryOf(name: string): Promise<Entry> {
+  return (await service().client.get(`/layers/${name}`).expect(200)).body as Entry;
+}
+
+describe('GET /layers', () => {
+  it('lists the seven layers, each as it is under its own path, and the limits', async () => {
+    const { layers, limits } = (await service().client.get('/layers').expect(200)).body as {
+      layers: Entry[];
+      limits: unknown;
+    };
+    expect(layers.map(({ layer }) => layer)).toEqual(layerNames);
+    for (const entry of layers) expect(await entryOf(entry.layer)).toEqual({ ...entry, limits });
+  });
+
+  it('tells the limits that are in force', async () => {
+    const own = await serve({
+      BODY_LIMIT_BYTES: '1001',
+      WORK_LIMIT_OPERATIONS: '1002',
+      WORK_LIMIT_RESULT_BYTES: '1003',
+      SESSION_TTL_SECONDS: '1004',
+      SESSION_BUDGET_BYTES: '1005',
+    });
+    const limits = {
+      body_bytes: 1001,
+      operations: 1002,
+      result_bytes: 1003,
+      session_ttl_seconds: 1004,
+      session_budget_bytes: 1005,
+    };
+    expect((await own.client.get('/layers').expect(200)).body).toMatchObject({ limits });
+    expect((await own.client.get('/layers/rnn').expect(200)).body).toMatchObject({ limits });
+  });
+});
+
+describe.each(layerNames)('GET /layers/%s', (name) => {
+  it('tells tensors, options, answers and gradients, all of them', async () => {
+    const { inputs, options, outputs, upstream, gradients } = schemasOf(name);
+    const entry = await entryOf(name);
+    const names = (schema: { properties: object }) => Object.keys(schema.properties).sort();
+    expect(Object.keys(entry.forward.tensors).sort()).toEqual(names(inputs));
+    expect(Object.keys(entry.forward.options).sort()).toEqual(names(options));
+    expect(Object.keys(entry.forward.answers).sort()).toEqual(names(outputs));
+    expect(Object.keys(entry.backward.tensors).sort()).toEqual(names(upstream));
+    expect(Object.keys(entry.backward.answers).sort()).toEqual(names(gradients));
+    for (const { shape, element, description } of Object.values(entry.forward.tensors)) {
+      expect(shape).toMatch(/^\[/);
+      expect(['float', 'integer']).toContain(element);
+      expect(description).toMatch(/\w/);
+    }
+    for (const { description, expected } of Object.values(entry.forward.options)) {
+      expect(description).toMatch(/\w/);
+      expect(expected).toMatch(/\w/);
+    }
+  });
+
+  it('has formulas, conventions, sources and the meaning of its letters', async () => {
+    const { summary, dimensions, conventions, sources, forward, backward } = await entryOf(name);
+    expect(summary).toMatch(/^[A-Z].*\.$/);
+    for (const text of [
+      ...Object.values(dimensions),
+      ...conventions,
+      ...sources,
+      ...forward.formulas,
+      ...backward.formulas,
+    ])
+      expect(text).toMatch(/\w/);
+    for (const list of [Object.keys(dimensions), conventions, sources, forward.formulas, backward.formulas])
+      expect(list).not.toEqual([]);
+    expect(forward.formulas.join()).toContain('=');
+  });
+
+  it('has examples that work as they stand, on every route that it names', async () => {
+    const { forward, backward } = await entryOf(name);
+    expect(forward.routes).toEqual([`POST /${name}/forward`, `POST /${name}`]);
+    expect(backward.routes).toEqual([`POST /${name}/backward`]);
+    for (const route of forward.routes) {
+      const answer = await call(service(), route.replace('POST /', ''), forward.example);
+      for (const field of Object.keys(answer).filter((key) => key !== 'session'))
+        expect(Object.keys(forward.answers)).toContain(field);
+    }
+    for (const route of backward.routes) {
+      const gradients = await call(service(), route.replace('POST /', ''), backward.example);
+      for (const field of Object.keys(gradients)) expect(Object.keys(backward.answers)).toContain(field);
+    }
+  });
+
+  it('has an example that the session of its forward answers alike', async () => {
+    const { forward, backward } = await entryOf(name);
+    const { session } = await call(service(), name, forward.example);
+    const { forward: _, ...upstream } = backward.example;
+    expect(await call(service(), `${name}/backward`, { session, ...upstream })).toEqual(
+      await call(service(), `${name}/backward`, backward.example),
+    );
+  });
+
+  it('states defaults that are what the service does', async () => {
+    const { forward } = await entryOf(name);
+    for (const [option, { default: value, required }] of Object.entries(forward.options)) {
+      if (value === undefined) continue;
+      expect(required).toBe(false);
+      const { [option]: _, ...without }: Body = { ...forward.example, session: false };
+      expect(await call(service(), name, { ...without, [option]: value }), option).toEqual(
+        await call(service(), name, without),
+      );
+    }
+  });
+
+  it('needs what it says is required, and nothing else', async () => {
+    const { forward } = await entryOf(name);
+    const fields = [...Object.entries(forward.tensors), ...Object.entries(forward.options)];
+    for (const [field, { required }] of fields) {
+      // Of pooling's window "required unless global" can only be told in words.
+      if (field === 'kernel_size') continue;
+      const { [field]: _, ...without } = forward.example;
+      await service()
+        .client.post(`/${name}`)
+        .send(without)
+        .expect(required ? 400 : 200);
+    }
+  });
+});

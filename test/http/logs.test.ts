@@ -1,0 +1,119 @@
+import { describe, expect, it, vi } from 'vitest';
+import { expectProblem } from '../support/problem.js';
+import { good } from '../support/requests.js';
+import { call, serve, type Service } from '../support/service.js';
+
+function requestLines({ log }: Service) {
+  return log.filter(({ msg }) => msg === 'request');
+}
+
+/** The log's lines of requests, once there are as many. */
+async function logged(service: Service, count: number) {
+  return vi.waitFor(() => {
+    const lines = requestLines(service);
+    expect(lines).toHaveLength(count);
+    return lines;
+  });
+}
+
+describe('the log', () => {
+  it('has one line for each request, with its id, method, route, status, time, and problem', async () => {
+    const service = await serve();
+    const ids: unknown[] = [];
+    const sent = async (path: string, body: object) => {
+      const response = await service.client.post(path).send(body);
+      ids.push(response.headers['x-request-id']);
+    };
+    await sent('/linear/forward', good.linear.forward);
+    await sent('/linear', { x: [[1], [2, 3]], weight: [[1]] });
+    await sent('/nothing', {});
+    const lines = await logged(service, 3);
+    expect(lines).toMatchObject([
+      { level: 30, reqId: ids[0], method: 'POST', route: '/linear/forward', status: 200 },
+      { level: 30, reqId: ids[1], method: 'POST', route: '/linear', status: 400, problem: '/problems/ragged-tensor' },
+      { level: 30, reqId: ids[2], method: 'POST', status: 404, problem: '/problems/not-found' },
+    ]);
+    expect(new Set(ids).size).toBe(3);
+    expect(lines[0]).not.toHaveProperty('problem');
+    for (const { durationMs } of lines) expect(durationMs).toBeGreaterThan(0);
+  });
+
+  it('has a line for what no route and no hook sees', async () => {
+    const service = await serve();
+    await service.client.get('/%zz').set('x-request-id', 'odd').expect(400);
+    expect(await logged(service, 1)).toMatchObject([
+      { reqId: 'odd', status: 400, problem: '/problems/malformed-request' },
+    ]);
+  });
+
+  it('bears the id that the client gave', async () => {
+    const service = await serve();
+    await service.client.get('/layers').set('x-request-id', 'client-7').expect(200);
+    expect(await logged(service, 1)).toMatchObject([{ reqId: 'client-7', route: '/layers', status: 200 }]);
+  });
+
+  it('never has a token in it, nor what a body held', async () => {
+    const service = await serve({ LOG_LEVEL: 'trace' });
+    const { client } = service;
+    const { session } = await call(service, 'linear', { ...good.linear.forward, bias: [123456.75, 0] });
+    const secret = 'made-up-token';
+    for (const token of [session, secret]) {
+      await client.get(`/sessions/${token}?values=true`);
+      await client.get(`/sessions/${token}?token=${token}`);
+      await client.put(`/sessions/${token}`);
+      await client.get(`/sessions/${token}/x`);
+      await client.get(`/sessions/%zz${token}`);
+      await client.post(`/${token}`).send({ [token]: token });
+      await client.post('/linear/backward').send({ session: token, dout: [[token]] });
+      await client.post('/dropout/backward').send({ session: token, dout: [[1]] });
+      await client.post('/linear/backward').send({ session: token, ...good.linear.backward });
+      await client.delete(`/sessions/${token}`);
+      await client.delete(`/sessions/${token}`);
+    }
+    await logged(service, 23);
+    const text = JSON.stringify(service.log);
+    expect(text).not.toContain(session);
+    expect(text).not.toContain(secret);
+    expect(text).not.toContain('123456.75');
+  });
+
+  it('has one line for a hundred requests each, whichever end first', async () => {
+    const service = await serve();
+    await Promise.all(
+      Array.from({ length: 100 }, (_, i) =>
+        service.client
+          .post('/linear')
+          .set('x-request-id', `request-${i}`)
+          .send(i % 2 ? good.linear.forward : {}),
+      ),
+    );
+    const lines = await logged(service, 100);
+    expect(new Set(lines.map(({ reqId }) => reqId)).size).toBe(100);
+    expect(lines.filter(({ status }) => status === 200)).toHaveLength(50);
+    expect(lines.filter(({ status }) => status === 400)).toHaveLength(50);
+  });
+});
+
+describe('a failure of the service', () => {
+  it('is told to the client without its reason, which the log has under the same id', async () => {
+    const service = await serve({}, (app) => {
+      app.get('/failure', () => {
+        throw new Error('the inside, in words');
+      });
+    });
+    const response = await service.client.get('/failure').set('x-request-id', 'failing');
+    expectProblem(response, {
+      status: 500,
+      type: 'internal-error',
+      says: 'the service failed; its log has the reason under request id failing',
+    });
+    const [line] = await logged(service, 1);
+    expect(line).toMatchObject({ reqId: 'failing', status: 500, problem: '/problems/internal-error' });
+    expect(service.log.filter(({ level }) => level === 50)).toMatchObject([
+      {
+        reqId: 'failing',
+        err: { message: 'the inside, in words', stack: expect.stringContaining('logs.test.ts') as string },
+      },
+    ]);
+  });
+});

@@ -1,0 +1,45 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { MemoryStore } from '../../src/sessions/memory.js';
+import { handClock } from '../support/service.js';
+import { storeContract } from './contract.js';
+
+storeContract('memory', (options) => {
+  const clock = handClock();
+  return {
+    store: new MemoryStore({ ...options, clock }),
+    now: clock,
+    advance: (ms) => {
+      clock.advance(ms / 1000);
+    },
+  };
+});
+
+describe('a session store in memory', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('looks for expired sessions every second, until it is closed', async () => {
+    const clock = vi.fn(() => 0);
+    const store = new MemoryStore({ ttlMs: 1000, budgetBytes: 2 ** 20, clock });
+    vi.advanceTimersByTime(5000);
+    expect(clock).toHaveBeenCalledTimes(5);
+    await store.close();
+    vi.advanceTimersByTime(5000);
+    expect(clock).toHaveBeenCalledTimes(5);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('goes by the time of day unless it is given a clock', async () => {
+    vi.setSystemTime(Date.UTC(2026, 0, 1));
+    const store = new MemoryStore({ ttlMs: 1000, budgetBytes: 2 ** 20 });
+    const token = await store.create({ layer: 'linear', dtype: 'float64', plan: {}, tensors: {} });
+    expect(await store.inspect(token)).toMatchObject({ created: Date.UTC(2026, 0, 1) });
+    vi.setSystemTime(Date.UTC(2026, 0, 1, 0, 0, 1));
+    expect(await store.inspect(token)).toBeUndefined();
+    await store.close();
+  });
+});

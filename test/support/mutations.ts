@@ -1,0 +1,269 @@
+/** Good requests, made wrong at random: as JSON values, as bytes, and in what stands around the body. */
+import { backwardWith, forwardWith, good, layerNames, type Body } from './requests.js';
+import { randomNumbers } from './random.js';
+
+export interface MutatedRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+/** What JSON.stringify cannot write stands in a body as one of these, and is put in its place in the text. */
+const RAW = new Map([
+  ['@@overflow@@', '1e400'],
+  ['@@underflow@@', '-1e-400'],
+  ['@@precise@@', '0.1000000000000000055511151231257827021181583404541015625000001'],
+  ['@@huge@@', '123456789012345678901234567890'],
+  ['@@deep@@', `${'['.repeat(5000)}1${']'.repeat(5000)}`],
+  ['@@deep objects@@', `${'{"x":'.repeat(500)}1${'}'.repeat(500)}`],
+  ['@@open@@', '['.repeat(50)],
+]);
+
+type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
+
+/** Where a value stands: in an array or an object. */
+type Place =
+  { readonly holder: Json[]; readonly key: number } | { readonly holder: Record<string, Json>; readonly key: string };
+
+class Mutator {
+  private readonly next: () => number;
+
+  constructor(seed: number) {
+    this.next = randomNumbers(seed).next;
+  }
+
+  below(bound: number): number {
+    return Math.floor(this.next() * bound);
+  }
+
+  chance(probability: number): boolean {
+    return this.next() < probability;
+  }
+
+  pick<Value>(values: readonly Value[]): Value {
+    return values[this.below(values.length)];
+  }
+
+  /** A value that is seldom the right one. */
+  odd(): Json {
+    const oddities: (() => Json)[] = [
+      () => null,
+      () => this.chance(0.5),
+      () => this.pick([0, -0, 1, -1, 2, 3, 0.5, 1.5, -0.1]),
+      () => this.pick([1e9, 2 ** 31 - 1, 2 ** 31, -(2 ** 31), 2 ** 32, 2 ** 53 - 1, 2 ** 53, -(2 ** 63), 1e18]),
+      () => this.pick([1e308, -1e308, 5e-324, 3.5e38, 1e-50]),
+      () => this.pick([...RAW.keys()]),
+      () => this.pick(['', '1', 'x', 'NaN', 'Infinity', '-Infinity', 'nan', 'true', 'same', 'valid', 'max', 'average']),
+      () =>
+        this.pick([
+          'forward',
+          'bidirectional',
+          'reverse',
+          'float32',
+          'float16',
+          'test_time',
+          '\u0000',
+          '\ud800',
+          'é€😀',
+        ]),
+      () => 'y'.repeat(this.below(3000)),
+      () => this.pick<Json>([[], {}, [[]], [[[]]], [null], ['1'], [[1], 2], { length: 3 }, [{}], { x: [1] }]),
+      () => Array.from({ length: this.below(2000) }, () => 1),
+      () => Array.from({ length: this.below(50) }, () => [this.below(10)]),
+      () => this.tensor(1 + this.below(6)),
+    ];
+    return this.pick(oddities)();
+  }
+
+  /** Nested arrays, now and then ragged. */
+  private tensor(rank: number): Json {
+    if (rank === 0) return this.chance(0.02) ? this.pick<Json>(['NaN', null, '0.5', []]) : this.below(7) - 3;
+    const size = this.chance(0.05) ? 0 : 1 + this.below(3);
+    const row = Array.from({ length: size }, () => this.tensor(rank - 1));
+    if (this.chance(0.02)) row.push(1);
+    return row;
+  }
+
+  /** Any place in a value but its root; the outer ones as often as the many inner ones. */
+  private place(root: Json): Place | undefined {
+    let found: Place | undefined;
+    let value = root;
+    while (typeof value === 'object' && value !== null) {
+      const holder = value;
+      const keys = Object.keys(holder);
+      if (keys.length === 0 || (found && this.chance(0.3))) break;
+      const key = this.pick(keys);
+      found = Array.isArray(holder) ? { holder, key: Number(key) } : { holder, key };
+      value = Array.isArray(holder) ? holder[Number(key)] : holder[key];
+    }
+    return found;
+  }
+
+  private mutate(root: Json): Json {
+    const place = this.place(root);
+    if (!place || this.chance(0.01)) return this.odd();
+    const { holder, key } = place as { holder: Record<string, Json>; key: string };
+    const value = holder[key];
+    const set = (replacement: Json) => {
+      // Assigning to __proto__ would set no property.
+      Object.defineProperty(holder, key, { value: replacement, enumerable: true, configurable: true, writable: true });
+    };
+    const changes: (() => void)[] = [
+      () => {
+        set(this.odd());
+      },
+      () => {
+        set([value]);
+      },
+      () => {
+        if (Array.isArray(value)) set(value.length > 0 && this.chance(0.5) ? value[0] : value.flat(1));
+        else set(typeof value === 'string' ? Number(value) || 0 : String(value));
+      },
+      () => {
+        if (typeof value === 'number')
+          set(this.pick([-value, value * 1e9, value + 0.5, value / 3, 2 ** Math.abs(value % 60)]));
+        else set(this.odd());
+      },
+      () => {
+        if (Array.isArray(holder)) holder.splice(this.below(holder.length), 1);
+        else Reflect.deleteProperty(holder, key);
+      },
+      () => {
+        if (Array.isArray(holder))
+          holder.splice(this.below(holder.length + 1), 0, this.chance(0.5) ? value : this.odd());
+        else this.addTo(holder);
+      },
+      () => {
+        const other = this.place(root) as { holder: Record<string, Json>; key: string } | undefined;
+        // A copy: a value within itself could not be written.
+        if (other) set(structuredClone(other.holder[other.key]));
+      },
+      () => {
+        if (Array.isArray(value)) value.reverse();
+        else if (!Array.isArray(holder)) {
+          Reflect.deleteProperty(holder, key);
+          holder[`${key}s`] = value;
+        }
+      },
+    ];
+    this.pick(changes)();
+    return root;
+  }
+
+  private addTo(holder: Record<string, Json>): void {
+    const names = ['', 'y', '__proto__', 'constructor', 'toString', 'a/b', 'c~d', 'é', 'session', 'forward', 'release'];
+    const key = this.pick([...names, 'dout', 'x', 'dtype', 'training', 'k'.repeat(this.below(500))]);
+    Object.defineProperty(holder, key, { value: this.odd(), enumerable: true, configurable: true, writable: true });
+  }
+
+  text(body: Body): string {
+    let value = structuredClone(body) as Json;
+    const times = this.pick([0, 1, 1, 1, 1, 2, 2, 3]);
+    for (let i = 0; i < times; i++) value = this.mutate(value);
+    return JSON.stringify(value).replaceAll(/"(@@[\w ]+@@)"/g, (_, name: string) => RAW.get(name) ?? 'null');
+  }
+
+  bytes(text: string): Buffer {
+    let bytes = Buffer.from(text);
+    const times = 1 + this.below(3);
+    for (let i = 0; i < times; i++) {
+      const at = this.below(bytes.length + 1);
+      const end = at + this.below(20);
+      const junk = this.pick<() => Buffer>([
+        () =>
+          Buffer.from(this.pick(['[', ']', '{', '}', ',', ':', '"', '\\', '-', '.', 'e', '0', ' ', '\n', '\u0000'])),
+        () =>
+          Buffer.from(
+            this.pick(['null', 'NaN', '1e999', '"x":', '\\u0000', '\\ud800', '\uFEFF', '//', '[[[[[[', ']]]]']),
+          ),
+        () => Buffer.from([this.below(256)]),
+        () => Buffer.from([0xff, 0xfe, 0xc0, 0x80].slice(this.below(4))),
+      ])();
+      bytes = this.pick<() => Buffer>([
+        () => Buffer.concat([bytes.subarray(0, at), junk, bytes.subarray(at)]),
+        () => Buffer.concat([bytes.subarray(0, at), junk, bytes.subarray(end)]),
+        () => Buffer.concat([bytes.subarray(0, at), bytes.subarray(end)]),
+        () => Buffer.concat([bytes.subarray(0, end), bytes.subarray(at)]),
+        () => bytes.subarray(0, at),
+        () => {
+          const flipped = Buffer.from(bytes);
+          if (at < flipped.length) flipped[at] = (flipped[at] ?? 0) ^ (1 << this.below(8));
+          return flipped;
+        },
+      ])();
+    }
+    return bytes;
+  }
+
+  path(path: string): string {
+    const at = 1 + this.below(path.length);
+    return this.pick([
+      `${path}/`,
+      `${path}?values=true`,
+      `${path}?x=${this.below(10)}`,
+      path.toUpperCase(),
+      path.slice(0, at),
+      `${path.slice(0, at)}%${this.pick(['', '2', '2F', '00', 'zz', 'E0%A4'])}${path.slice(at)}`,
+      `${path.slice(0, at)}${this.pick(['/', '//', '..', '.', '*', ':', ';', '?', '&', '='])}${path.slice(at)}`,
+      `${path}/${'p'.repeat(this.below(300))}`,
+    ]);
+  }
+}
+
+const OTHER_ROUTES = [
+  ['GET', '/layers'],
+  ['GET', '/layers/linear'],
+  ['GET', '/sessions/'],
+  ['DELETE', '/sessions/'],
+  ['GET', '/openapi.json'],
+  ['GET', '/docs'],
+  ['GET', '/health/live'],
+  ['GET', '/health/ready'],
+  ['GET', '/metrics'],
+] as const;
+
+const MEDIA_TYPES = [
+  'text/plain',
+  'application/xml',
+  'application/jsonp',
+  '*/*',
+  'application/json; charset=utf-16',
+  ';',
+  'a/b/c',
+];
+
+/**
+ * @param seed decides everything; one seed, one request
+ * @param tokens of live sessions, by layer
+ */
+export function mutatedRequest(seed: number, tokens: Readonly<Record<string, string>>): MutatedRequest {
+  const mutator = new Mutator(seed);
+  const json = { 'content-type': 'application/json' };
+  if (mutator.chance(0.04)) {
+    const [method, route] = mutator.pick(OTHER_ROUTES);
+    const path = route.endsWith('/')
+      ? route + mutator.pick([...Object.values(tokens), 'none', 't'.repeat(200)])
+      : route;
+    return { method, path: mutator.chance(0.7) ? mutator.path(path) : path, headers: {}, body: Buffer.of() };
+  }
+  const layer = mutator.pick(layerNames);
+  const kind = mutator.pick(['', '/forward', '/forward', 'session', 'session', 'stateless', 'stateless']);
+  const body =
+    kind === 'session'
+      ? { session: tokens[layer], ...good[layer].backward }
+      : kind === 'stateless'
+        ? backwardWith(layer, {})
+        : forwardWith(layer, {});
+  const path = kind.startsWith('s') ? `/${layer}/backward` : `/${layer}${kind}`;
+  // A released session would leave the others nothing to use: its token is bent, or none.
+  const text = mutator.text(body).replaceAll('"release":true', '"release":false');
+  const request = { method: 'POST', path, headers: json, body: Buffer.from(text) };
+  if (mutator.chance(0.3)) return { ...request, body: mutator.bytes(text) };
+  if (mutator.chance(0.03)) return { ...request, path: mutator.path(path) };
+  if (mutator.chance(0.03))
+    return { ...request, method: mutator.pick(['GET', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'HEAD']) };
+  if (mutator.chance(0.03)) return { ...request, headers: { 'content-type': mutator.pick(MEDIA_TYPES) } };
+  if (mutator.chance(0.03)) return { ...request, headers: { ...json, accept: mutator.pick(MEDIA_TYPES) } };
+  return request;
+}
