@@ -126,7 +126,11 @@ export function computationOf(layer: Layer, environment: Environment): Computati
       }
 
       const session = await held(token);
-      const fields = gradients(session.tensors, session.plan as Plan, decodeTensors(upstream, request, session.dtype, []));
+      const fields = gradients(
+        session.tensors,
+        session.plan as Plan,
+        decodeTensors(upstream, request, session.dtype, []),
+      );
       if (release) await sessions.delete(token);
       return fields;
     },

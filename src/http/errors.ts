@@ -45,12 +45,6 @@ function problemOf(
         'unsupported-media-type',
         `the body's Content-Type is ${request.headers['content-type'] ?? 'absent'}; expected application/json`,
       );
-    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
-      return problem('malformed-request', 'the body has another length than Content-Length says');
-    case 'FST_ERR_BAD_URL':
-      return problem('malformed-request', 'the path is not a well-formed URL path');
-    case 'FST_ERR_VALIDATION':
-      return problem('invalid-request', error.message);
   }
   // The client went away while its body was read: nobody sees this answer.
   if (request.raw.destroyed && !request.raw.complete)

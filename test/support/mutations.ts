@@ -1,5 +1,6 @@
 /** Good requests, made wrong at random: as JSON values, as bytes, and in what stands around the body. */
-import { backwardWith, forwardWith, good, layerNames, type Body } from './requests.js';
+import { Dtype } from '../../schemas/request.js';
+import { backwardWith, forwardWith, good, layerNames, schemasOf, type Body, type LayerName } from './requests.js';
 import { randomNumbers } from './random.js';
 
 export interface MutatedRequest {
@@ -118,7 +119,7 @@ class Mutator {
       },
       () => {
         if (Array.isArray(value)) set(value.length > 0 && this.chance(0.5) ? value[0] : value.flat(1));
-        else set(typeof value === 'string' ? Number(value) || 0 : String(value));
+        else set(typeof value === 'string' ? Number(value) || 0 : JSON.stringify(value));
       },
       () => {
         if (typeof value === 'number')
@@ -157,15 +158,40 @@ class Mutator {
     Object.defineProperty(holder, key, { value: this.odd(), enumerable: true, configurable: true, writable: true });
   }
 
-  text(body: Body): string {
+  /** An option of the layer with a value that may be meant, and may ask for the world. */
+  options(layer: LayerName, body: Body): Json {
+    const value = structuredClone(body) as Record<string, Json>;
+    const holder = (value.forward ?? value) as Record<string, Json>;
+    const size = () => this.pick([0, 1, 1, 1, 2, 2, 3, 4, 7, 50_000, 1e6, 1e9, 2 ** 31 - 1]);
+    const axes = this.chance(0.5) ? 1 : 2;
+    do {
+      const [option, { type, anyOf }] = this.pick(
+        Object.entries({ ...schemasOf(layer).options.properties, dtype: Dtype }),
+      );
+      const literals = [anyOf as { const?: string }[] | undefined].flat().flatMap((choice) => choice?.const ?? []);
+      const values: (() => Json)[] = [
+        size,
+        size,
+        () => Array.from({ length: axes }, size),
+        () => Array.from({ length: axes }, () => [size(), size()]),
+      ];
+      if (type === 'boolean') holder[option] = this.chance(0.5);
+      else if (type === 'number') holder[option] = this.next();
+      else if (literals.length > 0 && this.chance(0.3)) holder[option] = this.pick(literals);
+      else holder[option] = this.pick(values)();
+    } while (this.chance(0.5));
+    return value;
+  }
+
+  values(body: Body): Json {
     let value = structuredClone(body) as Json;
-    const times = this.pick([0, 1, 1, 1, 1, 2, 2, 3]);
-    for (let i = 0; i < times; i++) value = this.mutate(value);
-    return JSON.stringify(value).replaceAll(/"(@@[\w ]+@@)"/g, (_, name: string) => RAW.get(name) ?? 'null');
+    do value = this.mutate(value);
+    while (this.chance(0.3));
+    return value;
   }
 
   bytes(text: string): Buffer {
-    let bytes = Buffer.from(text);
+    let bytes: Buffer = Buffer.from(text);
     const times = 1 + this.below(3);
     for (let i = 0; i < times; i++) {
       const at = this.below(bytes.length + 1);
@@ -233,6 +259,13 @@ const MEDIA_TYPES = [
   'a/b/c',
 ];
 
+/** As text, with what JSON.stringify cannot write. */
+function written(value: Json): string {
+  const text = JSON.stringify(value).replaceAll(/"(@@[\w ]+@@)"/g, (_, name: string) => RAW.get(name) ?? 'null');
+  // A session that is released would leave nothing to use for the requests that follow.
+  return text.replaceAll('"release":true', '"release":false');
+}
+
 /**
  * @param seed decides everything; one seed, one request
  * @param tokens of live sessions, by layer
@@ -242,28 +275,30 @@ export function mutatedRequest(seed: number, tokens: Readonly<Record<string, str
   const json = { 'content-type': 'application/json' };
   if (mutator.chance(0.04)) {
     const [method, route] = mutator.pick(OTHER_ROUTES);
-    const path = route.endsWith('/')
-      ? route + mutator.pick([...Object.values(tokens), 'none', 't'.repeat(200)])
-      : route;
+    const live = method === 'GET' ? Object.values(tokens) : [];
+    const path = route.endsWith('/') ? route + mutator.pick([...live, 'none', 't'.repeat(200)]) : route;
     return { method, path: mutator.chance(0.7) ? mutator.path(path) : path, headers: {}, body: Buffer.of() };
   }
   const layer = mutator.pick(layerNames);
   const kind = mutator.pick(['', '/forward', '/forward', 'session', 'session', 'stateless', 'stateless']);
   const body =
     kind === 'session'
-      ? { session: tokens[layer], ...good[layer].backward }
+      ? { session: mutator.chance(0.95) ? tokens[layer] : mutator.pick(Object.values(tokens)), ...good[layer].backward }
       : kind === 'stateless'
         ? backwardWith(layer, {})
         : forwardWith(layer, {});
   const path = kind.startsWith('s') ? `/${layer}/backward` : `/${layer}${kind}`;
-  // A released session would leave the others nothing to use: its token is bent, or none.
-  const text = mutator.text(body).replaceAll('"release":true', '"release":false');
-  const request = { method: 'POST', path, headers: json, body: Buffer.from(text) };
-  if (mutator.chance(0.3)) return { ...request, body: mutator.bytes(text) };
-  if (mutator.chance(0.03)) return { ...request, path: mutator.path(path) };
-  if (mutator.chance(0.03))
-    return { ...request, method: mutator.pick(['GET', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'HEAD']) };
-  if (mutator.chance(0.03)) return { ...request, headers: { 'content-type': mutator.pick(MEDIA_TYPES) } };
-  if (mutator.chance(0.03)) return { ...request, headers: { ...json, accept: mutator.pick(MEDIA_TYPES) } };
-  return request;
+  const request = { method: 'POST', path, headers: json, body: Buffer.from(JSON.stringify(body)) };
+  return mutator.pick<() => MutatedRequest>([
+    ...Array<() => MutatedRequest>(8).fill(() => ({ ...request, body: Buffer.from(written(mutator.values(body))) })),
+    ...Array<() => MutatedRequest>(6).fill(() =>
+      kind === 'session' ? request : { ...request, body: Buffer.from(written(mutator.options(layer, body))) },
+    ),
+    ...Array<() => MutatedRequest>(4).fill(() => ({ ...request, body: mutator.bytes(JSON.stringify(body)) })),
+    () => ({ ...request, body: mutator.bytes(written(mutator.values(body))) }),
+    () => ({ ...request, path: mutator.path(path) }),
+    () => ({ ...request, method: mutator.pick(['GET', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'HEAD']) }),
+    () => ({ ...request, headers: { 'content-type': mutator.pick(MEDIA_TYPES) } }),
+    () => ({ ...request, headers: { ...json, accept: mutator.pick(MEDIA_TYPES) } }),
+  ])();
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { float32ToDecimal, float64ToDecimal } from '../../../src/codec/json/decimal.js';
+import { randomNumbers } from '../../support/random.js';
 
 /** Numbers by their bits. */
 const words = new Uint32Array(2);
@@ -17,15 +18,10 @@ function float64(high: number, low: number): number {
   return asFloat64[0];
 }
 
-/** Marsaglia's xorshift32: 32 random bits at a time, the same ones in each run. */
+/** 32 random bits at a time, the same ones in each run. */
 function randomWords(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return state >>> 0;
-  };
+  const { next } = randomNumbers(seed);
+  return () => next() * 2 ** 32;
 }
 
 /** A decimal, digits · 10^exponent, with no zero at the end of its digits. */

@@ -131,6 +131,15 @@ describe('a media type that is not spoken', () => {
     expect(answer).toContain("the body's Content-Type is absent; expected application/json");
   });
 
+  it('is not asked for where there is no body, which is 400', async () => {
+    const answer = await exchange(
+      service().port,
+      'POST /linear HTTP/1.1\r\nHost: layerd\r\nConnection: close\r\nContent-Length: 0\r\n\r\n',
+    );
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(answer).toContain('"detail":"the body is empty; expected a JSON object"');
+  });
+
   it('is 415 when the body is compressed', async () => {
     expectProblem(
       await service()
