@@ -3,6 +3,7 @@ WORKDIR /layerd
 COPY package.json package-lock.json ./
 RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
+COPY scripts scripts
 COPY schemas schemas
 COPY src src
 RUN npm run build && npm prune --omit=dev

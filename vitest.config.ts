@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['scripts/wasm.js'],
     testTimeout: 60_000,
     coverage: {
       provider: 'v8',
