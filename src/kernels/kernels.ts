@@ -16,6 +16,8 @@ export interface MatmulShape {
   readonly transposeB?: boolean;
   /** Adds to what `c` holds instead of replacing it. */
   readonly accumulate?: boolean;
+  /** `[N]`, added to every row; not together with `accumulate`. */
+  readonly bias?: FloatArray | undefined;
 }
 
 /** An array seen as `[N, C, S]`: batch, channels, and all spatial axes as one. */
@@ -23,6 +25,18 @@ export interface ChannelShape {
   readonly N: number;
   readonly C: number;
   readonly S: number;
+}
+
+/**
+ * A convolution's two sides: the folded one has `A` channels a group with the planes of the axes' input, the windowed
+ * one `B` with one value a window. The weight is `[groups · B, A, K]` for K taps.
+ */
+export interface ConvolutionShape {
+  readonly N: number;
+  readonly groups: number;
+  readonly A: number;
+  readonly B: number;
+  readonly axes: WindowAxes;
 }
 
 export interface Kernels {
@@ -71,6 +85,25 @@ export interface Kernels {
   /** The transpose of `unfold`: adds every tap to the place that it came from. `x` is overwritten. */
   fold(columns: FloatArray, planes: number, axes: WindowAxes, x: FloatArray): void;
 
+  /** `windowed[n, b, window] = bias[b] + Σ weight[b, a, tap] * folded[n, a, place of tap in window]`, by groups. */
+  correlate(
+    folded: FloatArray,
+    weight: FloatArray,
+    bias: FloatArray | undefined,
+    windowed: FloatArray,
+    shape: ConvolutionShape,
+  ): void;
+  /** The transpose of `correlate`, from `windowed` to `folded`; bias is `[groups · A]`. */
+  spread(
+    windowed: FloatArray,
+    weight: FloatArray,
+    bias: FloatArray | undefined,
+    folded: FloatArray,
+    shape: ConvolutionShape,
+  ): void;
+  /** `dweight[b, a, tap] = Σ windowed[n, b, window] * folded[n, a, place of tap in window]`. */
+  correlateSides(folded: FloatArray, windowed: FloatArray, dweight: FloatArray, shape: ConvolutionShape): void;
+
   /** Each window's first maximum (NaN wins over all) and where it stands in its plane. */
   maxPool(x: FloatArray, planes: number, axes: WindowAxes, out: FloatArray, indices: Int32Array): void;
   /** Adds each `dout` to the place that its window's maximum came from. `dx` is overwritten. */
@@ -102,9 +135,72 @@ export interface Kernels {
     dgates: FloatArray,
     shape: CellShape,
   ): void;
+
+  /**
+   * All steps of one direction: `gates[T, N, R]` and every state but the first, which `pass` holds already. A
+   * sequence keeps the state that it has at its end; what stands in `gates` after it means nothing.
+   */
+  recur(cell: Cell, inputs: RecurrenceInputs, pass: Pass, shape: RecurrenceShape): void;
+  /**
+   * The way back. `douts[T, N, H]` is of every step's hidden state. `dh` and `dc` turn from the gradients of the last
+   * states to those of the first, the others are overwritten.
+   */
+  recurBackward(
+    cell: Cell,
+    inputs: RecurrenceInputs,
+    pass: Pass,
+    douts: FloatArray | undefined,
+    gradients: RecurrenceGradients,
+    shape: RecurrenceShape,
+  ): void;
 }
 
 export type Nonlinearity = 'tanh' | 'relu';
+
+/** What becomes of a step's pre-activations: a nonlinearity of each, or the four gates of an lstm. */
+export type Cell = Nonlinearity | 'gated';
+
+/** T steps, N sequences, I features in, H hidden. */
+export interface RecurrenceShape {
+  readonly T: number;
+  readonly N: number;
+  readonly I: number;
+  readonly H: number;
+}
+
+/** Everything in the order of steps; R is H, or 4H for an lstm. */
+export interface RecurrenceInputs {
+  /** `[T, N, I]` */
+  readonly xs: FloatArray;
+  /** `[R, I]` and `[R, H]` */
+  readonly weightIh: FloatArray;
+  readonly weightHh: FloatArray;
+  /** `[R]` */
+  readonly biasIh?: FloatArray | undefined;
+  readonly biasHh?: FloatArray | undefined;
+  /** `[N]`: steps of each sequence, T where none are given. */
+  readonly lengths?: Int32Array | undefined;
+}
+
+export interface Pass {
+  /** `[T, N, R]`: activations. */
+  readonly gates: FloatArray;
+  /** `[T + 1, N, H]`: the hidden state before each step, and after the last. */
+  readonly h: FloatArray;
+  /** `[T + 1, N, H]`: the cell state likewise; empty unless the cell is gated. */
+  readonly c: FloatArray;
+}
+
+export interface RecurrenceGradients {
+  /** `[N, H]` */
+  readonly dh: FloatArray;
+  readonly dc: FloatArray;
+  readonly dxs: FloatArray;
+  readonly dweightIh: FloatArray;
+  readonly dweightHh: FloatArray;
+  /** `[R]`: of either bias. */
+  readonly dbias: FloatArray;
+}
 
 export interface CellShape {
   readonly N: number;

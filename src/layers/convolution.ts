@@ -5,8 +5,9 @@
  *
  * forward   out[n, o, p] = bias[o] + Σ_c Σ_k x[n, c, p · stride − before + k · dilation] · weight[o, c, k]
  *           (c over the channels of o's group), which is, for each n and group, with columns[C/G · K, P] unfolded
- *           from x[C/G, D]:  out[O/G, P] = weight[O/G, C/G · K] · columns
- * backward  dweight = Σ_n dout · columnsᵀ,  dcolumns = weightᵀ · dout, folded back to dx,  dbias = Σ_n Σ_p dout
+ *           from x[C/G, D]:  out[O/G, P] = weight[O/G, C/G · K] · columns  (the kernel `correlate`)
+ * backward  dcolumns = weightᵀ · dout, folded back to dx (`spread`),  dweight = Σ_n dout · columnsᵀ
+ *           (`correlateSides`),  dbias = Σ_n Σ_p dout
  * transposed  is that dx as a forward pass: out[O/G, D] is folded from weight[C/G, O/G · K]ᵀ · x[C/G, P], and its
  *           backward is the forward above.
  *
@@ -21,18 +22,9 @@ import {
   ConvolutionOutputs,
   ConvolutionUpstream,
 } from '../../schemas/convolution.js';
-import type { Kernels } from '../kernels/kernels.js';
+import type { ConvolutionShape } from '../kernels/kernels.js';
 import { refuse } from '../refusal.js';
-import {
-  bytesPerElement,
-  floatArray,
-  floatDtypeOf,
-  formatShape,
-  tensor,
-  type FloatArray,
-  type FloatTensor,
-  type Shape,
-} from '../tensor/tensor.js';
+import { bytesPerElement, floatDtypeOf, formatShape, zeros, type Shape } from '../tensor/tensor.js';
 import {
   effectiveKernel,
   outputShape,
@@ -56,70 +48,13 @@ interface ConvolutionPlan extends Plan {
   readonly biased: boolean;
 }
 
-/** One side of a convolution: `folded` has the points of the input's planes, `windowed` one value a window. */
-interface Sides {
-  readonly folded: FloatArray;
-  readonly windowed: FloatArray;
-}
-
-/**
- * Calls `visit` for each batch entry and group with that block of both sides and of the weight, and with a matrix
- * for its columns. Channels on the folded side are A a group, on the windowed side B; the weight is [B, A · K].
- */
-function eachBlock(
-  plan: ConvolutionPlan,
-  sides: Sides,
-  weight: FloatArray,
-  visit: (
-    block: Sides & { weight: FloatArray; columns: FloatArray; A: number; B: number; AK: number; P: number },
-  ) => void,
-): void {
-  const { N, groups, axes } = plan;
-  const { A, B } = channelsPerGroup(plan);
-  const [K, D, P] = [product(axes, 'kernel'), product(axes, 'input'), product(axes, 'output')];
-  const columns = floatArray(floatDtypeOf(weight), A * K * P);
-  for (let n = 0; n < N; n++)
-    for (let g = 0; g < groups; g++) {
-      const block = n * groups + g;
-      visit({
-        folded: sides.folded.subarray(block * A * D, (block + 1) * A * D),
-        windowed: sides.windowed.subarray(block * B * P, (block + 1) * B * P),
-        weight: weight.subarray(g * B * A * K, (g + 1) * B * A * K),
-        columns,
-        A,
-        B,
-        AK: A * K,
-        P,
-      });
-    }
-}
-
+/** On the folded side of the convolution proper there are A channels a group, on the windowed side B. */
 function channelsPerGroup({ C, O, groups, transposed }: Pick<ConvolutionPlan, 'C' | 'O' | 'groups' | 'transposed'>) {
   return transposed ? { A: O / groups, B: C / groups } : { A: C / groups, B: O / groups };
 }
 
-/** windowed = weight · unfold(folded) */
-function correlate(plan: ConvolutionPlan, sides: Sides, weight: FloatArray, kernels: Kernels): void {
-  eachBlock(plan, sides, weight, ({ folded, windowed, weight, columns, A, B, AK, P }) => {
-    kernels.unfold(folded, A, threeAxes(plan.axes), columns);
-    kernels.matmul(weight, columns, windowed, { M: B, N: P, K: AK });
-  });
-}
-
-/** folded = fold(weightᵀ · windowed): the transpose of `correlate` */
-function spread(plan: ConvolutionPlan, sides: Sides, weight: FloatArray, kernels: Kernels): void {
-  eachBlock(plan, sides, weight, ({ folded, windowed, weight, columns, A, B, AK, P }) => {
-    kernels.matmul(weight, windowed, columns, { M: AK, N: P, K: B, transposeA: true });
-    kernels.fold(columns, A, threeAxes(plan.axes), folded);
-  });
-}
-
-/** dweight = Σ windowed · unfold(folded)ᵀ */
-function weightGradient(plan: ConvolutionPlan, sides: Sides, dweight: FloatArray, kernels: Kernels): void {
-  eachBlock(plan, sides, dweight, ({ folded, windowed, weight, columns, A, B, AK, P }) => {
-    kernels.unfold(folded, A, threeAxes(plan.axes), columns);
-    kernels.matmul(windowed, columns, weight, { M: B, N: AK, K: P, transposeB: true, accumulate: true });
-  });
+function shapeOf(plan: ConvolutionPlan): ConvolutionShape {
+  return { N: plan.N, groups: plan.groups, ...channelsPerGroup(plan), axes: threeAxes(plan.axes) };
 }
 
 type Options = Static<typeof ConvolutionOptions>;
@@ -274,30 +209,27 @@ export const convolution = defineLayer({
   },
 
   forward({ x, weight, bias }, plan, kernels) {
-    const { N, O, transposed } = plan;
-    const shape = plan.outputs.out;
-    const S = shape.slice(2).reduce((all, size) => all * size, 1);
-    const out = floatArray(floatDtypeOf(x.data), N * O * S);
-    if (transposed) spread(plan, { folded: out, windowed: x.data }, weight.data, kernels);
-    else correlate(plan, { folded: x.data, windowed: out }, weight.data, kernels);
-    if (bias) kernels.addPerChannel(out, bias.data, { N, C: O, S });
-    return { outputs: { out: tensor(shape, out) }, cache: { x, weight } };
+    const out = zeros(floatDtypeOf(x.data), plan.outputs.out);
+    if (plan.transposed) kernels.spread(x.data, weight.data, bias?.data, out.data, shapeOf(plan));
+    else kernels.correlate(x.data, weight.data, bias?.data, out.data, shapeOf(plan));
+    return { outputs: { out }, cache: { x, weight } };
   },
 
   backward({ x, weight }, plan, { dout }, kernels) {
     const { N, O, transposed } = plan;
     const dtype = floatDtypeOf(dout.data);
-    const dx = floatArray(dtype, x.data.length);
-    const dweight = floatArray(dtype, weight.data.length);
+    const shape = shapeOf(plan);
+    const dx = zeros(dtype, x.shape);
+    const dweight = zeros(dtype, weight.shape);
     if (transposed) {
-      correlate(plan, { folded: dout.data, windowed: dx }, weight.data, kernels);
-      weightGradient(plan, { folded: dout.data, windowed: x.data }, dweight, kernels);
+      kernels.correlate(dout.data, weight.data, undefined, dx.data, shape);
+      kernels.correlateSides(dout.data, x.data, dweight.data, shape);
     } else {
-      spread(plan, { folded: dx, windowed: dout.data }, weight.data, kernels);
-      weightGradient(plan, { folded: x.data, windowed: dout.data }, dweight, kernels);
+      kernels.spread(dout.data, weight.data, undefined, dx.data, shape);
+      kernels.correlateSides(x.data, dout.data, dweight.data, shape);
     }
-    const dbias: FloatTensor | undefined = plan.biased ? tensor([O], floatArray(dtype, O)) : undefined;
+    const dbias = plan.biased ? zeros(dtype, [O]) : undefined;
     if (dbias) kernels.sumPerChannel(dout.data, dbias.data, { N, C: O, S: dout.data.length / (N * O) });
-    return present({ dx: tensor(x.shape, dx), dweight: tensor(weight.shape, dweight), dbias });
+    return present({ dx, dweight, dbias });
   },
 });

@@ -100,8 +100,7 @@ export const linear = defineLayer({
 
   forward({ x, weight, bias }, { N, I, O, outputs }, kernels) {
     const out = floatArray(floatDtypeOf(x.data), N * O);
-    kernels.matmul(x.data, weight.data, out, { M: N, N: O, K: I, transposeB: true });
-    if (bias) kernels.addPerChannel(out, bias.data, { N, C: O, S: 1 });
+    kernels.matmul(x.data, weight.data, out, { M: N, N: O, K: I, transposeB: true, bias: bias?.data });
     return { outputs: { out: tensor(outputs.out, out) }, cache: { x, weight } };
   },
 

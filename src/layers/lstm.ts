@@ -21,22 +21,11 @@ import {
   forwardRecurrence,
   planRecurrence,
   recurrentConventions,
-  type Cell,
   type RecurrentCache,
   type RecurrentPlan,
 } from './recurrence.js';
 
 interface LstmPlan extends RecurrentPlan, Plan {}
-
-const cellOf = (shape: LstmPlan): Cell => ({
-  hasCellState: true,
-  step(gates, cPrevious, c, h, kernels) {
-    kernels.lstmCell(gates, cPrevious, c, h, shape);
-  },
-  stepBackward(step, dh, dc, dgates, kernels) {
-    kernels.lstmCellBackward(step, dh, dc, dgates, shape);
-  },
-});
 
 export const lstm = defineLayer({
   name: 'lstm',
@@ -92,11 +81,11 @@ export const lstm = defineLayer({
   },
 
   forward(inputs, plan, kernels) {
-    const { outputs, c_n, cache } = forwardRecurrence(inputs, plan, cellOf(plan), kernels);
+    const { outputs, c_n, cache } = forwardRecurrence(inputs, plan, 'gated', kernels);
     return { outputs: { ...outputs, c_n }, cache };
   },
 
   backward(cache: RecurrentCache, plan, upstream, kernels) {
-    return present(backwardRecurrence(cache, plan, upstream, cellOf(plan), kernels));
+    return present(backwardRecurrence(cache, plan, upstream, 'gated', kernels));
   },
 });

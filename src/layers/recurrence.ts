@@ -6,9 +6,9 @@
  *
  * A direction gathers x into its own order of steps, xs[T, N, I]: step s of sequence n is time s, or, in reverse,
  * length − 1 − s. From there on both directions are one computation, in time-major order so that a step is one block
- * of memory. Steps past a sequence's end are computed with the others and then undone.
+ * of memory (the kernel `recur`). Steps past a sequence's end are computed with the others and then undone.
  */
-import type { Kernels } from '../kernels/kernels.js';
+import type { Cell, Kernels, Pass } from '../kernels/kernels.js';
 import { refuse } from '../refusal.js';
 import {
   bytesPerElement,
@@ -129,30 +129,6 @@ export const recurrentConventions = [
   'Backward takes any of the upstream gradients; one that is absent counts as zero.',
 ] as const;
 
-/** One direction, seen by a cell: everything in the order of steps. */
-export interface Pass {
-  /** `[T, N, R]`: pre-activations, which the cell replaces by what its backward needs. */
-  readonly gates: FloatArray;
-  /** `[T + 1, N, H]`: the hidden state before each step, and after the last. */
-  readonly h: FloatArray;
-  /** `[T + 1, N, H]`: the cell state likewise; empty for an rnn. */
-  readonly c: FloatArray;
-}
-
-/** The arithmetic of one step; blocks are subarrays of a `Pass`, `[N, R]` and `[N, H]`. */
-export interface Cell {
-  readonly hasCellState: boolean;
-  step(gates: FloatArray, cPrevious: FloatArray, c: FloatArray, h: FloatArray, kernels: Kernels): void;
-  /** From `dh` (of the step's h) and `dc` (of its c) to `dgates`; `dc` becomes that of `cPrevious`. */
-  stepBackward(
-    step: { gates: FloatArray; cPrevious: FloatArray; c: FloatArray; h: FloatArray },
-    dh: FloatArray,
-    dc: FloatArray,
-    dgates: FloatArray,
-    kernels: Kernels,
-  ): void;
-}
-
 /** Tensors that a session keeps: every direction's `Pass` and inputs, stacked. */
 export type RecurrentCache = {
   readonly xs: FloatTensor;
@@ -188,19 +164,13 @@ function eachStep(
   }
 }
 
-/** Copies rows of H from `from` to `to` for the sequences that have ended before step `s`. */
-function carryEnded(lengths: Int32Array | undefined, s: number, H: number, from: FloatArray, to: FloatArray): void {
-  lengths?.forEach((length, n) => {
-    if (s >= length) to.set(from.subarray(n * H, (n + 1) * H), n * H);
-  });
-}
-
 export function forwardRecurrence(inputs: RecurrentInputs, plan: RecurrentPlan, cell: Cell, kernels: Kernels) {
   const { N, T, I, H, R, directions, shapes } = plan;
   const D = directions.length;
   const dtype = floatDtypeOf(inputs.x.data);
   const lengths = inputs.sequence_lengths?.data;
-  const states = cell.hasCellState ? D * (T + 1) * N * H : 0;
+  const hasCellState = cell === 'gated';
+  const states = hasCellState ? D * (T + 1) * N * H : 0;
   const kept = {
     xs: floatArray(dtype, D * T * N * I),
     gates: floatArray(dtype, D * T * N * R),
@@ -209,7 +179,7 @@ export function forwardRecurrence(inputs: RecurrentInputs, plan: RecurrentPlan, 
   };
   const out = floatArray(dtype, N * T * D * H);
   const h_n = floatArray(dtype, D * N * H);
-  const c_n = floatArray(dtype, cell.hasCellState ? D * N * H : 0);
+  const c_n = floatArray(dtype, hasCellState ? D * N * H : 0);
 
   directions.forEach((direction, d) => {
     const xs = block(kept.xs, d, T * N * I);
@@ -219,30 +189,23 @@ export function forwardRecurrence(inputs: RecurrentInputs, plan: RecurrentPlan, 
     const pass: Pass = {
       gates: block(kept.gates, d, T * N * R),
       h: block(kept.h, d, (T + 1) * N * H),
-      c: cell.hasCellState ? block(kept.c, d, (T + 1) * N * H) : kept.c,
+      c: hasCellState ? block(kept.c, d, (T + 1) * N * H) : kept.c,
     };
-    kernels.matmul(xs, block(inputs.weight_ih.data, d, R * I), pass.gates, { M: T * N, N: R, K: I, transposeB: true });
-    for (const bias of [inputs.bias_ih, inputs.bias_hh])
-      if (bias) kernels.addPerChannel(pass.gates, block(bias.data, d, R), { N: T * N, C: R, S: 1 });
     if (inputs.h0) pass.h.set(block(inputs.h0.data, d, N * H));
     if (inputs.c0) pass.c.set(block(inputs.c0.data, d, N * H));
-
-    const weight_hh = block(inputs.weight_hh.data, d, R * H);
-    for (let s = 0; s < T; s++) {
-      const gates = block(pass.gates, s, N * R);
-      const [hPrevious, h] = [block(pass.h, s, N * H), block(pass.h, s + 1, N * H)];
-      const [cPrevious, c] = [block(pass.c, s, N * H), block(pass.c, s + 1, N * H)];
-      kernels.matmul(hPrevious, weight_hh, gates, { M: N, N: R, K: H, transposeB: true, accumulate: true });
-      cell.step(gates, cPrevious, c, h, kernels);
-      carryEnded(lengths, s, H, hPrevious, h);
-      if (cell.hasCellState) carryEnded(lengths, s, H, cPrevious, c);
-    }
+    const parameters = {
+      weightIh: block(inputs.weight_ih.data, d, R * I),
+      weightHh: block(inputs.weight_hh.data, d, R * H),
+      biasIh: inputs.bias_ih && block(inputs.bias_ih.data, d, R),
+      biasHh: inputs.bias_hh && block(inputs.bias_hh.data, d, R),
+    };
+    kernels.recur(cell, { xs, ...parameters, lengths }, pass, { T, N, I, H });
     eachStep(plan, direction, lengths, (time, step) => {
       // The state after step s is block s + 1, which is N rows further on.
       out.set(pass.h.subarray((step + N) * H, (step + N + 1) * H), (time * D + d) * H);
     });
     h_n.set(block(pass.h, T, N * H), d * N * H);
-    if (cell.hasCellState) c_n.set(block(pass.c, T, N * H), d * N * H);
+    if (hasCellState) c_n.set(block(pass.c, T, N * H), d * N * H);
   });
 
   return {
@@ -252,7 +215,7 @@ export function forwardRecurrence(inputs: RecurrentInputs, plan: RecurrentPlan, 
       xs: tensor([D, T, N, I], kept.xs),
       gates: tensor([D, T, N, R], kept.gates),
       h: tensor([D, T + 1, N, H], kept.h),
-      ...(cell.hasCellState ? { c: tensor([D, T + 1, N, H], kept.c) } : {}),
+      ...(hasCellState ? { c: tensor([D, T + 1, N, H], kept.c) } : {}),
       weight_ih: inputs.weight_ih,
       weight_hh: inputs.weight_hh,
       ...(inputs.sequence_lengths ? { sequence_lengths: inputs.sequence_lengths } : {}),
@@ -286,10 +249,8 @@ export function backwardRecurrence(
     dweight_hh: tensor(cache.weight_hh.shape, floatArray(dtype, D * R * H)),
     dbias: tensor(D === 2 ? [D, R] : [R], floatArray(dtype, D * R)),
   };
-  const dgates = floatArray(dtype, T * N * R);
   const dxs = floatArray(dtype, T * N * I);
   const douts = floatArray(dtype, upstream.dout ? T * N * H : 0);
-  const dhNext = floatArray(dtype, N * H);
 
   directions.forEach((direction, d) => {
     const pass: Pass = {
@@ -297,7 +258,6 @@ export function backwardRecurrence(
       h: block(cache.h.data, d, (T + 1) * N * H),
       c: cache.c ? block(cache.c.data, d, (T + 1) * N * H) : floatArray(dtype, 0),
     };
-    const weight_hh = block(cache.weight_hh.data, d, R * H);
     const { dout } = upstream;
     if (dout) {
       douts.fill(0);
@@ -305,44 +265,24 @@ export function backwardRecurrence(
         douts.set(dout.data.subarray((time * D + d) * H, (time * D + d + 1) * H), step * H);
       });
     }
-    // These end as the gradients of the first states.
-    const dh = block(gradients.dh0.data, d, N * H);
-    const dc = block(gradients.dc0.data, d, N * H);
-    if (upstream.dh_n) dh.set(block(upstream.dh_n.data, d, N * H));
-    if (upstream.dc_n) dc.set(block(upstream.dc_n.data, d, N * H));
-
-    const dcAfter = floatArray(dtype, cell.hasCellState && lengths ? N * H : 0);
-    for (let s = T - 1; s >= 0; s--) {
-      if (dout) for (let i = 0, at = s * N * H; i < N * H; i++) dh[i] += douts[at + i];
-      const dgatesOfStep = block(dgates, s, N * R);
-      dcAfter.set(dcAfter.length ? dc : []);
-      cell.stepBackward(
-        {
-          gates: block(pass.gates, s, N * R),
-          cPrevious: block(pass.c, s, N * H),
-          c: block(pass.c, s + 1, N * H),
-          h: block(pass.h, s + 1, N * H),
-        },
-        dh,
-        dc,
-        dgatesOfStep,
-        kernels,
-      );
-      lengths?.forEach((length, n) => {
-        if (s >= length) dgatesOfStep.fill(0, n * R, (n + 1) * R);
-      });
-      kernels.matmul(dgatesOfStep, weight_hh, dhNext, { M: N, N: H, K: R });
-      carryEnded(lengths, s, H, dh, dhNext);
-      if (dcAfter.length) carryEnded(lengths, s, H, dcAfter, dc);
-      dh.set(dhNext);
-    }
-
-    const xs = block(cache.xs.data, d, T * N * I);
-    const ofDirection = { M: R, K: T * N, transposeA: true };
-    kernels.matmul(dgates, xs, block(gradients.dweight_ih.data, d, R * I), { ...ofDirection, N: I });
-    kernels.matmul(dgates, pass.h, block(gradients.dweight_hh.data, d, R * H), { ...ofDirection, N: H });
-    kernels.sumPerChannel(dgates, block(gradients.dbias.data, d, R), { N: T * N, C: R, S: 1 });
-    kernels.matmul(dgates, block(cache.weight_ih.data, d, R * I), dxs, { M: T * N, N: I, K: R });
+    const inputs = {
+      xs: block(cache.xs.data, d, T * N * I),
+      weightIh: block(cache.weight_ih.data, d, R * I),
+      weightHh: block(cache.weight_hh.data, d, R * H),
+      lengths,
+    };
+    const ofDirection = {
+      // These begin as the gradients of the last states and end as those of the first.
+      dh: block(gradients.dh0.data, d, N * H),
+      dc: block(gradients.dc0.data, d, N * H),
+      dxs,
+      dweightIh: block(gradients.dweight_ih.data, d, R * I),
+      dweightHh: block(gradients.dweight_hh.data, d, R * H),
+      dbias: block(gradients.dbias.data, d, R),
+    };
+    if (upstream.dh_n) ofDirection.dh.set(block(upstream.dh_n.data, d, N * H));
+    if (upstream.dc_n) ofDirection.dc.set(block(upstream.dc_n.data, d, N * H));
+    kernels.recurBackward(cell, inputs, pass, dout && douts, ofDirection, { T, N, I, H });
     eachStep(plan, direction, lengths, (time, step) => {
       for (let i = 0; i < I; i++) gradients.dx.data[time * I + i] += dxs[step * I + i];
     });

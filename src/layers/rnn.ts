@@ -18,7 +18,6 @@ import {
   forwardRecurrence,
   planRecurrence,
   recurrentConventions,
-  type Cell,
   type RecurrentCache,
   type RecurrentPlan,
 } from './recurrence.js';
@@ -26,17 +25,6 @@ import {
 interface RnnPlan extends RecurrentPlan, Plan {
   readonly nonlinearity: Nonlinearity;
 }
-
-const cellOf = ({ nonlinearity }: RnnPlan): Cell => ({
-  hasCellState: false,
-  step(gates, _cPrevious, _c, h, kernels) {
-    kernels.activate(gates, nonlinearity);
-    h.set(gates);
-  },
-  stepBackward({ gates }, dh, _dc, dgates, kernels) {
-    kernels.activateBackward(gates, dh, nonlinearity, dgates);
-  },
-});
 
 export const rnn = defineLayer({
   name: 'rnn',
@@ -94,12 +82,12 @@ export const rnn = defineLayer({
   },
 
   forward(inputs, plan, kernels) {
-    const { outputs, cache } = forwardRecurrence(inputs, plan, cellOf(plan), kernels);
+    const { outputs, cache } = forwardRecurrence(inputs, plan, plan.nonlinearity, kernels);
     return { outputs, cache };
   },
 
   backward(cache: RecurrentCache, plan, upstream, kernels) {
-    const { dc0: _, ...gradients } = backwardRecurrence(cache, plan, upstream, cellOf(plan), kernels);
+    const { dc0: _, ...gradients } = backwardRecurrence(cache, plan, upstream, plan.nonlinearity, kernels);
     return present(gradients);
   },
 });

@@ -1,6 +1,7 @@
 import type { Kernels } from '../../src/kernels/kernels.js';
 import { cellsSuite } from './cells.suite.js';
 import { channelsSuite } from './channels.suite.js';
+import { convolutionSuite } from './convolution.suite.js';
 import { dropoutSuite } from './dropout.suite.js';
 import { matmulSuite } from './matmul.suite.js';
 import { poolingSuite } from './pooling.suite.js';
@@ -11,6 +12,7 @@ export function kernelSuite(kernels: Kernels): void {
   matmulSuite(kernels);
   channelsSuite(kernels);
   windowsSuite(kernels);
+  convolutionSuite(kernels);
   poolingSuite(kernels);
   dropoutSuite(kernels);
   cellsSuite(kernels);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { computation, layerNames } from '../support/compute.js';
+import { bodyOf, computation, layerNames } from '../support/compute.js';
 import { expectClose, referenceCases, TOLERANCE } from '../support/reference.js';
 
 const CONFIGURATIONS_A_LAYER = 30;
@@ -15,9 +15,9 @@ describe.each(layerNames)('%s agrees with PyTorch', (name) => {
 
   it.each(cases)('$dtype: $name', async ({ dtype, forward, backward, answers, gradients }) => {
     const layer = computation(name);
-    const answer = await layer.forward({ ...forward, dtype });
+    const answer = await layer.forward(bodyOf({ ...forward, dtype }));
     expectClose(answer, answers, TOLERANCE[dtype]);
-    const computed = await layer.backward({ session: answer.session, ...backward });
+    const computed = await layer.backward(bodyOf({ session: answer.session, ...backward }));
     expect(Object.keys(computed).sort()).toEqual(Object.keys(gradients).sort());
     expectClose(computed, gradients, TOLERANCE[dtype]);
   });

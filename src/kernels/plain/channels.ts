@@ -47,14 +47,20 @@ export const moments: Kernels['moments'] = (x, shape, mean, variance) => {
     squares[c] += square;
     rests[c] += rest;
   });
-  for (let c = 0; c < shape.C; c++) {
+  variance.set(squares);
+  correct(count, mean, variance, rests);
+};
+
+/** From sums of squares and of deviations about `mean`, over `count` elements, to the variance and a better mean. */
+export function correct(count: number, mean: Float64Array, variance: Float64Array, rests: Float64Array): void {
+  for (let c = 0; c < mean.length; c++) {
     const rest = rests[c] / count;
     if (Number.isFinite(rest)) mean[c] += rest;
     // Where the squares overflow their correction may too, and ∞ − ∞ would be NaN.
     const correction = Number.isFinite(rest * rest) ? rest * rest : 0;
-    variance[c] = Math.max(0, squares[c] / count - correction);
+    variance[c] = Math.max(0, variance[c] / count - correction);
   }
-};
+}
 
 export const normalize: Kernels['normalize'] = (x, shape, { mean, rstd, gamma, beta }, out) => {
   eachRun(shape, (c, start) => {

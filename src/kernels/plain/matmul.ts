@@ -6,12 +6,13 @@ import type { MatmulShape } from '../kernels.js';
  * where `b` is stored by rows; where it is stored by columns a dot product reads both operands in order.
  */
 export function matmul(a: FloatArray, b: FloatArray, c: FloatArray, shape: MatmulShape): void {
-  const { M, N, K, transposeA = false, transposeB = false, accumulate = false } = shape;
+  const { M, N, K, transposeA = false, transposeB = false, accumulate = false, bias } = shape;
   const stepM = transposeA ? 1 : K;
   const stepK = transposeA ? M : 1;
   const row = new Float64Array(N);
   for (let m = 0; m < M; m++) {
     if (accumulate) for (let n = 0; n < N; n++) row[n] = c[m * N + n];
+    else if (bias) row.set(bias);
     else row.fill(0);
     if (transposeB) addDots(a, m * stepM, stepK, b, row, K);
     else for (let k = 0; k < K; k++) addScaled(row, a[m * stepM + k * stepK], b, k * N);

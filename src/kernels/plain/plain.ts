@@ -2,9 +2,11 @@
 import type { Kernels } from '../kernels.js';
 import { activate, activateBackward, lstmCell, lstmCellBackward } from './cells.js';
 import { addPerChannel, moments, normalize, normalizeBackward, normalizeSums, sumPerChannel } from './channels.js';
+import { correlate, correlateSides, spread } from './convolution.js';
 import { applyMask, dropoutMask } from './dropout.js';
 import { matmul } from './matmul.js';
 import { averagePool, averagePoolBackward, maxPool, maxPoolBackward } from './pooling.js';
+import { recur, recurBackward } from './recurrence.js';
 import { fold, unfold } from './windows.js';
 
 export const plain: Kernels = {
@@ -17,6 +19,9 @@ export const plain: Kernels = {
   normalizeBackward,
   unfold,
   fold,
+  correlate,
+  spread,
+  correlateSides,
   maxPool,
   maxPoolBackward,
   averagePool,
@@ -27,4 +32,6 @@ export const plain: Kernels = {
   activateBackward,
   lstmCell,
   lstmCellBackward,
+  recur,
+  recurBackward,
 };

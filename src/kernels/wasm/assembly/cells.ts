@@ -1,0 +1,126 @@
+/** Nonlinearities of a step. What is left of a row after its last whole vector goes through one lane at a time. */
+import { sigmoid, tanh } from './math';
+import { lanes, madd, nmadd, VECTOR } from './vector';
+
+/** As the bridge numbers them. */
+export const TANH = 0;
+export const RELU = 1;
+export const GATED = 2;
+
+function read<T>(at: usize, whole: bool): v128 {
+  return whole ? v128.load(at) : v128.load_splat<T>(at);
+}
+
+function write<T>(at: usize, value: v128, whole: bool): void {
+  if (whole) v128.store(at, value);
+  else v128.store_lane<T>(at, value, 0);
+}
+
+/** A comparison, since NaN must stay NaN. */
+function relu<T>(x: v128): v128 {
+  return v128.andnot(x, v128.le<T>(x, v128.splat<T>(<T>0)));
+}
+
+/** In place. */
+export function activate<T>(x: usize, count: i32, kind: i32): void {
+  for (let i = 0; i < count;) {
+    const whole = i + lanes<T>() <= count;
+    const value = read<T>(x, whole);
+    write<T>(x, kind == TANH ? tanh<T>(value) : relu<T>(value), whole);
+    const step = whole ? lanes<T>() : 1;
+    i += step;
+    x += step * sizeof<T>();
+  }
+}
+
+/** `dz = dh · f'`, from the activation's value h; as in PyTorch the gradient of relu passes where h is NaN. */
+export function activateBackward<T>(h: usize, dh: usize, dz: usize, count: i32, kind: i32): void {
+  for (let i = 0; i < count;) {
+    const whole = i + lanes<T>() <= count;
+    const at = i * sizeof<T>();
+    const value = read<T>(h + at, whole);
+    const given = read<T>(dh + at, whole);
+    const gradient =
+      kind == TANH
+        ? v128.mul<T>(given, nmadd<T>(value, value, v128.splat<T>(<T>1)))
+        : v128.andnot(given, v128.le<T>(value, v128.splat<T>(<T>0)));
+    write<T>(dz + at, gradient, whole);
+    i += whole ? lanes<T>() : 1;
+  }
+}
+
+/** One step: `gates[N, 4H]` become their activations, `c = f · cPrevious + i · g`, `h = o · tanh(c)`. */
+export function lstmCell<T>(gates: usize, cPrevious: usize, c: usize, h: usize, N: i32, H: i32): void {
+  const step = <usize>H * sizeof<T>();
+  for (let n = 0; n < N; n++) {
+    for (let j = 0; j < H;) {
+      const whole = j + lanes<T>() <= H;
+      const at = gates + j * sizeof<T>();
+      const i = sigmoid<T>(read<T>(at, whole));
+      write<T>(at, i, whole);
+      const f = sigmoid<T>(read<T>(at + step, whole));
+      write<T>(at + step, f, whole);
+      const g = tanh<T>(read<T>(at + 2 * step, whole));
+      write<T>(at + 2 * step, g, whole);
+      const cell = madd<T>(f, read<T>(cPrevious, whole), v128.mul<T>(i, g));
+      write<T>(c, cell, whole);
+      const o = sigmoid<T>(read<T>(at + 3 * step, whole));
+      write<T>(at + 3 * step, o, whole);
+      write<T>(h, v128.mul<T>(o, tanh<T>(cell)), whole);
+      const width = whole ? lanes<T>() : 1;
+      j += width;
+      cPrevious += width * sizeof<T>();
+      c += width * sizeof<T>();
+      h += width * sizeof<T>();
+    }
+    gates += 4 * step;
+  }
+}
+
+/** value · (1 − value) */
+function ofSigmoid<T>(value: v128): v128 {
+  return v128.mul<T>(value, v128.sub<T>(v128.splat<T>(<T>1), value));
+}
+
+/** `dgates`, of the pre-activations; `dc` turns from the gradient of c to that of cPrevious. */
+export function lstmCellBackward<T>(
+  gates: usize,
+  cPrevious: usize,
+  c: usize,
+  dh: usize,
+  dc: usize,
+  dgates: usize,
+  N: i32,
+  H: i32,
+): void {
+  const step = <usize>H * sizeof<T>();
+  const one = v128.splat<T>(<T>1);
+  for (let n = 0; n < N; n++) {
+    for (let j = 0; j < H;) {
+      const whole = j + lanes<T>() <= H;
+      const at = <usize>j * sizeof<T>();
+      const i = read<T>(gates + at, whole);
+      const f = read<T>(gates + at + step, whole);
+      const g = read<T>(gates + at + 2 * step, whole);
+      const o = read<T>(gates + at + 3 * step, whole);
+      const given = read<T>(dh, whole);
+      const tanhC = tanh<T>(read<T>(c, whole));
+      const dtanh = nmadd<T>(tanhC, tanhC, one);
+      const dcell = madd<T>(v128.mul<T>(given, o), dtanh, read<T>(dc, whole));
+      write<T>(dgates + at, v128.mul<T>(v128.mul<T>(dcell, g), ofSigmoid<T>(i)), whole);
+      const past = read<T>(cPrevious, whole);
+      write<T>(dgates + at + step, v128.mul<T>(v128.mul<T>(dcell, past), ofSigmoid<T>(f)), whole);
+      write<T>(dgates + at + 2 * step, v128.mul<T>(v128.mul<T>(dcell, i), nmadd<T>(g, g, one)), whole);
+      write<T>(dgates + at + 3 * step, v128.mul<T>(v128.mul<T>(given, tanhC), ofSigmoid<T>(o)), whole);
+      write<T>(dc, v128.mul<T>(dcell, f), whole);
+      const width = whole ? lanes<T>() : 1;
+      j += width;
+      cPrevious += width * sizeof<T>();
+      c += width * sizeof<T>();
+      dh += width * sizeof<T>();
+      dc += width * sizeof<T>();
+    }
+    gates += 4 * step;
+    dgates += 4 * step;
+  }
+}

@@ -1,0 +1,172 @@
+import type { FloatArray } from '../../tensor/tensor.js';
+import type { ChannelShape, Kernels } from '../kernels.js';
+import * as plain from '../plain/channels.js';
+import type { Memory, Piece } from './memory.js';
+
+/** Elements up to which the copies cost more than vectors save. */
+const SMALL = 64;
+
+/** A piece is copied, computed with and copied back while it stays in the second-level cache. */
+const PIECE_BYTES = 2 ** 17;
+
+/** A piece: elements [start, end) of the array, and what they are to the module. */
+interface Part {
+  readonly start: number;
+  readonly end: number;
+  readonly at: (address: number) => Piece;
+}
+
+/** Whole rows of channels, whole runs of S, or parts of one run. */
+function partsOf(x: FloatArray, { N, C, S }: ChannelShape): Part[] {
+  const most = PIECE_BYTES / x.BYTES_PER_ELEMENT;
+  const parts: Part[] = [];
+  if (S <= most) {
+    const unit = S === 1 ? C : S;
+    const step = Math.max(1, Math.floor(most / unit)) * unit;
+    for (let start = 0; start < x.length; start += step) {
+      const end = Math.min(x.length, start + step);
+      parts.push({ start, end, at: (address) => [address, (end - start) / S, S, C, (start / S) % C] });
+    }
+    return parts;
+  }
+  for (let run = 0; run < N * C; run++)
+    for (let start = run * S; start < (run + 1) * S; start += most) {
+      const end = Math.min((run + 1) * S, start + most);
+      parts.push({ start, end, at: (address) => [address, 1, end - start, C, run % C] });
+    }
+  return parts;
+}
+
+type ChannelKernels = Pick<Kernels, 'sumPerChannel' | 'moments' | 'normalize' | 'normalizeSums' | 'normalizeBackward'>;
+
+export function channelsIn(memory: Memory): ChannelKernels {
+  const roomFor = (x: FloatArray, parts: readonly Part[]) =>
+    memory.take((parts[0].end - parts[0].start) * x.BYTES_PER_ELEMENT);
+
+  function zeros(C: number): number {
+    const address = memory.take(8 * C);
+    memory.clear(address, 8 * C);
+    return address;
+  }
+
+  /** Values of each channel in x's dtype, one list after the other. */
+  function putLists(x: FloatArray, C: number, mean: Float64Array, ...others: Float64Array[]): number {
+    const bytes = C * x.BYTES_PER_ELEMENT;
+    const address = memory.take((2 + others.length) * bytes);
+    memory.of(x).split(memory.put(mean), C, address, address + bytes);
+    const List = x instanceof Float32Array ? Float32Array : Float64Array;
+    others.forEach((values, i) => {
+      memory.write(address + (2 + i) * bytes, List.from(values));
+    });
+    return address;
+  }
+
+  return {
+    sumPerChannel(x, sums, shape) {
+      if (x.length <= SMALL) {
+        plain.sumPerChannel(x, sums, shape);
+        return;
+      }
+      memory.scope(() => {
+        const parts = partsOf(x, shape);
+        const totals = new Float64Array(shape.C);
+        const [piece, sum] = [roomFor(x, parts), zeros(shape.C)];
+        for (const { start, end, at } of parts) {
+          memory.write(piece, x.subarray(start, end));
+          memory.of(x).sums(...at(piece), sum);
+        }
+        memory.read(sum, totals);
+        sums.set(totals);
+      });
+    },
+
+    moments(x, shape, mean, variance) {
+      if (x.length <= SMALL) {
+        plain.moments(x, shape, mean, variance);
+        return;
+      }
+      const { N, C, S } = shape;
+      const rests = new Float64Array(C);
+      memory.scope(() => {
+        const parts = partsOf(x, shape);
+        const piece = roomFor(x, parts);
+        const [sum, square, rest] = [zeros(C), zeros(C), zeros(C)];
+        for (const { start, end, at } of parts) {
+          memory.write(piece, x.subarray(start, end));
+          memory.of(x).sums(...at(piece), sum);
+        }
+        memory.read(sum, mean);
+        for (let c = 0; c < C; c++) mean[c] /= N * S;
+        const center = memory.put(mean);
+        for (const { start, end, at } of parts) {
+          if (parts.length > 1) memory.write(piece, x.subarray(start, end));
+          memory.of(x).squares(...at(piece), center, square, rest);
+        }
+        memory.read(square, variance);
+        memory.read(rest, rests);
+      });
+      plain.correct(N * S, mean, variance, rests);
+    },
+
+    normalize(x, shape, by, out) {
+      if (x.length <= SMALL) {
+        plain.normalize(x, shape, by, out);
+        return;
+      }
+      const { C } = shape;
+      const { mean, rstd, gamma, beta } = by;
+      const scale = gamma ? rstd.map((value, c) => value * gamma[c]) : rstd;
+      const shift = beta ? Float64Array.from(beta) : new Float64Array(C);
+      memory.scope(() => {
+        const parts = partsOf(x, shape);
+        const piece = roomFor(x, parts);
+        const lists = putLists(x, C, mean, scale, shift);
+        for (const { start, end, at } of parts) {
+          memory.write(piece, x.subarray(start, end));
+          memory.of(x).normalize(...at(piece), lists);
+          memory.read(piece, out.subarray(start, end));
+        }
+      });
+    },
+
+    normalizeSums(x, dout, shape, by, sums, products) {
+      if (x.length <= SMALL) {
+        plain.normalizeSums(x, dout, shape, by, sums, products);
+        return;
+      }
+      const { C } = shape;
+      memory.scope(() => {
+        const parts = partsOf(x, shape);
+        const [pieceX, piece] = [roomFor(x, parts), roomFor(x, parts)];
+        const [center, sum, product] = [memory.put(by.mean), zeros(C), zeros(C)];
+        for (const { start, end, at } of parts) {
+          memory.write(pieceX, x.subarray(start, end));
+          memory.write(piece, dout.subarray(start, end));
+          memory.of(x).normalizeSums(pieceX, ...at(piece), center, sum, product);
+        }
+        memory.read(sum, sums);
+        memory.read(product, products);
+      });
+      for (let c = 0; c < C; c++) products[c] *= by.rstd[c];
+    },
+
+    normalizeBackward(x, dout, shape, by, dx) {
+      if (x.length <= SMALL) {
+        plain.normalizeBackward(x, dout, shape, by, dx);
+        return;
+      }
+      const slope = by.rstd.map((value, c) => value * by.meanProduct[c]);
+      memory.scope(() => {
+        const parts = partsOf(x, shape);
+        const [pieceX, piece] = [roomFor(x, parts), roomFor(x, parts)];
+        const lists = putLists(x, shape.C, by.mean, slope, by.meanDout, by.scale);
+        for (const { start, end, at } of parts) {
+          memory.write(pieceX, x.subarray(start, end));
+          memory.write(piece, dout.subarray(start, end));
+          memory.of(x).normalizeBackward(pieceX, ...at(piece), lists);
+          memory.read(piece, dx.subarray(start, end));
+        }
+      });
+    },
+  };
+}

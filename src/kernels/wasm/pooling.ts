@@ -1,0 +1,96 @@
+import { product, type WindowAxes, type WindowAxis } from '../../tensor/windows.js';
+import type { AxisCounts, Kernels } from '../kernels.js';
+import { maxPoolBackward } from '../plain/pooling.js';
+import type { Counts, Memory } from './memory.js';
+
+/** Planes at a time, so that they and what comes of them stay in the second-level cache. */
+const PIECE_BYTES = 2 ** 17;
+
+/** The windows [first, end) along an axis whose taps all lie in the input. */
+function within({ input, kernel, stride, dilation, before, output }: WindowAxis): [first: number, end: number] {
+  const first = Math.min(output, Math.ceil(before / stride));
+  const end = Math.min(output, Math.floor((input - 1 - (kernel - 1) * dilation + before) / stride) + 1);
+  return [first, Math.max(first, end)];
+}
+
+/** As `PoolAxis` of assembly/pooling.ts reads it. */
+function putAxes(memory: Memory, axes: WindowAxes): number {
+  const fields = axes.flatMap((axis) => {
+    const { input, kernel, stride, dilation, before, output } = axis;
+    return [input, kernel, stride, dilation, before, output, ...within(axis)];
+  });
+  return memory.put(Int32Array.from(fields));
+}
+
+function putCounts(memory: Memory, [d, h, w]: AxisCounts): Counts {
+  return [memory.put(d), memory.put(h), memory.put(w)];
+}
+
+/** Calls `visit` for planes [start, end), as many at a time as a piece holds. */
+function eachPiece(planes: number, planeBytes: number, visit: (start: number, end: number) => void): void {
+  const step = atOnce(planes, planeBytes);
+  for (let start = 0; start < planes; start += step) visit(start, Math.min(planes, start + step));
+}
+
+function atOnce(planes: number, planeBytes: number): number {
+  return Math.min(planes, Math.max(1, Math.floor(PIECE_BYTES / planeBytes)));
+}
+
+type PoolingKernels = Pick<Kernels, 'maxPool' | 'maxPoolBackward' | 'averagePool' | 'averagePoolBackward'>;
+
+export function poolingIn(memory: Memory): PoolingKernels {
+  return {
+    maxPool(x, planes, axes, out, indices) {
+      const [D, P] = [product(axes, 'input'), product(axes, 'output')];
+      const planeBytes = D * x.BYTES_PER_ELEMENT;
+      const most = atOnce(planes, planeBytes);
+      memory.scope(() => {
+        const geometry = putAxes(memory, axes);
+        const from = memory.take(most * planeBytes);
+        const [to, where] = [memory.take(most * P * x.BYTES_PER_ELEMENT), memory.take(most * P * 4)];
+        eachPiece(planes, planeBytes, (start, end) => {
+          memory.write(from, x.subarray(start * D, end * D));
+          memory.of(x).maxPool(geometry, end - start, from, to, where);
+          memory.read(to, out.subarray(start * P, end * P));
+          memory.read(where, indices.subarray(start * P, end * P));
+        });
+      });
+    },
+
+    // One addition for each window, anywhere in its plane: there is nothing for vectors to do.
+    maxPoolBackward,
+
+    averagePool(x, planes, axes, counts, out) {
+      const [D, P] = [product(axes, 'input'), product(axes, 'output')];
+      const planeBytes = D * x.BYTES_PER_ELEMENT;
+      const most = atOnce(planes, planeBytes);
+      memory.scope(() => {
+        const geometry = putAxes(memory, axes);
+        const divisors = putCounts(memory, counts);
+        const [from, to] = [memory.take(most * planeBytes), memory.take(most * P * x.BYTES_PER_ELEMENT)];
+        eachPiece(planes, planeBytes, (start, end) => {
+          memory.write(from, x.subarray(start * D, end * D));
+          memory.of(x).averagePool(geometry, end - start, ...divisors, from, to);
+          memory.read(to, out.subarray(start * P, end * P));
+        });
+      });
+    },
+
+    averagePoolBackward(dout, planes, axes, counts, dx) {
+      const [D, P] = [product(axes, 'input'), product(axes, 'output')];
+      const planeBytes = D * dx.BYTES_PER_ELEMENT;
+      const most = atOnce(planes, planeBytes);
+      memory.scope(() => {
+        const geometry = putAxes(memory, axes);
+        const divisors = putCounts(memory, counts);
+        const [from, to] = [memory.take(most * P * dx.BYTES_PER_ELEMENT), memory.take(most * planeBytes)];
+        eachPiece(planes, planeBytes, (start, end) => {
+          memory.write(from, dout.subarray(start * P, end * P));
+          memory.clear(to, (end - start) * planeBytes);
+          memory.of(dx).averagePoolBackward(geometry, end - start, ...divisors, from, to);
+          memory.read(to, dx.subarray(start * D, end * D));
+        });
+      });
+    },
+  };
+}

@@ -1,0 +1,84 @@
+import fc from 'fast-check';
+import { afterEach, describe, it } from 'vitest';
+import type { ConvolutionShape, Kernels } from '../../src/kernels/kernels.js';
+import { product, threeAxes, type WindowAxes } from '../../src/tensor/windows.js';
+import { randomNumbers } from '../support/random.js';
+import { everyAxis, ON_RANDOM_WINDOWS, positions, someAxes, taps } from './geometry.js';
+import { boundedSum, expectBounded, FLOAT_DTYPES, memory } from './memory.js';
+
+export function convolutionSuite(kernels: Kernels): void {
+  describe.each(FLOAT_DTYPES)('the convolution kernels in %s', (dtype) => {
+    const { input, output, expectIntact } = memory();
+    const numbers = randomNumbers(8);
+    afterEach(expectIntact);
+
+    /** All three, against every product that belongs to each element. */
+    function expectAll(shape: ConvolutionShape): void {
+      const { N, groups, A, B, axes } = shape;
+      const [K, D, P] = [product(axes, 'kernel'), product(axes, 'input'), product(axes, 'output')];
+      const folded = input(dtype, numbers.array(N * groups * A * D));
+      const windowed = input(dtype, numbers.array(N * groups * B * P));
+      const weight = input(dtype, numbers.array(groups * B * A * K));
+      const ofWindowed = input(dtype, numbers.array(groups * B));
+      const ofFolded = input(dtype, numbers.array(groups * A));
+      const termsOf = (length: number, channels: number, bias: ArrayLike<number>) =>
+        Array.from({ length }, (_, i) => [bias[Math.floor(i / (length / (N * channels))) % channels]]);
+      const toWindowed = termsOf(windowed.length, groups * B, ofWindowed);
+      const toFolded = termsOf(folded.length, groups * A, ofFolded);
+      const toWeight = Array.from(weight, (): number[] => []);
+      const windows = positions(axes).map((o) => taps(axes, o));
+      for (let n = 0; n < N; n++)
+        for (let g = 0; g < groups; g++)
+          for (let b = 0; b < B; b++)
+            for (let a = 0; a < A; a++)
+              windows.forEach((places, p) => {
+                places.forEach((place, k) => {
+                  if (place === undefined) return;
+                  const x = ((n * groups + g) * A + a) * D + place;
+                  const y = ((n * groups + g) * B + b) * P + p;
+                  const w = ((g * B + b) * A + a) * K + k;
+                  toWindowed[y].push(folded[x] * weight[w]);
+                  toFolded[x].push(windowed[y] * weight[w]);
+                  toWeight[w].push(folded[x] * windowed[y]);
+                });
+              });
+      const bounded = (terms: number[][]) => terms.map((values) => boundedSum(values, dtype));
+      const message = JSON.stringify(shape);
+
+      const y = output(dtype, windowed.length);
+      kernels.correlate(folded, weight, ofWindowed, y, shape);
+      expectBounded(y, bounded(toWindowed), `correlate, ${message}`);
+      kernels.correlate(folded, weight, undefined, y, shape);
+      expectBounded(y, bounded(toWindowed.map(([, ...terms]) => terms)), `correlate without bias, ${message}`);
+      const x = output(dtype, folded.length);
+      kernels.spread(windowed, weight, ofFolded, x, shape);
+      expectBounded(x, bounded(toFolded), `spread, ${message}`);
+      const dweight = output(dtype, weight.length);
+      kernels.correlateSides(folded, windowed, dweight, shape);
+      expectBounded(dweight, bounded(toWeight), `correlateSides, ${message}`);
+    }
+
+    const random = (axes: WindowAxes, N: number, groups: number, A: number, B: number) => {
+      expectAll({ N, groups, A, B, axes });
+    };
+
+    it('follow their definition for every small geometry of one axis', () => {
+      // As many channels as make the product worth packing.
+      for (const axis of everyAxis()) if (axis.before < 2) random(threeAxes([axis]), 1, 1, 9, 13);
+    });
+
+    it('follow their definition for random windows over one to three axes, in groups', () => {
+      const few = fc.integer({ min: 1, max: 3 });
+      const some = fc.integer({ min: 1, max: 9 });
+      fc.assert(fc.property(someAxes, few, few, some, some, random), ON_RANDOM_WINDOWS);
+    });
+
+    it.each([5, 8, 17, 32, 50])('follow their definition for planes of side %i', (side) => {
+      for (const stride of [1, 2, 3]) {
+        const axis = { input: side, kernel: 3, stride, dilation: 1, before: 1, after: 1 };
+        const given = { ...axis, output: Math.floor((side - 1) / stride) + 1 };
+        random(threeAxes([given, given]), 2, 1, 2, 5);
+      }
+    });
+  });
+}
