@@ -1,146 +1,34 @@
-/** From the bytes of a JSON text to plain values, and from nested arrays to tensors. */
-import { isAscii, isUtf8 } from 'node:buffer';
-import { jsonPointer, refuse, Refusal, type Path } from '../../refusal.js';
-import { floatArray, sizeOf, tensor, type FloatDtype, type Tensor } from '../../tensor/tensor.js';
+/** From the bytes of a JSON text to plain values, and from a tensor of it to a typed array. */
+import type { Path } from '../../refusal.js';
+import type { FloatDtype, Tensor } from '../../tensor/tensor.js';
+import type { TensorNames } from '../codec.js';
+import { parseBody, TensorText } from './body.js';
+import { expectShallow } from './nesting.js';
+import * as plain from './plain/read.js';
 
-/** As deep as NumPy's arrays went for decades (NPY_MAXDIMS); no layer needs more than 5. */
-const HIGHEST_RANK = 32;
+export { preview } from './plain/read.js';
 
-/** @throws {Refusal} invalid-json */
-export function parseJson(bytes: Buffer): unknown {
-  if (bytes.length === 0) throw new Refusal('invalid-json', 'the body is empty; expected a JSON object');
-  if (!isUtf8(bytes)) throw new Refusal('invalid-json', 'the body is not UTF-8, as JSON must be');
-  try {
-    return JSON.parse(bytes.toString(isAscii(bytes) ? 'latin1' : 'utf8')) as unknown;
-  } catch (error) {
-    throw new Refusal('invalid-json', `the body is not JSON: ${(error as SyntaxError).message}`);
-  }
-}
-
-/** What came, in a few words: a body may hold megabytes where a number was expected. */
-export function preview(value: unknown): string {
-  if (Array.isArray(value)) return value.length === 0 ? 'an empty array' : `an array of ${value.length}`;
-  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
-  return typeof value === 'object' && value !== null ? 'an object' : String(value);
+/**
+ * @param names of the tensors, which stay text until their dtype is known; without, all is parsed
+ * @throws {Refusal} invalid-json
+ */
+export function parseJson(bytes: Buffer, names?: TensorNames): unknown {
+  const body = names && parseBody(bytes, names);
+  if (body !== undefined) return body;
+  expectShallow(bytes);
+  return plain.parseJson(bytes);
 }
 
 /**
+ * @param value nested arrays, or a tensor that {@link parseJson} left as text
  * @param path where `value` stands in the body
- * @throws {Refusal} invalid-tensor, ragged-tensor or number-out-of-range, at the first offender
+ * @throws {Refusal} invalid-tensor, ragged-tensor or number-out-of-range, at the first offender; invalid-json
  */
 export function decodeFloats(value: unknown, dtype: FloatDtype, path: Path): Tensor {
-  const shape = shapeOf(value, path);
-  const data = floatArray(dtype, sizeOf(shape));
-  eachRow(value, shape, path, (row, start, rowPath) => {
-    for (let i = 0; i < row.length; i++) {
-      const entry = row[i];
-      const number = typeof entry === 'number' ? entry : nonFinite(entry, [...rowPath, i]);
-      data[start + i] = number;
-      if (typeof entry === 'number' && !Number.isFinite(data[start + i]))
-        throw refuse(
-          'number-out-of-range',
-          [...rowPath, i],
-          `${jsonPointer([...rowPath, i])} is beyond the range of ${dtype} (about ±${dtype === 'float32' ? '3.4e38' : '1.8e308'}); an infinity is written "Infinity"`,
-        );
-    }
-  });
-  return tensor(shape, data);
+  return value instanceof TensorText ? value.floats(dtype, path) : plain.decodeFloats(value, dtype, path);
 }
 
 /** @throws {Refusal} as `decodeFloats`, and where an entry is not an integer of 32 bits */
 export function decodeIntegers(value: unknown, path: Path): Tensor {
-  const shape = shapeOf(value, path);
-  const data = new Int32Array(sizeOf(shape));
-  eachRow(value, shape, path, (row, start, rowPath) => {
-    for (let i = 0; i < row.length; i++) {
-      const entry = row[i];
-      if (typeof entry !== 'number' || (entry | 0) !== entry)
-        throw notA(Number.isInteger(entry) ? 'an integer of 32 bits' : 'an integer', entry, [...rowPath, i]);
-      data[start + i] = entry;
-    }
-  });
-  return tensor(shape, data);
-}
-
-function nonFinite(entry: unknown, path: Path): number {
-  if (entry === 'NaN') return NaN;
-  if (entry === 'Infinity') return Infinity;
-  if (entry === '-Infinity') return -Infinity;
-  throw notA('a number', entry, path);
-}
-
-function notA(expected: string, entry: unknown, path: Path): Refusal {
-  const place = jsonPointer(path);
-  if (Array.isArray(entry))
-    return refuse(
-      'ragged-tensor',
-      path,
-      `${place} is ${preview(entry)}; expected ${expected}, as ${jsonPointer([...path.slice(0, -1), 0])} is`,
-    );
-  const strings = expected === 'a number' ? ' (or "NaN", "Infinity", "-Infinity")' : '';
-  return refuse('invalid-tensor', path, `${place} is ${preview(entry)}; expected ${expected}${strings}`);
-}
-
-/** Shape by the first entry of each axis; `eachRow` holds the others against it. */
-function shapeOf(value: unknown, path: Path): number[] {
-  if (!Array.isArray(value))
-    throw refuse(
-      'invalid-tensor',
-      path,
-      `${jsonPointer(path)} is ${preview(value)}; expected a tensor, nested arrays of numbers`,
-    );
-  const shape: number[] = [];
-  const here = [...path];
-  for (let first: unknown = value; Array.isArray(first); first = first[0]) {
-    if (first.length === 0)
-      throw refuse('invalid-tensor', here, `${jsonPointer(here)} is an empty array; expected one entry at least`);
-    if (shape.push(first.length) > HIGHEST_RANK)
-      throw refuse('invalid-tensor', path, `${jsonPointer(path)} is nested deeper than ${HIGHEST_RANK} arrays`);
-    here.push(0);
-  }
-  checkNesting(value, shape, 0, path);
-  return shape;
-}
-
-/** Holds the length of every array against the shape before anything of that size is allocated. */
-function checkNesting(value: unknown, shape: readonly number[], axis: number, path: Path): void {
-  if (!Array.isArray(value)) {
-    const like = [...path.slice(0, -1), 0];
-    const kind = typeof value === 'number' ? 'ragged-tensor' : 'invalid-tensor';
-    throw refuse(
-      kind,
-      path,
-      `${jsonPointer(path)} is ${preview(value)}; expected an array of ${shape[axis]}, as ${jsonPointer(like)} is`,
-    );
-  }
-  if (value.length !== shape[axis])
-    throw refuse(
-      value.length === 0 ? 'invalid-tensor' : 'ragged-tensor',
-      path,
-      `${jsonPointer(path)} has ${value.length} entries; expected ${shape[axis]}, as its neighbour ${jsonPointer([...path.slice(0, -1), 0])} has`,
-    );
-  if (axis + 1 < shape.length)
-    value.forEach((entry, i) => {
-      checkNesting(entry, shape, axis + 1, [...path, i]);
-    });
-}
-
-/** Calls `visit` for each innermost array. */
-function eachRow(
-  value: unknown,
-  shape: readonly number[],
-  path: Path,
-  visit: (row: readonly unknown[], start: number, path: Path) => void,
-): void {
-  let start = 0;
-  const descend = (entries: readonly unknown[], axis: number, here: Path): void => {
-    if (axis === shape.length - 1) {
-      visit(entries, start, here);
-      start += entries.length;
-    } else
-      entries.forEach((entry, i) => {
-        descend(entry as unknown[], axis + 1, [...here, i]);
-      });
-  };
-  descend(value as unknown[], 0, path);
+  return value instanceof TensorText ? value.integers(path) : plain.decodeIntegers(value, path);
 }

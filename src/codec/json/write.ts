@@ -1,90 +1,84 @@
 /** From tensors and plain values to the bytes of a JSON object. */
 import type { Dtype, Tensor } from '../../tensor/tensor.js';
 import { isTensor, type Field, type Fields } from '../fields.js';
-import { float32ToDecimal, float64ToDecimal } from './decimal.js';
+import { printTensor } from './wasm/memory.js';
 
-/** Text is turned into bytes in pieces of about this many characters: a string has a limit, 2^29 in V8. */
-const PIECE = 1 << 16;
+/**
+ * Bytes that a number takes with its comma: of float64 and float32 from -1 to 1, which are the longest but for those
+ * with an exponent. Room that is left over is memory that was never touched.
+ */
+const BYTES_PER_NUMBER: Record<Dtype, number> = { float64: 21, float32: 13, int32: 8, uint8: 2 };
 
-/** Pieces of text that are ASCII throughout, gathered as bytes. */
+/** For brackets, and for what is no tensor. */
+const SMALL = 1024;
+
+/** Bytes in the order they come. One allocation if it was foreseen well. */
 class Bytes {
-  private readonly pieces: Buffer[] = [];
-  private text = '';
+  private readonly full: Buffer[] = [];
+  private used = 0;
+  private current: Buffer;
 
-  add(text: string): void {
-    this.text += text;
-    if (this.text.length > PIECE) this.flush();
+  constructor(expected: number) {
+    this.current = Buffer.allocUnsafe(expected);
+  }
+
+  add(piece: Uint8Array): void {
+    this.reserve(piece.length);
+    this.current.set(piece, this.used);
+    this.used += piece.length;
   }
 
   addUtf8(text: string): void {
-    this.flush();
-    this.pieces.push(Buffer.from(text, 'utf8'));
+    // A UTF-16 unit takes three bytes at most.
+    this.reserve(text.length * 3);
+    this.used += this.current.write(text, this.used, 'utf8');
   }
 
   end(): Buffer {
-    this.flush();
-    return Buffer.concat(this.pieces);
+    const last = this.current.subarray(0, this.used);
+    return this.full.length === 0 ? last : Buffer.concat([...this.full, last]);
   }
 
-  private flush(): void {
-    this.pieces.push(Buffer.from(this.text, 'latin1'));
-    this.text = '';
+  private reserve(length: number): void {
+    if (this.used + length <= this.current.length) return;
+    this.full.push(this.current.subarray(0, this.used));
+    this.current = Buffer.allocUnsafe(Math.max(length, this.current.length));
+    this.used = 0;
   }
 }
 
 export function encodeJson(fields: Fields): Buffer {
-  const bytes = new Bytes();
+  const bytes = new Bytes(expectedBytes(fields));
   writeFields(fields, bytes);
   return bytes.end();
+}
+
+function expectedBytes(fields: Fields): number {
+  let bytes = SMALL;
+  for (const value of Object.values(fields)) {
+    if (value === undefined) continue;
+    if (isTensor(value)) bytes += value.data.length * BYTES_PER_NUMBER[value.dtype];
+    else if (isObject(value)) bytes += expectedBytes(value);
+  }
+  return bytes;
 }
 
 function writeFields(fields: Fields, bytes: Bytes): void {
   let separator = '{';
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined) continue;
-    bytes.add(separator);
-    bytes.addUtf8(`${JSON.stringify(name)}:`);
-    if (isTensor(value)) writeTensor(value, bytes);
+    bytes.addUtf8(`${separator}${JSON.stringify(name)}:`);
+    if (isTensor(value))
+      printTensor(value, (piece) => {
+        bytes.add(piece);
+      });
     else if (isObject(value)) writeFields(value, bytes);
     else bytes.addUtf8(JSON.stringify(value));
     separator = ',';
   }
-  bytes.add(separator === '{' ? '{}' : '}');
+  bytes.addUtf8(separator === '{' ? '{}' : '}');
 }
 
 function isObject(value: Exclude<Field, Tensor | undefined>): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-const decimals: Record<Dtype, (value: number) => string> = {
-  float64: float64ToDecimal,
-  float32: float32ToDecimal,
-  int32: String,
-  uint8: String,
-};
-
-function writeTensor({ dtype, shape, data }: Tensor, bytes: Bytes): void {
-  const decimal = decimals[dtype];
-  const rank = shape.length;
-  const row = shape[rank - 1];
-  // How many axes begin at an element is how many of the products of the inner sizes divide its index.
-  const blocks = shape.map((_, axis) => shape.slice(axis).reduce((all, size) => all * size, 1));
-  for (let start = 0; start < data.length; start += row) {
-    const opened = blocks.filter((block) => start % block === 0).length;
-    if (start > 0) bytes.add(',');
-    bytes.add('['.repeat(opened));
-    let text = '';
-    for (let i = start; i < start + row; i++) {
-      const value = data[i];
-      if (i > start) text += ',';
-      text += Number.isFinite(value) ? decimal(value) : `"${value}"`;
-      if (text.length > PIECE) {
-        bytes.add(text);
-        text = '';
-      }
-    }
-    bytes.add(text);
-    const end = start + row;
-    bytes.add(']'.repeat(blocks.filter((block) => end % block === 0).length));
-  }
 }

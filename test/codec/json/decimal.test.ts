@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { float32ToDecimal, float64ToDecimal } from '../../../src/codec/json/decimal.js';
+import { float32ToDecimal, float64ToDecimal } from '../../../src/codec/json/plain/decimal.js';
 import { randomNumbers } from '../../support/random.js';
 
 /** Numbers by their bits. */
@@ -50,7 +50,7 @@ function compare({ digits, exponent }: Decimal, m: bigint, q: number): number {
 
 /**
  * The slow definition: of the decimals between the middles to a float32's two neighbours (a middle itself is its own
- * where its last bit is 0), those with the fewest digits that also survive the way through float64.
+ * where its last bit is 0), those with the fewest digits.
  */
 function shortest(bits: number): Decimal[] {
   const biased = bits >>> 23;
@@ -69,8 +69,7 @@ function shortest(bits: number): Decimal[] {
       .map((step) => around + step)
       .filter((digits) => digits > 0n)
       .map((digits) => trimmed(digits, exponent))
-      .filter((decimal) => compare(decimal, low, q) >= slack && compare(decimal, high, q) <= -slack)
-      .filter(({ digits, exponent }) => Math.fround(Number(`${digits}e${exponent}`)) === value);
+      .filter((decimal) => compare(decimal, low, q) >= slack && compare(decimal, high, q) <= -slack);
     if (candidates.length > 0) return candidates;
   }
 }
@@ -120,11 +119,10 @@ describe('a float32', () => {
     ['2^-24, whose decimal is on its wide side', 2 ** -24, '5.9604645e-8'],
     ['2^90, whose decimal is on its wide side', 2 ** 90, '1.2379401e+27'],
     ['one that is a middle away from its decimal', 33554448, '33554450'],
-    ['one that float64 would round to its neighbour', float32(0x15ae43fd), '7.0385307e-26'],
-    ['the neighbour', float32(0x15ae43fe), '7.0385313e-26'],
+    ['one beside the classic', float32(0x15ae43fd), '7.0385307e-26'],
+    ['the classic, which rounds to its neighbour on the way through float64', float32(0x15ae43fe), '7.038531e-26'],
   ])('is written with the fewest digits: %s', (_name, value, text) => {
     expect(float32ToDecimal(value)).toBe(text);
-    expect(Math.fround(Number(text))).toBe(value);
   });
 
   function expectShortest(bits: number): void {
@@ -133,9 +131,9 @@ describe('a float32', () => {
     const written = decimalOf(text);
     const candidates = shortest(bits);
     expect(candidates, `${text} for bits ${bits.toString(16)}`).toContainEqual(written);
-    // Of equally short ones the nearest, where float64 can tell.
+    // Of equally short ones the nearest, where float64 can tell: both sides of a tie differ in their last bits there.
     const errors = candidates.map(({ digits, exponent }) => Math.abs(Number(`${digits}e${exponent}`) - value));
-    expect(Math.abs(Number(text) - value)).toBeLessThanOrEqual(Math.min(...errors));
+    expect(Math.abs(Number(text) - value)).toBeLessThanOrEqual(Math.min(...errors) * (1 + 1e-6));
     expect(float32ToDecimal(-value)).toBe(`-${text}`);
   }
 

@@ -56,9 +56,11 @@ describe('a body', () => {
     expect(refusal.message).toMatch(/^the body is not JSON: /);
   });
 
-  it('may be nested a hundred thousand deep', () => {
-    const depth = 100_000;
-    expect(parse('['.repeat(depth) + ']'.repeat(depth))).toHaveLength(1);
+  it('may be nested 512 deep, and no deeper', () => {
+    const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
+    expect(parse(nested(512))).toHaveLength(1);
+    expect(() => parse(nested(513))).toThrow('the body is nested deeper than 512 arrays and objects');
+    expect(() => parse('['.repeat(1e6))).toThrow('nested deeper than 512');
   });
 });
 

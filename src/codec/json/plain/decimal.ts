@@ -8,32 +8,33 @@ export function float64ToDecimal(value: number): string {
 /** A float32 is told apart from its neighbours by 9 significant digits, or fewer. */
 const MOST_DIGITS = 9;
 
+/** Digits after the first that `toExponential` gives at the most: more than a number halfway between decimals has. */
+const MOST_PRECISION = 100;
+
 /** @param value a number that float32 can hold */
 export function float32ToDecimal(value: number): string {
   // A small integer is its own shortest decimal; up to 2^24 neighbours are at most 1 apart.
   if (Number.isInteger(value) && Math.abs(value) <= 2 ** 24) return float64ToDecimal(value);
   for (let digits = 1; digits < MOST_DIGITS; digits++) {
-    const decimal = Number(value.toPrecision(digits));
-    if (readsBack(decimal, digits, value)) return String(decimal);
+    const decimal = nearest(value, digits);
+    if (Math.fround(decimal) === value) return String(decimal);
     const other = wideNeighbour(value, decimal, digits);
     if (other !== undefined) return String(other);
   }
-  return String(Number(value.toPrecision(MOST_DIGITS)));
+  return String(nearest(value, MOST_DIGITS));
 }
 
-/** Whether `value` is what a decimal reads back to, for those who read float32 and for those who round a float64. */
-function readsBack(decimal: number, digits: number, value: number): boolean {
-  if (Math.fround(decimal) !== value) return false;
-  // A float64 midway between two float32 is often a decimal beside the middle, rounded, and on the other one's side:
-  // 7.038531e-26 is the classic.
-  const mirrored = 2 * decimal - value;
-  return mirrored === value || Math.fround(mirrored) !== mirrored || hasDigits(decimal, digits);
-}
-
-/** Whether a float64 is exactly a decimal of so many digits; more than 100 are not needed to see another one. */
-function hasDigits(value: number, digits: number): boolean {
-  const written = value.toPrecision(100).replace(/e.*/, '').replace(/\D/g, '').replace(/^0+/, '');
-  return !/[1-9]/.test(written.slice(digits));
+/** The nearest decimal of so many digits; of two the even one, as `Number::toString` has it and `toPrecision` has not. */
+function nearest(value: number, digits: number): number {
+  const rounded = Number(value.toPrecision(digits));
+  // Halfway, one digit more would say it all.
+  if (Number(value.toPrecision(digits + 1)) !== value) return rounded;
+  const [exact, exponent] = value.toExponential(MOST_PRECISION).split('e');
+  const all = exact.replace('.', '');
+  const kept = digits + (value < 0 ? 1 : 0);
+  const halfway = /^50*$/.test(all.slice(kept));
+  if (!halfway || Number(all[kept - 1]) % 2 !== 0) return rounded;
+  return Number(`${exact.slice(0, kept + 1)}e${exponent}`);
 }
 
 /**
@@ -44,5 +45,5 @@ function wideNeighbour(value: number, nearest: number, digits: number): number |
   if (!Number.isInteger(Math.log2(Math.abs(value))) || Math.abs(nearest) >= Math.abs(value)) return undefined;
   const unit = 10 ** (Math.floor(Math.log10(Math.abs(nearest))) - digits + 1);
   const above = Number((nearest + Math.sign(value) * unit).toPrecision(digits));
-  return readsBack(above, digits, value) ? above : undefined;
+  return Math.fround(above) === value ? above : undefined;
 }

@@ -1,0 +1,23 @@
+import type { Path } from '../../refusal.js';
+import type { Body, Codec } from '../codec.js';
+import { decodeFloats, decodeIntegers, parseJson } from './read.js';
+import { encodeJson } from './write.js';
+
+function at(values: unknown, path: Path): unknown {
+  return path.reduce<unknown>((value, key) => (value as Record<string | number, unknown>)[key], values);
+}
+
+export const json: Codec = {
+  decode(bytes, names): Body {
+    const values = parseJson(bytes, names);
+    return {
+      values,
+      floats: (path, dtype) => decodeFloats(at(values, path), dtype, path),
+      integers: (path) => decodeIntegers(at(values, path), path),
+      readRest: () => {
+        parseJson(bytes);
+      },
+    };
+  },
+  encode: (fields) => [encodeJson(fields)],
+};

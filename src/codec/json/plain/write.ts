@@ -1,0 +1,90 @@
+/** From tensors and plain values to the bytes of a JSON object. */
+import type { Dtype, Tensor } from '../../../tensor/tensor.js';
+import { isTensor, type Field, type Fields } from '../../fields.js';
+import { float32ToDecimal, float64ToDecimal } from './decimal.js';
+
+/** Text is turned into bytes in pieces of about this many characters: a string has a limit, 2^29 in V8. */
+const PIECE = 1 << 16;
+
+/** Pieces of text that are ASCII throughout, gathered as bytes. */
+class Bytes {
+  private readonly pieces: Buffer[] = [];
+  private text = '';
+
+  add(text: string): void {
+    this.text += text;
+    if (this.text.length > PIECE) this.flush();
+  }
+
+  addUtf8(text: string): void {
+    this.flush();
+    this.pieces.push(Buffer.from(text, 'utf8'));
+  }
+
+  end(): Buffer {
+    this.flush();
+    return Buffer.concat(this.pieces);
+  }
+
+  private flush(): void {
+    this.pieces.push(Buffer.from(this.text, 'latin1'));
+    this.text = '';
+  }
+}
+
+export function encodeJson(fields: Fields): Buffer {
+  const bytes = new Bytes();
+  writeFields(fields, bytes);
+  return bytes.end();
+}
+
+function writeFields(fields: Fields, bytes: Bytes): void {
+  let separator = '{';
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined) continue;
+    bytes.add(separator);
+    bytes.addUtf8(`${JSON.stringify(name)}:`);
+    if (isTensor(value)) writeTensor(value, bytes);
+    else if (isObject(value)) writeFields(value, bytes);
+    else bytes.addUtf8(JSON.stringify(value));
+    separator = ',';
+  }
+  bytes.add(separator === '{' ? '{}' : '}');
+}
+
+function isObject(value: Exclude<Field, Tensor | undefined>): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+const decimals: Record<Dtype, (value: number) => string> = {
+  float64: float64ToDecimal,
+  float32: float32ToDecimal,
+  int32: String,
+  uint8: String,
+};
+
+function writeTensor({ dtype, shape, data }: Tensor, bytes: Bytes): void {
+  const decimal = decimals[dtype];
+  const rank = shape.length;
+  const row = shape[rank - 1];
+  // How many axes begin at an element is how many of the products of the inner sizes divide its index.
+  const blocks = shape.map((_, axis) => shape.slice(axis).reduce((all, size) => all * size, 1));
+  for (let start = 0; start < data.length; start += row) {
+    const opened = blocks.filter((block) => start % block === 0).length;
+    if (start > 0) bytes.add(',');
+    bytes.add('['.repeat(opened));
+    let text = '';
+    for (let i = start; i < start + row; i++) {
+      const value = data[i];
+      if (i > start) text += ',';
+      text += Number.isFinite(value) ? decimal(value) : `"${value}"`;
+      if (text.length > PIECE) {
+        bytes.add(text);
+        text = '';
+      }
+    }
+    bytes.add(text);
+    const end = start + row;
+    bytes.add(']'.repeat(blocks.filter((block) => end % block === 0).length));
+  }
+}

