@@ -4,6 +4,7 @@
  */
 export type RefusalKind =
   | 'invalid-json'
+  | 'invalid-safetensors'
   | 'invalid-request'
   | 'invalid-tensor'
   | 'ragged-tensor'

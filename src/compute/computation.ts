@@ -4,14 +4,14 @@
  */
 import type { TObject } from '@sinclair/typebox';
 import { BackwardRequest, ForwardRequest } from '../../schemas/request.js';
-import { decodeFloats, decodeIntegers } from '../codec/json/read.js';
+import type { Body, TensorNames } from '../codec/codec.js';
 import type { Fields } from '../codec/fields.js';
 import type { Kernels } from '../kernels/kernels.js';
 import { expectUpstream, type Cache, type Cost, type Layer, type Plan } from '../layers/definition.js';
 import { refuse, Refusal, type Path } from '../refusal.js';
 import type { SessionStore } from '../sessions/store.js';
 import type { FloatDtype, Tensor } from '../tensor/tensor.js';
-import { applyDefaults, compileValidation, isOptional } from './validate.js';
+import { applyDefaults, compileValidation, isOptional, tensorNames } from './validate.js';
 
 /** What one request may ask for at the most. */
 export interface WorkLimits {
@@ -19,19 +19,31 @@ export interface WorkLimits {
   readonly resultBytes: number;
 }
 
+/** What a computation needs of a session store. */
+export type Sessions = Pick<SessionStore, 'ttlMs' | 'create' | 'use' | 'delete'>;
+
+/** Thrown before the arithmetic of a call that would take longer than its thread can be kept from other work. */
+export class TooHeavy extends Error {
+  override readonly name = 'TooHeavy';
+}
+
 export interface Environment {
   readonly kernels: Kernels;
   readonly limits: WorkLimits;
-  readonly sessions: SessionStore;
+  readonly sessions: Sessions;
+  /** Calls of more operations than this are thrown out as {@link TooHeavy}, to be run elsewhere. */
+  readonly inlineOperations: number;
   /** An integer from 0 to `largest`, for the options that are drawn when a request leaves them out. */
   readonly draw: (largest: number) => number;
 }
 
 export interface Computation {
   readonly layer: Layer;
-  /** Both take a parsed body and throw a {@link Refusal} where it cannot be served. */
-  readonly forward: (body: unknown) => Promise<Fields>;
-  readonly backward: (body: unknown) => Promise<Fields>;
+  /** What in either body is a tensor. */
+  readonly tensors: { readonly forward: TensorNames; readonly backward: TensorNames };
+  /** Both throw a {@link Refusal} where the body cannot be served. */
+  readonly forward: (body: Body) => Promise<Fields>;
+  readonly backward: (body: Body) => Promise<Fields>;
 }
 
 /** A forward request, checked. */
@@ -47,16 +59,29 @@ export function computationOf(layer: Layer, environment: Environment): Computati
   const backwardSchema = BackwardRequest(upstream, inputs, options);
   const validateForward = compileValidation(forwardSchema);
   const validateBackward = compileValidation(backwardSchema);
-  const { kernels, limits, sessions, draw } = environment;
+  const { kernels, limits, sessions, draw, inlineOperations } = environment;
 
-  /** @param at where the request stands in the body */
-  function prepare(request: Record<string, unknown>, at: Path): ForwardCall {
+  /** @throws {Refusal} work-limit-exceeded */
+  function guard({ operations, bytes }: Cost, direction: string): void {
+    const over = (what: string, asked: number, most: number) =>
+      new Refusal('work-limit-exceeded', `${direction} would take ${asked} ${what}; at most ${most} are served here`);
+    if (operations > limits.operations) throw over('operations', operations, limits.operations);
+    if (bytes > limits.resultBytes) throw over('bytes of results', bytes, limits.resultBytes);
+    if (operations > inlineOperations) throw new TooHeavy();
+  }
+
+  /** @param at where the forward request stands in the body */
+  function prepare(request: Record<string, unknown>, body: Body, at: Path): ForwardCall {
+    expectOneDtype(request, body, at);
     applyDefaults(forwardSchema, request);
     for (const [name, schema] of Object.entries(options.properties))
       if (schema['x-drawn'] && !(name in request)) request[name] = draw(schema.maximum as number);
-    const dtype = request.dtype as FloatDtype;
-    const tensors = decodeTensors(inputs, request, dtype, at);
+    const dtype = body.dtype ?? (request.dtype as FloatDtype);
+    const tensors = decodeTensors(inputs, request, dtype, body, at);
     const plan = within(at, () => layer.plan(tensors, pick(options, request)));
+    within(at, () => {
+      guard(plan.cost.forward, 'forward');
+    });
     return { inputs: tensors, plan, dtype };
   }
 
@@ -79,17 +104,17 @@ export function computationOf(layer: Layer, environment: Environment): Computati
 
   function gradients(cache: Cache, plan: Plan, upstreamTensors: Record<string, Tensor>): Fields {
     expectUpstream(plan, upstreamTensors);
-    guard(plan.cost.backward, limits, 'backward');
+    guard(plan.cost.backward, 'backward');
     return layer.backward(cache, plan, upstreamTensors, kernels) as Fields;
   }
 
   return {
     layer,
+    tensors: { forward: tensorNames(forwardSchema), backward: tensorNames(backwardSchema) },
 
     async forward(body) {
-      const request = validateForward(body);
-      const { inputs, plan, dtype } = prepare(request, []);
-      guard(plan.cost.forward, limits, 'forward');
+      const request = validateForward(body.values);
+      const { inputs, plan, dtype } = prepare(request, body, []);
       const { outputs, cache } = layer.forward(inputs, plan, kernels);
       const fields = outputs as Fields;
       if (!request.session) return fields;
@@ -98,7 +123,7 @@ export function computationOf(layer: Layer, environment: Environment): Computati
     },
 
     async backward(body) {
-      const request = validateBackward(body);
+      const request = validateBackward(body.values);
       const { session: token, forward, release } = request as { session?: string; forward?: object; release?: boolean };
       if ((token === undefined) === (forward === undefined))
         throw new Refusal(
@@ -116,28 +141,23 @@ export function computationOf(layer: Layer, environment: Environment): Computati
       if (token === undefined) {
         if (release)
           throw refuse('invalid-request', ['release'], '/release is true; expected false, because no session came');
-        const at = ['forward'];
-        const call = prepare(forward as Record<string, unknown>, at);
-        const upstreamTensors = decodeTensors(upstream, request, call.dtype, []);
-        guard(call.plan.cost.forward, limits, 'forward');
+        const call = prepare(forward as Record<string, unknown>, body, ['forward']);
+        const upstreamTensors = decodeTensors(upstream, request, call.dtype, body, []);
         expectUpstream(call.plan, upstreamTensors);
-        const { cache } = within(at, () => layer.forward(call.inputs, call.plan, kernels));
+        const { cache } = within(['forward'], () => layer.forward(call.inputs, call.plan, kernels));
         return gradients(cache, call.plan, upstreamTensors);
       }
 
       const session = await held(token);
-      const fields = gradients(
-        session.tensors,
-        session.plan as Plan,
-        decodeTensors(upstream, request, session.dtype, []),
-      );
+      const upstreamTensors = decodeTensors(upstream, request, session.dtype, body, []);
+      const fields = gradients(session.tensors, session.plan as Plan, upstreamTensors);
       if (release) await sessions.delete(token);
       return fields;
     },
   };
 }
 
-/** What `work` refuses in its own request, refused where that stands in the body. */
+/** What is refused in a request that stands at `at` of the body is refused there. */
 function within<Result>(at: Path, work: () => Result): Result {
   try {
     return work();
@@ -146,12 +166,14 @@ function within<Result>(at: Path, work: () => Result): Result {
   }
 }
 
-/** @throws {Refusal} work-limit-exceeded */
-function guard(cost: Cost, limits: WorkLimits, direction: string): void {
-  const over = (what: string, asked: number, most: number) =>
-    new Refusal('work-limit-exceeded', `${direction} would take ${asked} ${what}; at most ${most} are served here`);
-  if (cost.operations > limits.operations) throw over('operations', cost.operations, limits.operations);
-  if (cost.bytes > limits.resultBytes) throw over('bytes of results', cost.bytes, limits.resultBytes);
+/** @throws {Refusal} invalid-request where the dtype that is asked for is not that of the tensors */
+function expectOneDtype({ dtype }: Record<string, unknown>, body: Body, at: Path): void {
+  if (dtype === undefined || body.dtype === undefined || dtype === body.dtype) return;
+  throw refuse(
+    'invalid-request',
+    [...at, 'dtype'],
+    `dtype is ${dtype as string}; expected ${body.dtype}, which the tensors are`,
+  );
 }
 
 function pick(schema: TObject, request: Record<string, unknown>): Record<string, unknown> {
@@ -166,15 +188,13 @@ function decodeTensors(
   schema: TObject,
   request: Record<string, unknown>,
   dtype: FloatDtype,
+  body: Body,
   at: Path,
 ): Record<string, Tensor> {
   const tensors: Record<string, Tensor> = {};
-  for (const [name, { 'x-tensor': element }] of Object.entries(schema.properties)) {
-    const path = [...at, name];
+  for (const [name, { 'x-tensor': element }] of Object.entries(schema.properties))
     if (name in request)
-      tensors[name] =
-        element === 'integer' ? decodeIntegers(request[name], path) : decodeFloats(request[name], dtype, path);
-  }
+      tensors[name] = element === 'integer' ? body.integers([...at, name]) : body.floats([...at, name], dtype);
   return tensors;
 }
 

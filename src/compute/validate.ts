@@ -1,6 +1,7 @@
 /** Plain values against a body's schema, with refusals that a person can act on. Nothing is coerced or dropped. */
 import { Kind, OptionalKind, type TObject, type TSchema } from '@sinclair/typebox';
 import { TypeCompiler, ValueErrorType, type ValueError } from '@sinclair/typebox/compiler';
+import type { TensorNames } from '../codec/codec.js';
 import { preview } from '../codec/json/read.js';
 import { jsonPointer, Refusal, type Path, type Place } from '../refusal.js';
 
@@ -102,4 +103,13 @@ export function applyDefaults(schema: TObject, value: Record<string, unknown>): 
 
 export function isOptional(schema: TSchema): boolean {
   return schema[OptionalKind] === 'Optional';
+}
+
+/** The tensors of a body, and of the objects in it. */
+export function tensorNames(schema: TObject): TensorNames {
+  const names: Record<string, true | TensorNames> = {};
+  for (const [name, property] of Object.entries(schema.properties))
+    if (property[Kind] === 'Tensor') names[name] = true;
+    else if (property[Kind] === 'Object') names[name] = tensorNames(property as TObject);
+  return names;
 }

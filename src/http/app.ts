@@ -1,6 +1,6 @@
 /** The whole service but for its port: built here, listened on in `server.ts`. */
-import { randomInt, randomUUID } from 'node:crypto';
-import { maxHeaderSize } from 'node:http';
+import { randomUUID } from 'node:crypto';
+import { maxHeaderSize, type IncomingMessage } from 'node:http';
 import accepts from '@fastify/accepts';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { TObject } from '@sinclair/typebox';
@@ -11,17 +11,20 @@ import fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
-import { computationOf } from '../compute/computation.js';
+import { mediaTypes } from '../codec/codecs.js';
+import { drawInteger } from '../compute/draw.js';
 import { compileValidation } from '../compute/validate.js';
 import type { Config } from '../config.js';
-import { plain } from '../kernels/plain/plain.js';
 import { layers } from '../layers/registry.js';
 import { MemoryStore } from '../sessions/memory.js';
+import type { SessionStore } from '../sessions/store.js';
+import { executing, INLINE_BYTES } from '../workers/executor.js';
+import { kernels } from '../workers/kernels.js';
+import { readBody } from './body.js';
 import { document } from './documentation.js';
 import { handleClientError, handleErrors, sendProblem } from './errors.js';
 import { refuseOtherMethods } from './methods.js';
 import { measure } from './metrics.js';
-import { JSON_TYPE } from './negotiation.js';
 import { problem } from './problems.js';
 import { catalogueRoutes } from './routes/catalogue.js';
 import { layerRoutes } from './routes/layers.js';
@@ -34,12 +37,14 @@ export interface AppOptions {
   readonly logger?: FastifyBaseLogger;
   /** Milliseconds since 1970; for tests of expiry. */
   readonly clock?: () => number;
+  /** Makes the sessions of this process known to others, and theirs to it. */
+  readonly share?: (local: SessionStore) => SessionStore;
 }
 
 /** A request id of the client's is taken over where it cannot confuse a log. */
 const REQUEST_ID = /^[\w.-]{1,128}$/;
 
-export async function buildApp({ config, logger, clock }: AppOptions): Promise<FastifyInstance> {
+export async function buildApp({ config, logger, clock, share }: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
     ...(logger ? { loggerInstance: logger } : {}),
     bodyLimit: config.BODY_LIMIT_BYTES,
@@ -80,15 +85,17 @@ export async function buildApp({ config, logger, clock }: AppOptions): Promise<F
   // round what it does not know.
   app.setSerializerCompiler(() => JSON.stringify);
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser(JSON_TYPE, { parseAs: 'buffer' }, (_request, body, done) => {
-    done(null, body);
-  });
+  for (const type of mediaTypes)
+    app.addContentTypeParser(type, (_request: FastifyRequest, payload: IncomingMessage) =>
+      readBody(payload, { limitBytes: config.BODY_LIMIT_BYTES, sharedOverBytes: INLINE_BYTES[type] }),
+    );
 
-  const sessions = new MemoryStore({
+  const held = new MemoryStore({
     ttlMs: config.SESSION_TTL_SECONDS * 1000,
     budgetBytes: config.SESSION_BUDGET_BYTES,
     ...(clock ? { clock } : {}),
   });
+  const sessions = share ? share(held) : held;
   app.addHook('onClose', () => sessions.close());
 
   app.addHook('onRequest', (request, reply, done) => {
@@ -107,15 +114,14 @@ export async function buildApp({ config, logger, clock }: AppOptions): Promise<F
   const metrics = measure(app, sessions);
 
   const environment = {
-    kernels: plain,
+    kernels,
     limits: { operations: config.WORK_LIMIT_OPERATIONS, resultBytes: config.WORK_LIMIT_RESULT_BYTES },
     sessions,
-    draw: (largest: number) => drawInteger(largest),
+    draw: drawInteger,
   };
-  layerRoutes(
-    app,
-    layers.map((layer) => computationOf(layer, environment)),
-  );
+  const executor = executing(layers, environment, config.WORKERS);
+  app.addHook('onClose', () => executor.close());
+  layerRoutes(app, layers, executor.answer);
   await app.register(catalogueRoutes, {
     layers,
     limits: {
@@ -152,11 +158,4 @@ function identify(request: FastifyRequest, reply: FastifyReply): void {
       'request',
     );
   });
-}
-
-/** `randomInt` stops at 2^48; larger bounds are met from two draws. */
-function drawInteger(largest: number): number {
-  const low = 2 ** 32;
-  const high = Math.floor(largest / low);
-  return randomInt(high + 1) * low + randomInt(low);
 }

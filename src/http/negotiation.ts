@@ -1,21 +1,67 @@
 /** Which media types go in and out. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { codecs, mediaTypes, type MediaType } from '../codec/codecs.js';
 import { Refusal } from '../refusal.js';
 import { ProblemError } from './errors.js';
 import { problem } from './problems.js';
 
 export const JSON_TYPE = 'application/json';
 
-/** The type of the answers, and the same with the charset that JSON always has, which some clients ask for. */
-const ANSWERS = [JSON_TYPE, `${JSON_TYPE}; charset=utf-8`];
+/** As clients may ask for a type: some name the charset that JSON always has. */
+const asAsked = (type: string): string[] => (type === JSON_TYPE ? [type, `${type}; charset=utf-8`] : [type]);
 
-/** onRequest hook: 406 unless the client takes JSON. */
-export function expectJsonAccepted(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
-  if (request.accepts().type(ANSWERS)) done();
-  else {
-    const accept = request.headers.accept ?? 'absent';
-    done(new ProblemError(problem('not-acceptable', `Accept is ${accept}; expected ${JSON_TYPE} among it`)));
-  }
+type Hook = (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => void;
+
+/** onRequest hook: 406 unless the client takes one of the types. */
+function expectAccepted(types: readonly string[]): Hook {
+  const answers = types.flatMap(asAsked);
+  return (request, _reply, done) => {
+    if (request.accepts().type(answers)) done();
+    else {
+      const accept = request.headers.accept ?? 'absent';
+      const detail = `Accept is ${accept}; expected ${types.join(' or ')} among it`;
+      done(new ProblemError(problem('not-acceptable', detail)));
+    }
+  };
+}
+
+export const expectJsonAccepted = expectAccepted([JSON_TYPE]);
+
+/** Of the formats that carry tensors. */
+export const expectTensorsAccepted = expectAccepted(mediaTypes);
+
+/** Of the body; Fastify has refused all others by now. */
+export function contentTypeOf({ headers }: FastifyRequest): MediaType {
+  const [essence] = (headers['content-type'] ?? JSON_TYPE).split(';', 1);
+  const type = essence.trim().toLowerCase();
+  return type in codecs ? (type as MediaType) : JSON_TYPE;
+}
+
+/** What the answer is written in: what Accept likes best, and the request's own type where it likes both alike. */
+export function acceptedType(request: FastifyRequest, own: MediaType): MediaType {
+  const answers = [own, ...mediaTypes.filter((type) => type !== own)].flatMap(asAsked);
+  const best = request.accepts().type(answers);
+  return mediaTypes.find((type) => best !== false && asAsked(type).includes(best as string)) ?? own;
+}
+
+/** The pieces as one body: written together, and none of them copied. */
+export function sendPieces(reply: FastifyReply, type: MediaType, pieces: readonly Uint8Array[]): FastifyReply {
+  const length = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  void reply.header('content-type', type).header('content-length', length);
+  if (pieces.length === 1) return reply.send(asBuffer(pieces[0]));
+  void reply.hijack();
+  const { raw } = reply;
+  for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) raw.setHeader(name, value);
+  raw.statusCode = reply.statusCode;
+  raw.cork();
+  for (const piece of pieces) raw.write(asBuffer(piece));
+  raw.end();
+  raw.uncork();
+  return reply;
+}
+
+function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 /**

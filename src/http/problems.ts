@@ -23,6 +23,7 @@ type HttpProblem =
 
 export const problemKinds: Readonly<Record<ProblemName, ProblemKind>> = {
   'invalid-json': { status: 400, title: 'The body is not JSON' },
+  'invalid-safetensors': { status: 400, title: 'The body is not safetensors' },
   'invalid-request': { status: 400, title: 'The request breaks its schema' },
   'invalid-tensor': { status: 400, title: 'A tensor holds something else than numbers' },
   'ragged-tensor': { status: 400, title: 'A tensor is ragged' },

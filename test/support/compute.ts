@@ -1,6 +1,8 @@
 /** Calls layers without HTTP, as the routes do. */
 import { computationOf, type Computation } from '../../src/compute/computation.js';
+import type { Body } from '../../src/codec/codec.js';
 import type { Field } from '../../src/codec/fields.js';
+import { json } from '../../src/codec/json/json.js';
 import { plain } from '../../src/kernels/plain/plain.js';
 import type { Kernels } from '../../src/kernels/kernels.js';
 import { layers } from '../../src/layers/registry.js';
@@ -18,7 +20,13 @@ export function computation(name: string, kernels: Kernels = plain): Computation
     limits: { operations: 1e12, resultBytes: 2 ** 40 },
     sessions: new MemoryStore({ ttlMs: 60_000, budgetBytes: 2 ** 30 }),
     draw: () => 1,
+    inlineOperations: Infinity,
   });
+}
+
+/** A body as the JSON codec gives it. */
+export function bodyOf(values: object): Body {
+  return json.decode(Buffer.from(JSON.stringify(values)));
 }
 
 export function asTensor(field: Field): Tensor {

@@ -1,21 +1,18 @@
 /** The routes of every layer, made from its definition. */
 import type { FastifyInstance } from 'fastify';
 import { BackwardAnswer, BackwardRequest, ForwardAnswer, ForwardRequest } from '../../../schemas/request.js';
-import type { Fields } from '../../codec/fields.js';
-import { parseJson } from '../../codec/json/read.js';
-import { encodeJson } from '../../codec/json/write.js';
-import type { Computation } from '../../compute/computation.js';
+import type { Answer } from '../../compute/call.js';
+import type { Layer } from '../../layers/definition.js';
 import { responses } from '../documentation.js';
-import { bodyBytes, expectJsonAccepted, JSON_TYPE } from '../negotiation.js';
+import { acceptedType, bodyBytes, contentTypeOf, expectTensorsAccepted, sendPieces } from '../negotiation.js';
 
-export function layerRoutes(app: FastifyInstance, computations: readonly Computation[]): void {
-  for (const { layer, forward, backward } of computations) {
-    const { name, reference, schemas } = layer;
+export function layerRoutes(app: FastifyInstance, layers: readonly Layer[], answer: Answer): void {
+  for (const { name, reference, schemas } of layers) {
     const { inputs, options, outputs, upstream, gradients } = schemas;
     const example = reference.example;
     const post = (
       url: string,
-      compute: (body: unknown) => Promise<Fields>,
+      direction: 'forward' | 'backward',
       schema: { operationId: string; summary: string; body: object; response: object },
     ) => {
       app.post(url, {
@@ -27,10 +24,12 @@ export function layerRoutes(app: FastifyInstance, computations: readonly Computa
         // The computation checks the body against these schemas itself: tensors are read once, straight into typed
         // arrays, so Fastify sees bytes alone.
         validatorCompiler: () => () => true,
-        onRequest: expectJsonAccepted,
+        onRequest: expectTensorsAccepted,
         handler: async (request, reply) => {
-          const answer = encodeJson(await compute(parseJson(bodyBytes(request))));
-          return reply.type(JSON_TYPE).send(answer);
+          const contentType = contentTypeOf(request);
+          const accept = acceptedType(request, contentType);
+          const pieces = await answer({ layer: name, direction, contentType, accept, body: bodyBytes(request) });
+          return sendPieces(reply, accept, pieces);
         },
       });
     };
@@ -39,9 +38,9 @@ export function layerRoutes(app: FastifyInstance, computations: readonly Computa
       response: ForwardAnswer(outputs),
     };
     const summary = `${name}, forward. ${reference.summary}`;
-    post(`/${name}`, forward, { ...forwardSchema, operationId: name, summary: `The same as /${name}/forward` });
-    post(`/${name}/forward`, forward, { ...forwardSchema, operationId: `${name}_forward`, summary });
-    post(`/${name}/backward`, backward, {
+    post(`/${name}`, 'forward', { ...forwardSchema, operationId: name, summary: `The same as /${name}/forward` });
+    post(`/${name}/forward`, 'forward', { ...forwardSchema, operationId: `${name}_forward`, summary });
+    post(`/${name}/backward`, 'backward', {
       operationId: `${name}_backward`,
       summary: `${name}, backward: gradients of what forward was given`,
       body: {

@@ -1,0 +1,61 @@
+/** From fields to the bytes of a safetensors file; see `read.ts` for the format. */
+import { isTensor, type Fields } from '../fields.js';
+import { sizeOf, type Dtype, type FloatDtype, type Tensor } from '../../tensor/tensor.js';
+
+/** The header is filled up with blanks to this, so that tensors lie aligned in the file. */
+const ALIGNMENT = 8;
+
+/**
+ * Tensors become entries, everything else `__metadata__`, each value as JSON text. Integer tensors are written as
+ * I64; a mask takes the dtype of the other tensors, for clients that want all alike.
+ *
+ * @returns the file in pieces, so that float tensors are sent from where they lie
+ */
+export function writeSafetensors(fields: Fields): Uint8Array[] {
+  const dtype = Object.values(fields).some((field) => isTensor(field) && field.dtype === 'float32')
+    ? 'float32'
+    : 'float64';
+  const header: Record<string, unknown> = {};
+  const metadata: Record<string, string> = {};
+  const pieces: Uint8Array[] = [];
+  let at = 0;
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined) continue;
+    if (!isTensor(value)) {
+      metadata[name] = JSON.stringify(value);
+      continue;
+    }
+    const { code, bytes } = contents(value, dtype);
+    header[name] = { dtype: code, shape: value.shape, data_offsets: [at, at + bytes.byteLength] };
+    pieces.push(bytes);
+    at += bytes.byteLength;
+  }
+  if (Object.keys(metadata).length > 0) header.__metadata__ = metadata;
+  return [head(header), ...pieces];
+}
+
+function contents({ dtype, shape, data }: Tensor, floatDtype: FloatDtype): { code: string; bytes: Uint8Array } {
+  const own = (of: ArrayBufferView) => new Uint8Array(of.buffer, of.byteOffset, of.byteLength);
+  const codes: Record<Dtype, string> = { float64: 'F64', float32: 'F32', int32: 'I64', uint8: codeOf(floatDtype) };
+  if (dtype === 'int32')
+    return { code: codes.int32, bytes: own(BigInt64Array.from({ length: sizeOf(shape) }, (_, i) => BigInt(data[i]))) };
+  if (dtype === 'uint8')
+    return {
+      code: codes.uint8,
+      bytes: own(floatDtype === 'float64' ? Float64Array.from(data) : Float32Array.from(data)),
+    };
+  return { code: codes[dtype], bytes: own(data) };
+}
+
+function codeOf(dtype: FloatDtype): string {
+  return dtype === 'float64' ? 'F64' : 'F32';
+}
+
+function head(header: object): Uint8Array {
+  const json = Buffer.from(JSON.stringify(header));
+  const length = Math.ceil(json.byteLength / ALIGNMENT) * ALIGNMENT;
+  const bytes = Buffer.alloc(8 + length, ' ');
+  bytes.writeBigUInt64LE(BigInt(length), 0);
+  json.copy(bytes, 8);
+  return bytes;
+}

@@ -1,0 +1,37 @@
+/** One call from bytes to bytes: what the event loop or a worker thread runs for a request. */
+import type { Codec } from '../codec/codec.js';
+import { codecs, type MediaType } from '../codec/codecs.js';
+import type { Layer } from '../layers/definition.js';
+import { Refusal, type RefusalKind } from '../refusal.js';
+import { computationOf, type Environment } from './computation.js';
+
+export interface Call {
+  readonly layer: string;
+  readonly direction: 'forward' | 'backward';
+  readonly contentType: MediaType;
+  readonly accept: MediaType;
+  readonly body: Buffer;
+}
+
+/** @returns pieces of the answer's body, in order */
+export type Answer = (call: Call) => Promise<readonly Uint8Array[]>;
+
+/** Refusals after all of the body has been read, and that come in crowds. */
+const FULL: ReadonlySet<RefusalKind> = new Set(['session-store-full', 'session-too-large']);
+
+export function answering(layers: readonly Layer[], environment: Environment): Answer {
+  const computations = new Map(layers.map((layer) => [layer.name, computationOf(layer, environment)]));
+  return async ({ layer, direction, contentType, accept, body }) => {
+    const computation = computations.get(layer);
+    if (!computation) throw new Error(`no layer ${layer}`);
+    const input: Codec = codecs[contentType];
+    const output: Codec = codecs[accept];
+    const decoded = input.decode(body, computation.tensors[direction]);
+    try {
+      return output.encode(await computation[direction](decoded));
+    } catch (error) {
+      if (error instanceof Refusal && !FULL.has(error.kind)) decoded.readRest();
+      throw error;
+    }
+  };
+}

@@ -1,0 +1,211 @@
+import { describe, expect, it } from 'vitest';
+import { safetensors } from '../../src/codec/safetensors/safetensors.js';
+import { readSafetensors } from '../../src/codec/safetensors/read.js';
+import { Refusal } from '../../src/refusal.js';
+import { tensor } from '../../src/tensor/tensor.js';
+
+/** A file with this header and data, its header filled up to `offset` modulo 8 where one is given. */
+function file(header: unknown, data: Uint8Array = new Uint8Array(0), padding = 0): Buffer {
+  const text = Buffer.from((typeof header === 'string' ? header : JSON.stringify(header)) + ' '.repeat(padding));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(text.byteLength));
+  return Buffer.concat([length, text, data]);
+}
+
+const bytesOf = (data: ArrayBufferView) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+
+function refusal(work: () => unknown): Refusal {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof Refusal) return error;
+    throw error;
+  }
+  throw new Error('nothing was refused');
+}
+
+describe('reading safetensors', () => {
+  const values = Float64Array.of(1.5, -0, NaN, Infinity, 5e-324, 1 / 3);
+
+  it.each([0, 1, 2, 3, 4, 5, 6, 7])('gives the same values where the data begin %d bytes off alignment', (padding) => {
+    const header = { x: { dtype: 'F64', shape: [2, 3], data_offsets: [0, 48] } };
+    const { x } = readSafetensors(file(header, bytesOf(values), padding)).tensors;
+    expect(x.shape).toEqual([2, 3]);
+    expect(x.data).toEqual(values);
+  });
+
+  it('reads float32, integers of 64 bits, and metadata as JSON texts', () => {
+    const header = {
+      __metadata__: { epsilon: '1e-5', session: '"abc"', padding: '[[1,2]]' },
+      lengths: { dtype: 'I64', shape: [2], data_offsets: [8, 24] },
+      x: { dtype: 'F32', shape: [1, 2], data_offsets: [0, 8] },
+    };
+    const data = Buffer.concat([bytesOf(Float32Array.of(1, 0.1)), bytesOf(BigInt64Array.of(3n, -1n))]);
+    const { tensors, metadata } = readSafetensors(file(header, data));
+    expect(tensors.x.data).toEqual(Float32Array.of(1, 0.1));
+    expect(tensors.lengths.data).toEqual(Int32Array.of(3, -1));
+    expect(metadata).toEqual({ epsilon: 1e-5, session: 'abc', padding: [[1, 2]] });
+  });
+
+  const f64 = (shape: unknown, offsets: unknown) => ({ x: { dtype: 'F64', shape, data_offsets: offsets } });
+  it.each([
+    ['an empty body', Buffer.alloc(0), 'invalid-safetensors', 'the body has 0 bytes; expected 8 at least'],
+    [
+      'a header longer than the body',
+      Buffer.from('ffffffffffffffff7b7d', 'hex'),
+      'invalid-safetensors',
+      'at most the 2',
+    ],
+    ['a header that is not JSON', file('{"x":'), 'invalid-safetensors', 'in the header, the body is not JSON'],
+    ['a header that is no object', file([]), 'invalid-safetensors', 'expected a JSON object'],
+    [
+      'a dtype that is not spoken',
+      file({ x: { dtype: 'BF16', shape: [1], data_offsets: [0, 2] } }),
+      'invalid-tensor',
+      '"BF16"; expected one of F64, F32, I64',
+    ],
+    [
+      'a dtype out of the prototype',
+      file({ x: { dtype: 'toString', shape: [1], data_offsets: [0, 2] } }),
+      'invalid-tensor',
+      '"toString"',
+    ],
+    ['an entry that is no object', file({ x: null }), 'invalid-tensor', 'x has dtype undefined'],
+    ['a scalar', file(f64([], [0, 8]), new Uint8Array(8)), 'invalid-tensor', 'expected one axis at least'],
+    ['an empty axis', file(f64([2, 0], [0, 0])), 'invalid-tensor', 'and none empty'],
+    ['a negative size', file(f64([-1], [0, 8]), new Uint8Array(8)), 'invalid-tensor', 'x has shape'],
+    ['offsets that are none', file(f64([1], [0]), new Uint8Array(8)), 'invalid-tensor', 'expected [begin, end]'],
+    [
+      'offsets that do not fit the shape',
+      file(f64([2], [0, 8]), new Uint8Array(8)),
+      'invalid-tensor',
+      'x has 8 bytes at data_offsets [0, 8]; expected 16, because it is F64 of shape [2]',
+    ],
+    [
+      'offsets past the end',
+      file(f64([2], [0, 16]), new Uint8Array(8)),
+      'invalid-safetensors',
+      'the tensors take 16 bytes; expected 8',
+    ],
+    [
+      'a hole before a tensor',
+      file(f64([1], [8, 16]), new Uint8Array(16)),
+      'invalid-tensor',
+      'x begins at byte 8 of the data; expected 0',
+    ],
+    [
+      'bytes after the last tensor',
+      file(f64([1], [0, 8]), new Uint8Array(9)),
+      'invalid-safetensors',
+      'the tensors take 8 bytes; expected 9',
+    ],
+    [
+      'tensors that overlap',
+      file({ ...f64([1], [0, 8]), y: { dtype: 'F64', shape: [1], data_offsets: [0, 8] } }, new Uint8Array(8)),
+      'invalid-tensor',
+      'y begins at byte 0 of the data; expected 8',
+    ],
+    [
+      'metadata that are no object',
+      file({ __metadata__: 'x' }),
+      'invalid-safetensors',
+      '__metadata__ is "x"; expected an object of strings',
+    ],
+    [
+      'a metadata value that is no string',
+      file({ __metadata__: { epsilon: 1 } }),
+      'invalid-request',
+      '__metadata__.epsilon is 1; expected a string',
+    ],
+    [
+      'a metadata value that is no JSON text',
+      file({ __metadata__: { mode: 'max' } }),
+      'invalid-request',
+      '__metadata__.mode is "max"; expected a JSON text',
+    ],
+    [
+      'an integer of more than 32 bits',
+      file({ n: { dtype: 'I64', shape: [1], data_offsets: [0, 8] } }, bytesOf(BigInt64Array.of(2n ** 40n))),
+      'invalid-tensor',
+      'expected integers of 32 bits',
+    ],
+  ])('refuses %s', (_what, bytes, kind, words) => {
+    const refused = refusal(() => readSafetensors(bytes));
+    expect(refused.kind).toBe(kind);
+    expect(refused.message).toContain(words);
+  });
+});
+
+describe('a body as safetensors', () => {
+  it('has its dtype fixed by its float tensors, which are all alike', () => {
+    const header = {
+      x: { dtype: 'F32', shape: [1], data_offsets: [0, 4] },
+      y: { dtype: 'F64', shape: [1], data_offsets: [4, 12] },
+    };
+    const refused = refusal(() => safetensors.decode(file(header, new Uint8Array(12))));
+    expect(refused.message).toBe('y is F64; expected F32, as x is');
+  });
+
+  it('nests what stands behind a dot', () => {
+    const header = {
+      'forward.x': { dtype: 'F64', shape: [1], data_offsets: [0, 8] },
+      __metadata__: { 'forward.epsilon': '1', release: 'false' },
+    };
+    const body = safetensors.decode(file(header, new Uint8Array(8)));
+    expect(body.values).toMatchObject({ forward: { epsilon: 1 }, release: false });
+    expect(body.floats(['forward', 'x'], 'float64').shape).toEqual([1]);
+  });
+
+  it('refuses a name that stands both with a dot and without', () => {
+    const twice = file({ __metadata__: { forward: '{}', 'forward.epsilon': '1' } });
+    expect(refusal(() => safetensors.decode(twice)).message).toContain('forward stands beside forward.…');
+  });
+
+  it('refuses a name that is both a tensor and an option', () => {
+    const header = { x: { dtype: 'F64', shape: [1], data_offsets: [0, 8] }, __metadata__: { x: '1' } };
+    expect(refusal(() => safetensors.decode(file(header, new Uint8Array(8)))).message).toContain('x is both a tensor');
+  });
+
+  it('refuses a tensor of another element, and a value in the place of a tensor', () => {
+    const header = { x: { dtype: 'F64', shape: [1], data_offsets: [0, 8] }, __metadata__: { lengths: '[1]' } };
+    const body = safetensors.decode(file(header, new Uint8Array(8)));
+    expect(refusal(() => body.floats(['x'], 'float32')).message).toBe(
+      'x is F64 of shape [1]; expected a tensor of F32',
+    );
+    expect(refusal(() => body.integers(['lengths'])).message).toBe(
+      'lengths is in __metadata__; expected a tensor of I64',
+    );
+  });
+
+  it('does not take a prototype for a nested request', () => {
+    const body = safetensors.decode(file({ __metadata__: { '__proto__.x': '1' } }));
+    expect(({} as { x?: number }).x).toBeUndefined();
+    expect(Object.keys(body.values as object)).toEqual(['__proto__']);
+  });
+});
+
+describe('writing safetensors', () => {
+  const written = (fields: Parameters<typeof safetensors.encode>[0]) =>
+    readSafetensors(Buffer.concat(safetensors.encode(fields)));
+
+  it('gives back what it was given, aligned', () => {
+    const x = tensor([2, 2], Float64Array.of(1, -0, NaN, 1 / 3));
+    const pieces = safetensors.encode({ x, session: 'token', seed: 7 });
+    expect(pieces[0].byteLength % 8).toBe(0);
+    expect(pieces[1].buffer).toBe(x.data.buffer);
+    const { tensors, metadata } = written({ x, session: 'token', seed: 7 });
+    expect(tensors.x.data).toEqual(x.data);
+    expect(metadata).toEqual({ session: 'token', seed: 7 });
+  });
+
+  it('writes a mask in the dtype of the other tensors, and integers as I64', () => {
+    const out = tensor([2], Float32Array.of(1, 2));
+    const { tensors } = written({
+      out,
+      mask: tensor([2], Uint8Array.of(1, 0)),
+      indices: tensor([1], Int32Array.of(-5)),
+    });
+    expect(tensors.mask.data).toEqual(Float32Array.of(1, 0));
+    expect(tensors.indices.data).toEqual(Int32Array.of(-5));
+  });
+});
