@@ -1,5 +1,6 @@
 /** Configuration by environment variables: names, defaults and limits stand here and nowhere else. */
 import { constants } from 'node:buffer';
+import { availableParallelism } from 'node:os';
 import { Type, type Static } from '@sinclair/typebox';
 import { envSchema } from 'env-schema';
 import { describe } from './compute/validate.js';
@@ -37,6 +38,19 @@ export const ConfigSchema = Type.Object({
     maximum: Number.MAX_SAFE_INTEGER,
     default: 1024 * MEBIBYTE,
     description: 'Memory for all sessions together, in bytes.',
+  }),
+  PROCESSES: Type.Integer({
+    minimum: 1,
+    maximum: 256,
+    default: availableParallelism(),
+    description: 'Server processes that share the port; as many as cores unless given.',
+  }),
+  WORKERS: Type.Integer({
+    minimum: 0,
+    maximum: 256,
+    // With a process for every core this is a thread for every core.
+    default: 1,
+    description: 'Threads of each process for large requests; 0 computes all on the event loop.',
   }),
   WORK_LIMIT_OPERATIONS: Type.Integer({
     minimum: 1,

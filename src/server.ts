@@ -2,7 +2,9 @@
 import closeWithGrace from 'close-with-grace';
 import { pino } from 'pino';
 import { loadConfig, type Config } from './config.js';
-import { buildApp } from './http/app.js';
+import { PeerStore, processChannel } from './processes/peers.js';
+import { INDEX_VARIABLE, runPrimary } from './processes/primary.js';
+import type { SessionStore } from './sessions/store.js';
 
 /** What is in flight at SIGTERM has this long to finish; Kubernetes kills after 30 s. */
 const GRACE_MS = 25_000;
@@ -18,16 +20,30 @@ function configOrExit(): Config {
 
 const config = configOrExit();
 const logger = pino({ level: config.LOG_LEVEL });
-const app = await buildApp({ config, logger });
+const index = process.env[INDEX_VARIABLE];
+if (config.PROCESSES > 1 && index === undefined) runPrimary(config.PROCESSES, logger);
+else await runServer();
 
-closeWithGrace({ delay: GRACE_MS, logger }, async ({ err }) => {
-  if (err) logger.fatal(err, 'uncaught');
-  await app.close();
-});
+async function runServer(): Promise<void> {
+  const share = (local: SessionStore) => new PeerStore(local, Number(index), config.PROCESSES, processChannel);
+  // Not at the top: the primary has no use for what the app loads.
+  const { buildApp } = await import('./http/app.js');
+  const budget = Math.floor(config.SESSION_BUDGET_BYTES / config.PROCESSES);
+  const app = await buildApp({
+    config: { ...config, SESSION_BUDGET_BYTES: budget },
+    logger,
+    ...(index === undefined ? {} : { share }),
+  });
 
-try {
-  await app.listen({ host: config.HOST, port: config.PORT });
-} catch (error) {
-  logger.fatal(error, 'cannot listen');
-  process.exit(1);
+  closeWithGrace({ delay: GRACE_MS, logger }, async ({ err }) => {
+    if (err) logger.fatal(err, 'uncaught');
+    await app.close();
+  });
+
+  try {
+    await app.listen({ host: config.HOST, port: config.PORT });
+  } catch (error) {
+    logger.fatal(error, 'cannot listen');
+    process.exit(1);
+  }
 }

@@ -51,13 +51,14 @@ const RULES: readonly Rule[] = [
   { place: 'src/refusal.ts', mayImport: [], packages: [] },
   { place: 'src/tensor', mayImport: [], packages: [] },
   { place: 'src/kernels', mayImport: ['src/tensor'], packages: [] },
+  { place: 'src/wasm', mayImport: [], packages: ['node:fs', 'node:module', 'node:v8'] },
   {
     place: 'src/layers',
     // The interface of the kernels, never an implementation.
     mayImport: ['schemas', 'src/refusal.ts', 'src/tensor', 'src/kernels/kernels.ts'],
     packages: ['@sinclair/typebox'],
   },
-  { place: 'src/codec', mayImport: ['src/refusal.ts', 'src/tensor', 'src/kernels'] },
+  { place: 'src/codec', mayImport: ['src/refusal.ts', 'src/tensor', 'src/kernels', 'src/wasm'] },
   { place: 'src/sessions', mayImport: ['src/refusal.ts', 'src/tensor'] },
   {
     place: 'src/compute',
@@ -71,6 +72,19 @@ const RULES: readonly Rule[] = [
       'src/sessions',
     ],
   },
+  {
+    place: 'src/workers',
+    mayImport: [
+      'src/refusal.ts',
+      'src/tensor',
+      'src/kernels',
+      'src/layers',
+      'src/codec',
+      'src/sessions',
+      'src/compute',
+      'src/wasm',
+    ],
+  },
   // Below the app, which takes its configuration as an argument, and so knows its type.
   { place: 'src/config.ts', mayImport: ['src/refusal.ts', 'src/compute'] },
   {
@@ -80,14 +94,18 @@ const RULES: readonly Rule[] = [
       'src/refusal.ts',
       'src/tensor',
       'src/kernels',
+      'src/wasm',
       'src/layers',
       'src/codec',
       'src/sessions',
       'src/compute',
+      'src/workers',
+      'src/wasm',
       'src/config.ts',
     ],
   },
-  { place: 'src/server.ts', mayImport: ['src/config.ts', 'src/http'] },
+  { place: 'src/processes', mayImport: ['src/sessions'] },
+  { place: 'src/server.ts', mayImport: ['src/config.ts', 'src/http', 'src/sessions', 'src/processes'] },
   { place: 'bench', mayImport: ['src', 'schemas'] },
   // Clients speak HTTP alone.
   { place: 'examples', mayImport: [] },
@@ -166,9 +184,9 @@ function literalsOf(file: string): string[] {
     .map(({ text }) => text);
 }
 
-/** All but the registry, with what they could name a layer in. */
+/** All but the registry, and the kernels, which bear the names of what they compute. */
 const others = [...filesIn('src'), ...filesIn('schemas')]
-  .filter((file) => file !== 'src/layers/registry.ts')
+  .filter((file) => file !== 'src/layers/registry.ts' && !isWithin('src/kernels', file))
   .map((file) => ({ file, imports: importsOf(file), literals: literalsOf(file) }));
 
 describe.each(layers.map(({ name }) => name))('the layer %s', (name) => {

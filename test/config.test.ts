@@ -1,4 +1,5 @@
 import { constants } from 'node:buffer';
+import { availableParallelism } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { ConfigSchema, loadConfig } from '../src/config.js';
 
@@ -11,6 +12,8 @@ describe('the configuration', () => {
       BODY_LIMIT_BYTES: 64 * 2 ** 20,
       SESSION_TTL_SECONDS: 900,
       SESSION_BUDGET_BYTES: 2 ** 30,
+      PROCESSES: availableParallelism(),
+      WORKERS: 1,
       WORK_LIMIT_OPERATIONS: 20_000_000_000,
       WORK_LIMIT_RESULT_BYTES: 256 * 2 ** 20,
     });
@@ -24,6 +27,8 @@ describe('the configuration', () => {
       BODY_LIMIT_BYTES: '1',
       SESSION_TTL_SECONDS: '86400',
       SESSION_BUDGET_BYTES: '0',
+      PROCESSES: '3',
+      WORKERS: '0',
       WORK_LIMIT_OPERATIONS: '1000000000000',
       WORK_LIMIT_RESULT_BYTES: '1',
     };

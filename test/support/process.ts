@@ -17,6 +17,8 @@ export function compiled(): () => string {
     directory = await mkdtemp(join(tmpdir(), 'layerd-'));
     await cp(join(root, 'package.json'), join(directory, 'package.json'));
     await symlink(join(root, 'node_modules'), join(directory, 'node_modules'), 'junction');
+    // Vitest's global setup has compiled these.
+    await cp(join(root, 'dist', 'wasm'), join(directory, 'dist', 'wasm'), { recursive: true });
     const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
     const build = ['--project', 'tsconfig.build.json', '--outDir', join(directory, 'dist')];
     // Types are checked elsewhere, and nothing is built on this build.
@@ -45,7 +47,7 @@ export interface RunningService {
 
 function run(entry: string, environment: Readonly<Record<string, string>>) {
   const { PATH = '' } = process.env;
-  const child: ChildProcess = spawn(process.execPath, [entry], { env: { PATH, ...environment } });
+  const child: ChildProcess = spawn(process.execPath, [entry], { env: { PATH, PROCESSES: '1', ...environment } });
   onTestFinished(() => {
     child.kill('SIGKILL');
   });

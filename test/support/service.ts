@@ -39,8 +39,9 @@ export interface Service {
 /** Environment variables beside the defaults, as `loadConfig` reads them. */
 export type Overrides = Readonly<Record<string, string>>;
 
+/** Threads want compiled files, so here everything is computed on the event loop; `process.ts` starts the rest. */
 async function start(overrides: Overrides, extend?: (app: FastifyInstance) => void): Promise<Service> {
-  const config = loadConfig({ ...overrides });
+  const config = loadConfig({ WORKERS: '0', ...overrides });
   const log: LogLine[] = [];
   const logger = pino(
     { level: config.LOG_LEVEL },

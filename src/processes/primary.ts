@@ -1,0 +1,54 @@
+/** The process that starts the servers, one a core, starts them again when they die, and passes on what they ask. */
+import cluster, { type Worker } from 'node:cluster';
+import closeWithGrace from 'close-with-grace';
+import type { Logger } from 'pino';
+import { isPeerMessage } from './messages.js';
+
+/** Tells a server process which one it is. */
+export const INDEX_VARIABLE = 'LAYERD_PROCESS_INDEX';
+
+/** Longer than a server's own grace, so that its end is not cut short. */
+const GRACE_MS = 28_000;
+
+export function runPrimary(count: number, logger: Logger): void {
+  // Structured clones: sessions that cross from one process to another hold typed arrays.
+  cluster.setupPrimary({ serialization: 'advanced' });
+  const servers: Worker[] = [];
+  let stopping = false;
+
+  const start = (index: number): void => {
+    const server = cluster.fork({ [INDEX_VARIABLE]: String(index) });
+    let listened = false;
+    servers[index] = server;
+    server.on('listening', () => {
+      listened = true;
+    });
+    server.on('message', (message: unknown) => {
+      if (isPeerMessage(message) && servers[message.to].isConnected()) servers[message.to].send(message);
+    });
+    server.on('exit', (code, signal) => {
+      if (stopping) return;
+      // One that never listened would not do so the next time either: its own log says why.
+      if (!listened) process.exit(code || 1);
+      logger.error({ index, code, signal }, 'a server process died; starting it again');
+      start(index);
+    });
+  };
+  for (let index = 0; index < count; index++) start(index);
+
+  closeWithGrace({ delay: GRACE_MS, logger }, async () => {
+    stopping = true;
+    await Promise.all(
+      servers.map(
+        (server) =>
+          new Promise<void>((resolve) => {
+            if (server.isDead()) resolve();
+            server.once('exit', () => {
+              resolve();
+            });
+            server.process.kill('SIGTERM');
+          }),
+      ),
+    );
+  });
+}

@@ -1,0 +1,41 @@
+/** What goes between the event loop and a worker thread. Everything here is cloned, shared or transferred: plain data. */
+import type { MessagePort } from 'node:worker_threads';
+import type { Call } from '../compute/call.js';
+import type { WorkLimits } from '../compute/computation.js';
+import type { Place, RefusalKind } from '../refusal.js';
+import type { HeldSession, Session } from '../sessions/store.js';
+
+/** What a thread is started with. */
+export interface ThreadData {
+  readonly limits: WorkLimits;
+  readonly ttlMs: number;
+}
+
+export interface Task {
+  readonly call: Omit<Call, 'body'>;
+  /** The body's bytes, in shared memory. */
+  readonly body: Uint8Array;
+  /** Where the thread asks for sessions, which live with the event loop. */
+  readonly sessions: MessagePort;
+}
+
+/** A refusal is an answer like any other: an error would lose its fields on the way. */
+export type Outcome = { readonly pieces: readonly Uint8Array[] } | { readonly refusal: RefusalData };
+
+export interface RefusalData {
+  readonly kind: RefusalKind;
+  readonly detail: string;
+  readonly places: readonly Place[];
+  readonly retryAfterSeconds: number | undefined;
+}
+
+export type SessionRequest = { readonly id: number } & (
+  | { readonly operation: 'create'; readonly session: Session }
+  | { readonly operation: 'use' | 'delete'; readonly token: string }
+);
+
+export interface SessionReply {
+  readonly id: number;
+  readonly result?: string | boolean | HeldSession | undefined;
+  readonly refusal?: RefusalData;
+}
