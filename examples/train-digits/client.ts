@@ -1,20 +1,8 @@
-/** The service, as this example sees it: post JSON, get JSON, and throw in the service's own words where it refuses. */
+/** The service, as this example sees it: a layer forward, then backward; where it refuses, an error in its own words. */
+import type { Fields, Format, Option } from './format.js';
+import { Tensor } from './tensor.js';
 
-export type Vector = number[];
-export type Matrix = number[][];
-
-/** What each call answers with, as far as this example reads it. */
-interface Answers {
-  'pooling/forward': { out: Matrix[][] };
-  'linear/forward': { out: Matrix; session: string };
-  'linear/backward': { dx: Matrix; dweight: Matrix; dbias: Vector };
-  'batchnorm/forward': { out: Matrix; running_mean: Vector; running_var: Vector; session: string };
-  'batchnorm/backward': { dx: Matrix; dgamma: Vector; dbeta: Vector };
-  'dropout/forward': { out: Matrix; session: string };
-  'dropout/backward': { dx: Matrix };
-}
-
-/** Problem details, RFC 9457. */
+/** Problem details, RFC 9457: the service's errors, whatever the format of the request. */
 interface Problem {
   title: string;
   detail: string;
@@ -28,22 +16,63 @@ export class Client {
   requests = 0;
 
   /** @param base where the service listens, as `http://127.0.0.1:8080` */
-  constructor(private readonly base: string) {}
+  constructor(
+    private readonly base: string,
+    private readonly format: Format,
+  ) {}
 
-  /** @throws {Error} one line that names the call and says why it failed */
-  async post<Call extends keyof Answers>(call: Call, body: object): Promise<Answers[Call]> {
+  /**
+   * @param session whether the service shall keep what backward needs; its answer then has a token in `session`
+   * @throws {Error} one line that names the call and says why it failed
+   */
+  forward(layer: string, fields: Readonly<Record<string, Tensor | Option>>, session: boolean): Promise<Answer> {
+    return this.post(`${layer}/forward`, { ...fields, session });
+  }
+
+  /**
+   * Once for a session, which is released.
+   *
+   * @throws {Error} as forward
+   */
+  backward(layer: string, session: string, dout: Tensor): Promise<Answer> {
+    return this.post(`${layer}/backward`, { session, dout, release: true });
+  }
+
+  private async post(call: string, fields: Readonly<Record<string, Tensor | Option>>): Promise<Answer> {
     const url = new URL(call, this.base);
     this.requests++;
     const response = await fetch(url, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
+      // The answer comes in the request's format where no other is asked for.
+      headers: { 'content-type': this.format.mediaType },
+      body: this.format.write(fields),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     }).catch((error: unknown) => {
       throw new Error(`POST ${url.href}: no answer: ${reasonOf(error)}`, { cause: error });
     });
     if (!response.ok) throw new Error(`POST ${url.href}: ${response.status} ${await explanation(response)}`);
-    return (await response.json()) as Answers[Call];
+    return new Answer(url.href, this.format.read(await response.arrayBuffer()));
+  }
+}
+
+export class Answer {
+  constructor(
+    private readonly source: string,
+    private readonly fields: Fields,
+  ) {}
+
+  /** @throws {Error} where there is none of that name */
+  tensor(name: string): Tensor {
+    const value = this.fields[name];
+    if (value instanceof Tensor) return value;
+    throw new Error(`POST ${this.source}: the answer has no tensor ${name}`);
+  }
+
+  /** @throws {Error} where there is none */
+  get session(): string {
+    const { session } = this.fields;
+    if (typeof session === 'string') return session;
+    throw new Error(`POST ${this.source}: the answer has no session`);
   }
 }
 

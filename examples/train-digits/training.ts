@@ -1,10 +1,26 @@
 /** Trains a classifier of handwritten digits: the service computes the layers, all else is here. */
-import { Client, type Vector } from './client.js';
-import { CLASSES, loadDigits, SIDE, type Sample } from './digits.js';
+import { Client } from './client.js';
+import { loadDigits, type Sample } from './digits.js';
+import type { Format } from './format.js';
+import type { Layer } from './layers.js';
 import { countCorrect, crossEntropy } from './loss.js';
 import { Momentum } from './momentum.js';
-import { forward, initialNetwork, rowsOf, type Network } from './network.js';
 import { shuffled, uniform } from './random.js';
+import { stack, unstack } from './tensor.js';
+
+/** A network, and the numbers that were chosen for it. */
+export interface Recipe {
+  /** In which the client speaks with the service. */
+  readonly format: Format;
+  readonly epochs: number;
+  readonly batch: number;
+  /** Falls in a line, to reach zero after the last step. */
+  readonly firstLearningRate: number;
+  /** What the network is shown of images [N, 1, 28, 28], computed once. */
+  readonly preparation: (client: Client) => Layer;
+  /** From what the preparation gives to scores [N, 10]. */
+  readonly network: (client: Client, random: () => number) => Layer;
+}
 
 export interface Result {
   /** Fraction of the held-out digits that are recognised. */
@@ -14,54 +30,35 @@ export interface Result {
 }
 
 const SEED = 1;
-/** Images are pooled to half their sides: a quarter of the text in every step, and no less is recognised. */
-const POOL = 2;
-const INPUTS = (SIDE / POOL) ** 2;
-const HIDDEN = 80;
-const EPOCHS = 5;
-const BATCH = 64;
-const DROPOUT_RATE = 0.1;
 const MOMENTUM = 0.9;
-/** Falls in a line, to reach zero after the last step. */
-const FIRST_LEARNING_RATE = 0.5;
 const STEPS_A_LINE = 25;
-
-/** A pooled image. */
-interface Example {
-  /** [INPUTS] */
-  readonly x: Vector;
-  readonly label: number;
-}
 
 /**
  * @param base where the service listens, as `http://127.0.0.1:8080`
  * @param print gets a line of progress now and then
  * @throws {Error} where the service does not answer, or refuses
  */
-export async function train(base: string, print: (line: string) => void): Promise<Result> {
-  const client = new Client(base);
+export async function train(base: string, recipe: Recipe, print: (line: string) => void): Promise<Result> {
+  const { format, epochs, batch, firstLearningRate } = recipe;
+  const client = new Client(base, format);
   const digits = loadDigits(SEED);
-  const training = await pooled(client, digits.training);
-  const heldOut = await pooled(client, digits.heldOut);
+  const preparation = recipe.preparation(client);
+  const training = await prepared(preparation, digits.training, batch);
+  const heldOut = await prepared(preparation, digits.heldOut, batch);
 
-  const network = initialNetwork({ I: INPUTS, H: HIDDEN, K: CLASSES }, SEED);
-  const optimizer = new Momentum(MOMENTUM);
   const random = uniform(SEED);
-  const steps = EPOCHS * Math.ceil(training.length / BATCH);
+  const network = recipe.network(client, random);
+  const optimizer = new Momentum(network.parameters, MOMENTUM);
+  const steps = epochs * Math.ceil(training.length / batch);
   let step = 0;
   let recent = { loss: 0, correct: 0, examples: 0 };
-  for (let epoch = 1; epoch <= EPOCHS; epoch++)
-    for (const batch of batches(shuffled(training, random))) {
-      const labels = batch.map(({ label }) => label);
-      const { scores, backward } = await forward(client, network, inputs(batch), {
-        training: true,
-        rate: DROPOUT_RATE,
-        seed: step,
-      });
+  for (let epoch = 1; epoch <= epochs; epoch++)
+    for (const samples of batches(shuffled(training, random), batch)) {
+      const labels = labelsOf(samples);
+      const { out: scores, backward } = await network.forward(inputOf(samples), true);
       const { loss, dscores } = crossEntropy(scores, labels);
-      const gradients = await backward(dscores);
-      const learningRate = FIRST_LEARNING_RATE * (1 - step / steps);
-      optimizer.step(rowsOf(network.parameters), rowsOf(gradients), learningRate);
+      const { dparameters } = await backward(dscores);
+      optimizer.step(dparameters, firstLearningRate * (1 - step / steps));
 
       step++;
       recent.loss += loss * labels.length;
@@ -71,48 +68,43 @@ export async function train(base: string, print: (line: string) => void): Promis
       const meanLoss = (recent.loss / recent.examples).toFixed(3);
       const accuracy = percent(recent.correct / recent.examples);
       print(
-        `epoch ${epoch}/${EPOCHS}  step ${step}/${steps}  loss ${meanLoss}  accuracy ${accuracy}  requests ${client.requests}`,
+        `epoch ${epoch}/${epochs}  step ${step}/${steps}  loss ${meanLoss}  accuracy ${accuracy}  requests ${client.requests}`,
       );
       recent = { loss: 0, correct: 0, examples: 0 };
     }
 
-  const accuracy = await evaluate(client, network, heldOut);
+  const accuracy = await evaluate(network, heldOut, batch);
   return { accuracy, heldOut: heldOut.length, requests: client.requests };
 }
 
-/** Averages of POOL × POOL pixels, as rows of inputs. */
-async function pooled(client: Client, samples: readonly Sample[]): Promise<Example[]> {
-  const examples: Example[] = [];
-  for (const batch of batches(samples)) {
-    const { out } = await client.post('pooling/forward', {
-      x: batch.map(({ image }) => [image]),
-      mode: 'average',
-      kernel_size: POOL,
-      session: false,
-    });
-    out.forEach(([plane], n) => examples.push({ x: plane.flat(), label: batch[n].label }));
+async function prepared(preparation: Layer, samples: readonly Sample[], batch: number): Promise<Sample[]> {
+  const all: Sample[] = [];
+  for (const some of batches(samples, batch)) {
+    const { out } = await preparation.forward(inputOf(some), false);
+    unstack(out).forEach((x, n) => all.push({ x, label: some[n].label }));
   }
-  return examples;
+  return all;
 }
 
-async function evaluate(client: Client, network: Network, examples: readonly Example[]): Promise<number> {
+async function evaluate(network: Layer, samples: readonly Sample[], batch: number): Promise<number> {
   let correct = 0;
-  for (const batch of batches(examples)) {
-    const { scores } = await forward(client, network, inputs(batch), { training: false });
-    correct += countCorrect(
-      scores,
-      batch.map(({ label }) => label),
-    );
+  for (const some of batches(samples, batch)) {
+    const { out: scores } = await network.forward(inputOf(some), false);
+    correct += countCorrect(scores, labelsOf(some));
   }
-  return correct / examples.length;
+  return correct / samples.length;
 }
 
-function* batches<Item>(items: readonly Item[]): Generator<readonly Item[]> {
-  for (let start = 0; start < items.length; start += BATCH) yield items.slice(start, start + BATCH);
+function* batches<Item>(items: readonly Item[], size: number): Generator<readonly Item[]> {
+  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
 }
 
-function inputs(batch: readonly Example[]): Vector[] {
-  return batch.map(({ x }) => x);
+function inputOf(samples: readonly Sample[]) {
+  return stack(samples.map(({ x }) => x));
+}
+
+function labelsOf(samples: readonly Sample[]): number[] {
+  return samples.map(({ label }) => label);
 }
 
 export function percent(fraction: number): string {
