@@ -35,7 +35,11 @@ async function runServer(): Promise<void> {
     ...(index === undefined ? {} : { share }),
   });
 
-  closeWithGrace({ delay: GRACE_MS, logger }, async ({ err }) => {
+  // Ctrl-C reaches every process of the terminal. Where there is a primary, its word counts: a second signal would end
+  // this process before its time.
+  const ownsTerminal = index === undefined;
+  if (!ownsTerminal) process.on('SIGINT', () => undefined);
+  closeWithGrace({ delay: GRACE_MS, logger, skip: ownsTerminal ? [] : ['SIGINT'] }, async ({ err }) => {
     if (err) logger.fatal(err, 'uncaught');
     await app.close();
   });

@@ -120,4 +120,21 @@ describe('two processes', () => {
     service.kill('SIGTERM');
     expect(await service.exited).toMatchObject({ code: 0, signal: null });
   });
+
+  it('answer what is in flight at Ctrl-C, which reaches them all', async () => {
+    const service = await startProcess(entry(), { PROCESSES: '2' });
+    await vi.waitFor(
+      () => {
+        expect(pidsOf(service).size).toBe(2);
+      },
+      { timeout: 15_000 },
+    );
+    const weight = Array.from({ length: 1500 }, () => Array<number>(1500).fill(1));
+    // Seconds of work: the signals come while it is under way.
+    const answer = post(service.port, 'linear', { x: weight, weight, session: false });
+    for (const pid of pidsOf(service)) process.kill(pid, 'SIGINT');
+    expect((await answer).status).toBe(200);
+    service.kill('SIGINT');
+    expect(await service.exited).toMatchObject({ code: 0, signal: null });
+  });
 });
