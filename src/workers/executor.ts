@@ -50,7 +50,9 @@ export function executing(
   const { limits, sessions } = environment;
   const pool = new Piscina<Task, Outcome>({
     filename: new URL('./thread.js', import.meta.url).href,
-    minThreads: 1,
+    // None before there is work: Node.js 20 aborts where a thread is ended while it still loads its modules, as one
+    // started at boot would be by an early SIGTERM.
+    minThreads: 0,
     maxThreads: workers,
     idleTimeout: IDLE_MS,
     niceIncrement: NICENESS,
