@@ -35,7 +35,7 @@ export interface SessionStore {
   close(): Promise<void>;
 }
 
-/** Of a session beside its tensors: token, plan, dates and the map's own; measured at 0.6 to 1.1 KiB. */
+/** Of a session beside its tensors: token, plan, dates and the map's own. An estimate, not a measurement. */
 const OVERHEAD_BYTES = 1024;
 
 export function bytesOf({ tensors }: Session): number {

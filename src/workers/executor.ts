@@ -11,13 +11,13 @@ import type { Layer } from '../layers/definition.js';
 import type { Outcome, Task, ThreadData } from './messages.js';
 import { refusalOf, serveSessions } from './sessions.js';
 
-/** Bodies up to this size are read on the event loop: about a millisecond of reading and writing. */
+/** Bodies up to this size are read on the event loop: by the codec's figures in bench/RESULTS.md, about a millisecond. */
 export const INLINE_BYTES: Readonly<Record<MediaType, number>> = {
   'application/json': 256 * 1024,
   'application/vnd.safetensors': 4 * 1024 * 1024,
 };
 
-/** Calls up to this much arithmetic run on the event loop: about two milliseconds. */
+/** Calls up to this much arithmetic run on the event loop. An estimate, not yet measured. */
 const INLINE_OPERATIONS = 8_000_000;
 
 /**
@@ -26,7 +26,7 @@ const INLINE_OPERATIONS = 8_000_000;
  */
 const NICENESS = 10;
 
-/** An idle thread is kept this long: starting one costs about 100 ms. */
+/** An idle thread is kept this long, since starting one loads and compiles everything anew. */
 const IDLE_MS = 60_000;
 
 export interface Executor {
