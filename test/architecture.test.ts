@@ -50,6 +50,7 @@ const RULES: readonly Rule[] = [
   { place: 'schemas', mayImport: [], packages: ['@sinclair/typebox'] },
   { place: 'src/refusal.ts', mayImport: [], packages: [] },
   { place: 'src/tensor', mayImport: [], packages: [] },
+  { place: 'src/memory', mayImport: [], packages: ['node:worker_threads'] },
   { place: 'src/kernels', mayImport: ['src/tensor'], packages: [] },
   { place: 'src/wasm', mayImport: [], packages: ['node:fs', 'node:module', 'node:v8'] },
   {
@@ -93,6 +94,7 @@ const RULES: readonly Rule[] = [
       'schemas',
       'src/refusal.ts',
       'src/tensor',
+      'src/memory',
       'src/kernels',
       'src/wasm',
       'src/layers',

@@ -9,6 +9,7 @@ import type { Fields } from '../codec/fields.js';
 import type { Kernels } from '../kernels/kernels.js';
 import { expectUpstream, type Cache, type Cost, type Layer, type Plan } from '../layers/definition.js';
 import { refuse, Refusal, type Path } from '../refusal.js';
+import { packed } from '../sessions/packed.js';
 import type { SessionStore } from '../sessions/store.js';
 import type { FloatDtype, Tensor } from '../tensor/tensor.js';
 import { applyDefaults, compileValidation, isOptional, tensorNames } from './validate.js';
@@ -118,7 +119,7 @@ export function computationOf(layer: Layer, environment: Environment): Computati
       const { outputs, cache } = layer.forward(inputs, plan, kernels);
       const fields = outputs as Fields;
       if (!request.session) return fields;
-      const session = await sessions.create({ layer: layer.name, dtype, plan, tensors: cache });
+      const session = await sessions.create({ layer: layer.name, dtype, plan, tensors: packed(cache) });
       return { ...fields, session };
     },
 

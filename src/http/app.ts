@@ -16,9 +16,10 @@ import { drawInteger } from '../compute/draw.js';
 import { compileValidation } from '../compute/validate.js';
 import type { Config } from '../config.js';
 import { layers } from '../layers/registry.js';
+import { Pool } from '../memory/pool.js';
 import { MemoryStore } from '../sessions/memory.js';
 import type { SessionStore } from '../sessions/store.js';
-import { executing, INLINE_BYTES } from '../workers/executor.js';
+import { executing } from '../workers/executor.js';
 import { kernels } from '../workers/kernels.js';
 import { readBody } from './body.js';
 import { document } from './documentation.js';
@@ -84,10 +85,11 @@ export async function buildApp({ config, logger, clock, share }: AppOptions): Pr
   // Answers are made from the definitions that their schemas are made from, and fast-json-stringify would drop or
   // round what it does not know.
   app.setSerializerCompiler(() => JSON.stringify);
+  const pool = new Pool();
   app.removeAllContentTypeParsers();
   for (const type of mediaTypes)
     app.addContentTypeParser(type, (_request: FastifyRequest, payload: IncomingMessage) =>
-      readBody(payload, { limitBytes: config.BODY_LIMIT_BYTES, sharedOverBytes: INLINE_BYTES[type] }),
+      readBody(payload, config.BODY_LIMIT_BYTES, pool),
     );
 
   const held = new MemoryStore({
@@ -111,7 +113,6 @@ export async function buildApp({ config, logger, clock, share }: AppOptions): Pr
   );
   await app.register(accepts);
   await document(app, layers);
-  const metrics = measure(app, sessions);
 
   const environment = {
     kernels,
@@ -121,7 +122,8 @@ export async function buildApp({ config, logger, clock, share }: AppOptions): Pr
   };
   const executor = executing(layers, environment, config.WORKERS);
   app.addHook('onClose', () => executor.close());
-  layerRoutes(app, layers, executor.answer);
+  const metrics = measure(app, sessions, executor.usage);
+  layerRoutes(app, layers, executor.answer, pool);
   await app.register(catalogueRoutes, {
     layers,
     limits: {

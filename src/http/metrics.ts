@@ -1,7 +1,8 @@
-/** Prometheus metrics: those of the process, of HTTP, and of the session store. */
+/** Prometheus metrics: those of the process, of HTTP, of the session store and of the worker threads. */
 import type { FastifyInstance } from 'fastify';
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { SessionStore } from '../sessions/store.js';
+import type { Usage } from '../workers/executor.js';
 
 export interface Metrics {
   readonly contentType: string;
@@ -11,7 +12,7 @@ export interface Metrics {
 /** HTTP metrics bear the names of OpenTelemetry's semantic conventions; its advised buckets, in seconds. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 
-export function measure(app: FastifyInstance, sessions: SessionStore): Metrics {
+export function measure(app: FastifyInstance, sessions: SessionStore, workers: () => Usage): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const duration = new Histogram({
@@ -27,16 +28,18 @@ export function measure(app: FastifyInstance, sessions: SessionStore): Metrics {
     duration.labels(method, url, String(reply.statusCode)).observe(reply.elapsedTime / 1000);
     done();
   });
-  const gauge = (name: string, help: string, of: 'sessions' | 'bytes') =>
+  const gauge = (name: string, help: string, value: () => number | Promise<number>) =>
     new Gauge({
       name,
       help,
       registers: [registry],
       async collect() {
-        this.set((await sessions.usage())[of]);
+        this.set(await value());
       },
     });
-  gauge('layerd_sessions', 'Sessions held.', 'sessions');
-  gauge('layerd_sessions_bytes', 'Memory of the sessions held, in bytes.', 'bytes');
+  gauge('layerd_sessions', 'Sessions held.', async () => (await sessions.usage()).sessions);
+  gauge('layerd_sessions_bytes', 'Memory of the sessions held, in bytes.', async () => (await sessions.usage()).bytes);
+  gauge('layerd_worker_calls_queued', 'Calls that wait for a worker thread.', () => workers().queued);
+  gauge('layerd_worker_threads_busy', 'Worker threads that run a call.', () => workers().busy);
   return { contentType: registry.contentType, text: () => registry.metrics() };
 }

@@ -6,6 +6,7 @@ export interface Session {
   readonly dtype: FloatDtype;
   /** The layer's plan: plain data. */
   readonly plan: object;
+  /** In memory that any thread can read, and no request owns: `packed.ts`. */
   readonly tensors: Readonly<Record<string, Tensor>>;
 }
 

@@ -5,14 +5,14 @@
 import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { MediaType } from '../codec/codecs.js';
-import { answering, type Answer, type Call } from '../compute/call.js';
+import { answering, type Answer, type Answered, type Call } from '../compute/call.js';
 import { TooHeavy, type Environment } from '../compute/computation.js';
 import type { Layer } from '../layers/definition.js';
 import type { Outcome, Task, ThreadData } from './messages.js';
 import { refusalOf, serveSessions } from './sessions.js';
 
 /** Bodies up to this size are read on the event loop: by the codec's figures in bench/RESULTS.md, about a millisecond. */
-export const INLINE_BYTES: Readonly<Record<MediaType, number>> = {
+const INLINE_BYTES: Readonly<Record<MediaType, number>> = {
   'application/json': 256 * 1024,
   'application/vnd.safetensors': 4 * 1024 * 1024,
 };
@@ -26,13 +26,15 @@ const INLINE_OPERATIONS = 8_000_000;
  */
 const NICENESS = 10;
 
-/** An idle thread is kept this long, since starting one loads and compiles everything anew. */
-const IDLE_MS = 60_000;
+/** Calls that wait for a thread, and threads that run one. */
+export interface Usage {
+  readonly queued: number;
+  readonly busy: number;
+}
 
 export interface Executor {
   readonly answer: Answer;
-  /** Calls that wait for a thread, and threads. */
-  readonly usage: () => { readonly queued: number; readonly threads: number };
+  readonly usage: () => Usage;
   readonly close: () => Promise<void>;
 }
 
@@ -44,30 +46,35 @@ export function executing(
   if (workers === 0)
     return {
       answer: answering(layers, { ...environment, inlineOperations: Infinity }),
-      usage: () => ({ queued: 0, threads: 0 }),
+      usage: () => ({ queued: 0, busy: 0 }),
       close: () => Promise.resolve(),
     };
   const { limits, sessions } = environment;
-  const pool = new Piscina<Task, Outcome>({
-    filename: new URL('./thread.js', import.meta.url).href,
-    // None before there is work: Node.js 20 aborts where a thread is ended while it still loads its modules, as one
-    // started at boot would be by an early SIGTERM.
-    minThreads: 0,
-    maxThreads: workers,
-    idleTimeout: IDLE_MS,
-    niceIncrement: NICENESS,
-    workerData: { limits, ttlMs: sessions.ttlMs } satisfies ThreadData,
-  });
+  let pool: Piscina<Task, Outcome> | undefined;
+  // None before there is work: Node.js 20 aborts where a thread is ended while it still loads its modules, as one
+  // started at boot would be by an early SIGTERM. From then on all: a thread that dies is replaced by that alone.
+  const threads = () =>
+    (pool ??= new Piscina<Task, Outcome>({
+      filename: new URL('./thread.js', import.meta.url).href,
+      minThreads: workers,
+      maxThreads: workers,
+      niceIncrement: NICENESS,
+      workerData: { limits, ttlMs: sessions.ttlMs } satisfies ThreadData,
+    }));
   const inline = answering(layers, { ...environment, inlineOperations: INLINE_OPERATIONS });
 
-  async function onThread({ body, ...call }: Call): Promise<readonly Uint8Array[]> {
+  let onThreads = 0;
+  async function onThread({ body, ...call }: Call): Promise<Answered> {
     const { port1, port2 } = new MessageChannel();
     serveSessions(port1, sessions);
+    onThreads++;
     try {
-      const outcome = await pool.run({ call, body: inSharedMemory(body), sessions: port2 }, { transferList: [port2] });
+      const transferList = [port2, body.buffer as ArrayBuffer];
+      const outcome = await threads().run({ call, body, sessions: port2 }, { transferList });
       if ('refusal' in outcome) throw refusalOf(outcome.refusal);
-      return outcome.pieces;
+      return outcome;
     } finally {
+      onThreads--;
       port1.close();
     }
   }
@@ -82,15 +89,10 @@ export function executing(
         throw error;
       }
     },
-    usage: () => ({ queued: pool.queueSize, threads: pool.threads.length }),
-    close: () => pool.close(),
+    usage: () => {
+      const queued = pool?.queueSize ?? 0;
+      return { queued, busy: onThreads - queued };
+    },
+    close: async () => pool?.close(),
   };
-}
-
-/** Large bodies are read into shared memory to begin with; a small one that asks for much work is copied there. */
-function inSharedMemory(body: Buffer): Uint8Array {
-  if (body.buffer instanceof SharedArrayBuffer) return body;
-  const copy = new Uint8Array(new SharedArrayBuffer(body.byteLength));
-  copy.set(body);
-  return copy;
 }

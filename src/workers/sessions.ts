@@ -3,7 +3,6 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Sessions } from '../compute/computation.js';
 import { Refusal } from '../refusal.js';
 import type { HeldSession, Session } from '../sessions/store.js';
-import { shared } from '../tensor/shared.js';
 import type { RefusalData, SessionReply, SessionRequest } from './messages.js';
 
 export function refusalData({ kind, message, places, retryAfterSeconds }: Refusal): RefusalData {
@@ -44,8 +43,7 @@ export class RemoteSessions implements Sessions {
   }
 
   create(session: Session): Promise<string> {
-    const tensors = Object.fromEntries(Object.entries(session.tensors).map(([name, tensor]) => [name, shared(tensor)]));
-    return this.ask({ operation: 'create', session: { ...session, tensors } }) as Promise<string>;
+    return this.ask({ operation: 'create', session }) as Promise<string>;
   }
 
   use(token: string): Promise<HeldSession | undefined> {

@@ -96,6 +96,14 @@ describe('the metrics', () => {
     expect(await held()).toEqual([0, 0]);
   });
 
+  it('tell what the worker threads do', async () => {
+    const service = await serve();
+    const { text } = await service.client.get('/metrics').expect(200);
+    // Without threads; with them, and busy: processes.test.ts.
+    expect(text).toMatch(/^layerd_worker_calls_queued 0$/m);
+    expect(text).toMatch(/^layerd_worker_threads_busy 0$/m);
+  });
+
   it('have no token in them', async () => {
     const service = await serve();
     const { session } = await call(service, 'linear', good.linear.forward);

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it, vi } from 'vitest';
 import { compiled, startProcess, type RunningService } from '../support/process.js';
 
@@ -61,6 +62,39 @@ describe('a worker thread', () => {
     for (const request of [ragged, misfit])
       expect(await post(threaded.port, 'batchnorm', request)).toEqual(await post(alone.port, 'batchnorm', request));
   });
+});
+
+/** Ends the threads of the service that it is loaded into, at SIGWINCH, which nothing else listens to. */
+const endThreads = fileURLToPath(new URL('../support/end-threads.mjs', import.meta.url));
+
+it('fails the one request whose worker thread dies, and has another thread for the next', async () => {
+  const service = await startProcess(entry(), {
+    WORKERS: '1',
+    WORK_LIMIT_RESULT_BYTES: String(2 ** 40),
+    NODE_OPTIONS: `--import ${endThreads}`,
+  });
+  const { port } = service;
+  // A thread that is ended while it loads takes its process with it on Node.js 20: this one has run a call.
+  const large = await post(port, 'batchnorm', { x, session: false });
+  expect(large.status).toBe(200);
+  // Five thousand million operations from a small body.
+  const long = { x: [[Array<number>(300).fill(1)]], weight: [[Array<number>(3000).fill(1)]], padding: 450_000 };
+  const dying = post(port, 'convolution', { ...long, session: false });
+  await vi.waitFor(
+    async () => {
+      const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+      expect(metrics).toMatch(/^layerd_worker_threads_busy 1$/m);
+    },
+    { timeout: 10_000 },
+  );
+  const small = { x: [[1], [2], [4]] };
+  const before = await post(port, 'batchnorm', { ...small, session: false });
+  const waiting = post(port, 'batchnorm', { x, session: false });
+  service.kill('SIGWINCH');
+  expect(await dying).toMatchObject({ status: 500, body: { type: '/problems/internal-error', status: 500 } });
+  expect(await waiting).toEqual(large);
+  expect(await post(port, 'batchnorm', { ...small, session: false })).toEqual(before);
+  expect(service.log().filter(({ level }) => Number(level) >= 50)).toHaveLength(1);
 });
 
 /** Of the server processes that have listened so far. */

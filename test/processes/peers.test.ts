@@ -3,7 +3,7 @@ import { PeerStore, type Channel } from '../../src/processes/peers.js';
 import type { PeerReply, PeerRequest } from '../../src/processes/messages.js';
 import { MemoryStore } from '../../src/sessions/memory.js';
 import type { Session } from '../../src/sessions/store.js';
-import { shared } from '../../src/tensor/shared.js';
+import { packed } from '../../src/sessions/packed.js';
 import { tensor } from '../../src/tensor/tensor.js';
 
 /** Stores of `count` processes, whose messages are copied on their way as between processes. */
@@ -33,7 +33,7 @@ const session: Session = {
   layer: 'linear',
   dtype: 'float64',
   plan: { N: 1 },
-  tensors: { x: shared(tensor([2], Float64Array.of(1, 2))) },
+  tensors: packed({ x: tensor([2], Float64Array.of(1, 2)) }),
 };
 
 it('serves a session from every process, and shows it alike', async () => {

@@ -19,7 +19,8 @@ class Bytes {
   private current: Buffer;
 
   constructor(expected: number) {
-    this.current = Buffer.allocUnsafe(expected);
+    // Not of the slab that small buffers share: an answer's memory moves between threads.
+    this.current = Buffer.allocUnsafeSlow(expected);
   }
 
   add(piece: Uint8Array): void {
@@ -42,7 +43,7 @@ class Bytes {
   private reserve(length: number): void {
     if (this.used + length <= this.current.length) return;
     this.full.push(this.current.subarray(0, this.used));
-    this.current = Buffer.allocUnsafe(Math.max(length, this.current.length));
+    this.current = Buffer.allocUnsafeSlow(Math.max(length, this.current.length));
     this.used = 0;
   }
 }

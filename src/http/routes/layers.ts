@@ -1,12 +1,14 @@
 /** The routes of every layer, made from its definition. */
+import { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { BackwardAnswer, BackwardRequest, ForwardAnswer, ForwardRequest } from '../../../schemas/request.js';
-import type { Answer } from '../../compute/call.js';
+import { memoryOf, type Answer } from '../../compute/call.js';
 import type { Layer } from '../../layers/definition.js';
+import type { Pool } from '../../memory/pool.js';
 import { responses } from '../documentation.js';
 import { acceptedType, bodyBytes, contentTypeOf, expectTensorsAccepted, sendPieces } from '../negotiation.js';
 
-export function layerRoutes(app: FastifyInstance, layers: readonly Layer[], answer: Answer): void {
+export function layerRoutes(app: FastifyInstance, layers: readonly Layer[], answer: Answer, pool: Pool): void {
   for (const { name, reference, schemas } of layers) {
     const { inputs, options, outputs, upstream, gradients } = schemas;
     const example = reference.example;
@@ -28,8 +30,13 @@ export function layerRoutes(app: FastifyInstance, layers: readonly Layer[], answ
         handler: async (request, reply) => {
           const contentType = contentTypeOf(request);
           const accept = acceptedType(request, contentType);
-          const pieces = await answer({ layer: name, direction, contentType, accept, body: bodyBytes(request) });
-          return sendPieces(reply, accept, pieces);
+          const answered = await answer({ layer: name, direction, contentType, accept, body: bodyBytes(request) });
+          // Until it is closed the answer is still being sent, from where it lies.
+          if (request.socket instanceof Socket)
+            reply.raw.once('close', () => {
+              for (const buffer of memoryOf(answered)) pool.give(buffer);
+            });
+          return sendPieces(reply, accept, answered.pieces);
         },
       });
     };
