@@ -13,19 +13,8 @@ export interface Call {
   readonly body: Buffer;
 }
 
-/** An answer's body in pieces, in order, and the request's, in whose memory some of them may lie. */
-export interface Answered {
-  readonly pieces: readonly Uint8Array[];
-  readonly body: Uint8Array;
-}
-
-/** What is free when the pieces have been sent; sessions keep nothing in it. */
-export function memoryOf({ pieces, body }: Answered): ArrayBuffer[] {
-  const buffers = new Set([body, ...pieces].map(({ buffer }) => buffer));
-  return [...buffers].filter((buffer) => buffer instanceof ArrayBuffer);
-}
-
-export type Answer = (call: Call) => Promise<Answered>;
+/** @returns pieces of the answer's body, in order; some may lie in the request's */
+export type Answer = (call: Call) => Promise<readonly Uint8Array[]>;
 
 /** Refusals after all of the body has been read, and that come in crowds. */
 const FULL: ReadonlySet<RefusalKind> = new Set(['session-store-full', 'session-too-large']);
@@ -39,7 +28,7 @@ export function answering(layers: readonly Layer[], environment: Environment): A
     const output: Codec = codecs[accept];
     const decoded = input.decode(body, computation.tensors[direction]);
     try {
-      return { pieces: output.encode(await computation[direction](decoded)), body };
+      return output.encode(await computation[direction](decoded));
     } catch (error) {
       if (error instanceof Refusal && !FULL.has(error.kind)) decoded.readRest();
       throw error;

@@ -19,7 +19,7 @@ import { layers } from '../layers/registry.js';
 import { Pool } from '../memory/pool.js';
 import { MemoryStore } from '../sessions/memory.js';
 import type { SessionStore } from '../sessions/store.js';
-import { executing } from '../workers/executor.js';
+import { executing, INLINE_BYTES } from '../workers/executor.js';
 import { kernels } from '../workers/kernels.js';
 import { readBody } from './body.js';
 import { document } from './documentation.js';
@@ -89,7 +89,7 @@ export async function buildApp({ config, logger, clock, share }: AppOptions): Pr
   app.removeAllContentTypeParsers();
   for (const type of mediaTypes)
     app.addContentTypeParser(type, (_request: FastifyRequest, payload: IncomingMessage) =>
-      readBody(payload, config.BODY_LIMIT_BYTES, pool),
+      readBody(payload, { limitBytes: config.BODY_LIMIT_BYTES, sharedOverBytes: INLINE_BYTES[type], pool }),
     );
 
   const held = new MemoryStore({

@@ -6,17 +6,28 @@ import { LEAST_BYTES, type Pool } from '../memory/pool.js';
 import { ProblemError } from './errors.js';
 import { problem } from './problems.js';
 
-/** @returns the body in memory of the pool's, to which it goes back when the request has been answered */
-export function readBody(request: IncomingMessage, limitBytes: number, pool: Pool): Promise<Buffer> {
+export interface BodyOptions {
+  readonly limitBytes: number;
+  /** Bodies over this size go to a worker thread, and so into memory that threads share. */
+  readonly sharedOverBytes: number;
+  /** Where a body's memory comes from, and goes back to when the request has been answered. */
+  readonly pool: Pool;
+}
+
+export function readBody(
+  request: IncomingMessage,
+  { limitBytes, sharedOverBytes, pool }: BodyOptions,
+): Promise<Buffer> {
   const declared = request.headers['content-length'];
   const tooLarge = (came: string) =>
     new ProblemError(problem('body-too-large', `the body has ${came}; at most ${limitBytes} bytes are read here`));
   if (declared !== undefined && Number(declared) > limitBytes) return Promise.reject(tooLarge(`${declared} bytes`));
+  const take = (bytes: number) => pool.take(bytes, bytes > sharedOverBytes);
   // What a socket gives is a copy of its own that nobody else has; what a test injects is the test's.
   const ownsChunks = request.socket instanceof Socket;
 
   return new Promise((resolve, reject) => {
-    let buffer = pool.take(declared === undefined ? FIRST_BYTES : Number(declared));
+    let buffer = take(declared === undefined ? FIRST_BYTES : Number(declared));
     let length = 0;
     request.on('data', (chunk: Buffer) => {
       if (length + chunk.length > limitBytes) {
@@ -28,7 +39,7 @@ export function readBody(request: IncomingMessage, limitBytes: number, pool: Poo
       }
       if (length + chunk.length > buffer.length) {
         // A length that was not declared: twice as much room each time copies each byte twice at the most.
-        const larger = pool.take(Math.min(limitBytes, Math.max(2 * buffer.length, length + chunk.length)));
+        const larger = take(Math.min(limitBytes, Math.max(2 * buffer.length, length + chunk.length)));
         buffer.copy(larger, 0, 0, length);
         pool.give(buffer.buffer);
         buffer = larger;

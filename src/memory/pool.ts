@@ -16,45 +16,62 @@ function roomFor(bytes: number): number {
   return Math.max(LEAST_BYTES, Math.ceil(bytes / quarter) * quarter);
 }
 
-export class Pool {
-  /** By size; the size that was longest not given back comes first. */
-  private readonly idle = new Map<number, ArrayBuffer[]>();
-  private idleBytes = 0;
+/** Buffers of one size are either shared with other threads or not. */
+function keyOf(bytes: number, shared: boolean): string {
+  return `${bytes}${shared ? ' shared' : ''}`;
+}
 
-  /** Memory with anything in it. */
-  take(bytes: number): Buffer {
+export class Pool {
+  /** By size and kind; those that were longest not given back come first. */
+  private readonly idle = new Map<string, ArrayBufferLike[]>();
+  private idleBytes = 0;
+  private readonly own = new WeakSet<ArrayBufferLike>();
+
+  /** Memory with anything in it; of a kind that other threads can read too where it is `shared`. */
+  take(bytes: number, shared = false): Buffer {
     const room = roomFor(bytes);
-    const buffer = this.idle.get(room)?.pop();
-    if (!buffer) return Buffer.from(Buffer.allocUnsafeSlow(room).buffer, 0, bytes);
-    this.idleBytes -= room;
+    const idle = this.idle.get(keyOf(room, shared))?.pop();
+    if (idle) this.idleBytes -= room;
+    const buffer = idle ?? allocate(room, shared);
+    this.own.add(buffer);
     return Buffer.from(buffer, 0, bytes);
   }
 
-  /** Takes back memory that nobody reads any more, whoever made it. */
+  /** Takes back memory that nobody reads any more, and frees what it has not made itself. */
   give(buffer: ArrayBufferLike): void {
     const room = buffer.byteLength;
-    if (!(buffer instanceof ArrayBuffer) || room < LEAST_BYTES) return;
-    if (room !== roomFor(room) || room > MOST_IDLE_BYTES) {
-      discard(buffer);
+    if (room < LEAST_BYTES) return;
+    if (!this.own.has(buffer) || room > MOST_IDLE_BYTES) {
+      free(buffer);
       return;
     }
-    const list = this.idle.get(room) ?? [];
-    this.idle.delete(room);
-    this.idle.set(room, list);
+    const key = keyOf(room, buffer instanceof SharedArrayBuffer);
+    const list = this.idle.get(key) ?? [];
+    this.idle.delete(key);
+    this.idle.set(key, list);
     list.push(buffer);
     this.idleBytes += room;
     while (this.idleBytes > MOST_IDLE_BYTES) this.forget();
   }
 
   private forget(): void {
-    for (const [room, list] of this.idle) {
+    for (const [key, list] of this.idle) {
       const buffer = list.shift();
-      if (!buffer) this.idle.delete(room);
+      if (!buffer) this.idle.delete(key);
       else {
-        this.idleBytes -= room;
-        discard(buffer);
+        this.idleBytes -= buffer.byteLength;
+        free(buffer);
         return;
       }
     }
   }
+}
+
+function allocate(bytes: number, shared: boolean): ArrayBufferLike {
+  return shared ? new SharedArrayBuffer(bytes) : Buffer.allocUnsafeSlow(bytes).buffer;
+}
+
+/** Shared memory goes when the last thread has let go of it. */
+function free(buffer: ArrayBufferLike): void {
+  if (buffer instanceof ArrayBuffer) discard(buffer);
 }

@@ -5,14 +5,14 @@
 import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { MediaType } from '../codec/codecs.js';
-import { answering, type Answer, type Answered, type Call } from '../compute/call.js';
+import { answering, type Answer, type Call } from '../compute/call.js';
 import { TooHeavy, type Environment } from '../compute/computation.js';
 import type { Layer } from '../layers/definition.js';
 import type { Outcome, Task, ThreadData } from './messages.js';
 import { refusalOf, serveSessions } from './sessions.js';
 
 /** Bodies up to this size are read on the event loop: by the codec's figures in bench/RESULTS.md, about a millisecond. */
-const INLINE_BYTES: Readonly<Record<MediaType, number>> = {
+export const INLINE_BYTES: Readonly<Record<MediaType, number>> = {
   'application/json': 256 * 1024,
   'application/vnd.safetensors': 4 * 1024 * 1024,
 };
@@ -64,15 +64,15 @@ export function executing(
   const inline = answering(layers, { ...environment, inlineOperations: INLINE_OPERATIONS });
 
   let onThreads = 0;
-  async function onThread({ body, ...call }: Call): Promise<Answered> {
+  async function onThread({ body, ...call }: Call): Promise<readonly Uint8Array[]> {
     const { port1, port2 } = new MessageChannel();
     serveSessions(port1, sessions);
     onThreads++;
     try {
-      const transferList = [port2, body.buffer as ArrayBuffer];
-      const outcome = await threads().run({ call, body, sessions: port2 }, { transferList });
+      const task = { call, body: inSharedMemory(body), sessions: port2 };
+      const outcome = await threads().run(task, { transferList: [port2] });
       if ('refusal' in outcome) throw refusalOf(outcome.refusal);
-      return outcome;
+      return outcome.pieces;
     } finally {
       onThreads--;
       port1.close();
@@ -95,4 +95,16 @@ export function executing(
     },
     close: async () => pool?.close(),
   };
+}
+
+/**
+ * Large bodies are read into shared memory to begin with, which V8 does not count: moving them as transferable memory
+ * would have it collect the whole heap with every other request of 8 MB. A small body that asks for much work is
+ * copied there.
+ */
+function inSharedMemory(body: Buffer): Uint8Array {
+  if (body.buffer instanceof SharedArrayBuffer) return body;
+  const copy = new Uint8Array(new SharedArrayBuffer(body.byteLength));
+  copy.set(body);
+  return copy;
 }

@@ -1,6 +1,6 @@
 /** What goes between the event loop and a worker thread. Everything here is cloned, shared or transferred: plain data. */
 import type { MessagePort } from 'node:worker_threads';
-import type { Answered, Call } from '../compute/call.js';
+import type { Call } from '../compute/call.js';
 import type { WorkLimits } from '../compute/computation.js';
 import type { Place, RefusalKind } from '../refusal.js';
 import type { HeldSession, Session } from '../sessions/store.js';
@@ -13,14 +13,14 @@ export interface ThreadData {
 
 export interface Task {
   readonly call: Omit<Call, 'body'>;
-  /** Moves to the thread, and back with its answer. */
+  /** In shared memory. */
   readonly body: Uint8Array;
   /** Where the thread asks for sessions, which live with the event loop. */
   readonly sessions: MessagePort;
 }
 
 /** A refusal is an answer like any other: an error would lose its fields on the way. */
-export type Outcome = Answered | { readonly refusal: RefusalData };
+export type Outcome = { readonly pieces: readonly Uint8Array[] } | { readonly refusal: RefusalData };
 
 export interface RefusalData {
   readonly kind: RefusalKind;

@@ -23,9 +23,9 @@ it('has one memory for bodies of nearly one length', () => {
   expect(pool.take(5_100_007).buffer).toBe(buffer);
 });
 
-it('frees what is of no size that it would be asked for', () => {
+it('frees what it has not made', () => {
   const pool = new Pool();
-  const { buffer } = new Float64Array(12_345);
+  const { buffer } = new Float64Array(MEBIBYTE);
   pool.give(buffer);
   expect(buffer.byteLength).toBe(0);
 });
@@ -33,12 +33,18 @@ it('frees what is of no size that it would be asked for', () => {
 it('leaves alone what may be in use elsewhere', () => {
   const pool = new Pool();
   const slab = Buffer.from('a small text').buffer;
-  const shared = new SharedArrayBuffer(MEBIBYTE);
   pool.give(slab);
-  pool.give(shared);
   expect(slab.byteLength).toBe(Buffer.poolSize);
   expect(pool.take(Buffer.poolSize).buffer).not.toBe(slab);
-  expect(pool.take(MEBIBYTE).buffer).not.toBe(shared);
+});
+
+it('keeps memory that threads share apart from other memory', () => {
+  const pool = new Pool();
+  const shared = pool.take(MEBIBYTE, true).buffer;
+  expect(shared).toBeInstanceOf(SharedArrayBuffer);
+  pool.give(shared);
+  expect(pool.take(MEBIBYTE).buffer).toBeInstanceOf(ArrayBuffer);
+  expect(pool.take(MEBIBYTE, true).buffer).toBe(shared);
 });
 
 it('frees what was given back longest ago when it holds too much', () => {

@@ -2,7 +2,7 @@
 import { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { BackwardAnswer, BackwardRequest, ForwardAnswer, ForwardRequest } from '../../../schemas/request.js';
-import { memoryOf, type Answer } from '../../compute/call.js';
+import type { Answer } from '../../compute/call.js';
 import type { Layer } from '../../layers/definition.js';
 import type { Pool } from '../../memory/pool.js';
 import { responses } from '../documentation.js';
@@ -30,13 +30,15 @@ export function layerRoutes(app: FastifyInstance, layers: readonly Layer[], answ
         handler: async (request, reply) => {
           const contentType = contentTypeOf(request);
           const accept = acceptedType(request, contentType);
-          const answered = await answer({ layer: name, direction, contentType, accept, body: bodyBytes(request) });
-          // Until it is closed the answer is still being sent, from where it lies.
+          const body = bodyBytes(request);
+          const pieces = await answer({ layer: name, direction, contentType, accept, body });
+          // Until it is closed the answer is still being sent, from where it lies; sessions keep nothing there.
           if (request.socket instanceof Socket)
             reply.raw.once('close', () => {
-              for (const buffer of memoryOf(answered)) pool.give(buffer);
+              const buffers = pieces.map(({ buffer }) => buffer).filter((buffer) => buffer instanceof ArrayBuffer);
+              for (const buffer of new Set([body.buffer, ...buffers])) pool.give(buffer);
             });
-          return sendPieces(reply, accept, answered.pieces);
+          return sendPieces(reply, accept, pieces);
         },
       });
     };
