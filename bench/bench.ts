@@ -57,6 +57,8 @@ function read(argv: readonly string[]): { wanted: readonly string[]; options: Op
 }
 
 const { wanted, options } = read(process.argv.slice(2));
+// By way of `process.exit`, so that what was started is ended.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 console.log(`${describeMachine()}\n\n${HEAD}`);
 for (const part of wanted)
   await parts[part](options, (row) => {

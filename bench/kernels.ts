@@ -14,7 +14,7 @@ import { wants, type Options } from './options.js';
 import { Python } from './python.js';
 import { randomTensor } from './random.js';
 import { fastest, inTurn, type Rounds, type Side } from './rounds.js';
-import type { Report } from './table.js';
+import { formatNumber, type Report } from './table.js';
 
 const DTYPES = ['float32', 'float64'] as const satisfies readonly FloatDtype[];
 
@@ -140,7 +140,7 @@ async function measure(
   const figures = times.map((ns, i) => ({
     name: sides[i].name,
     value: elements ? ns / elements : ns,
-    more: operations ? `${(operations / ns).toFixed(1)} GFLOP/s` : undefined,
+    more: operations ? `${formatNumber(operations / ns)} GFLOP/s` : undefined,
   }));
   report({ what, unit: elements ? 'ns a number' : 'time', layerd: figures[0], beside: figures.slice(1) });
 }

@@ -37,11 +37,19 @@ export async function startService(variables: Readonly<Record<string, string>> =
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const ended = once(child, 'exit');
+  const end = () => child.kill('SIGTERM');
+  // It would outlive a benchmark that is broken off.
+  process.once('exit', end);
   const stop = async () => {
-    child.kill('SIGTERM');
+    process.off('exit', end);
+    end();
     await ended;
   };
-  for (const end = Date.now() + START_MS; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 100)))
+  for (
+    const limit = Date.now() + START_MS;
+    Date.now() < limit;
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  )
     if (await responds(`${url}/health/ready`)) return { url, stop };
   await stop();
   throw new Error(`the service is not ready after ${START_MS / 1000} s`);
