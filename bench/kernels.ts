@@ -1,106 +1,155 @@
 /**
- * How long whole layers take on one core, forward and backward, beside PyTorch's on one thread where /usr/bin/python3
- * has it. `node dist/bench/kernels.js [part of a case's name]`, after `npm run build`.
- *
- * Nothing is timed before its answers agree with the plain kernels'. A figure is the median, over rounds in which the
- * two take turns, of a round's fastest call, so that what else the machine does tells as little as it can.
+ * Whole layers on one core with their copies, forward and backward, and the matrix product alone: beside the plain
+ * kernels, and beside PyTorch and NumPy on one thread where Debian's Python has them.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { plain } from '../src/kernels/plain/plain.js';
-import { wasmKernels } from '../src/kernels/wasm/wasm.js';
+import type { Kernels } from '../src/kernels/kernels.js';
 import type { Cache } from '../src/layers/definition.js';
 import { layers } from '../src/layers/registry.js';
-import { bestBuild, compileModule } from '../src/wasm/module.js';
-import { floatArray, sizeOf, tensor, type FloatDtype, type Tensor } from '../src/tensor/tensor.js';
+import { floatArray, sizeOf, type FloatDtype, type Shape, type Tensor } from '../src/tensor/tensor.js';
+import { kernels } from '../src/workers/kernels.js';
+import { expectAgreement } from './agreement.js';
+import { cases, type Case } from './cases.js';
+import { wants, type Options } from './options.js';
+import { Python } from './python.js';
+import { randomTensor } from './random.js';
+import { fastest, inTurn, type Rounds, type Side } from './rounds.js';
+import { formatNumber, type Report } from './table.js';
 
-const ROUNDS = 7;
-/** Of each side in each round. */
-const SECONDS = 0.1;
+const DTYPES = ['float32', 'float64'] as const satisfies readonly FloatDtype[];
 
-interface Case {
-  /** As bench/kernels.py reads it. */
-  readonly name: string;
-  readonly layer: string;
-  readonly shapes: Readonly<Record<string, readonly number[]>>;
-  readonly options: Readonly<Record<string, unknown>>;
-  /** Floating-point operations of forward, where that is the measure; else a figure is given for each element of x. */
-  readonly operations?: number;
-}
+type Tensors = Record<string, Tensor>;
 
-function recurrent(layer: 'lstm' | 'rnn', T: number, N: number, I: number, H: number): Case {
-  const R = layer === 'lstm' ? 4 * H : H;
-  const shapes = { x: [N, T, I], weight_ih: [R, I], weight_hh: [R, H], bias_ih: [R], bias_hh: [R] };
-  const options = { direction: 'forward', time_major: false, ...(layer === 'rnn' ? { nonlinearity: 'tanh' } : {}) };
-  return { name: `${layer}-${T}-${N}-${I}-${H}`, layer, shapes, options, operations: 2 * N * T * R * (I + H) };
-}
+/** The matrix product's M, N and K. */
+const PRODUCT = 512;
 
-function convolution(N: number, C: number, S: number, O: number): Case {
-  const options = { stride: 1, padding: 1, dilation: 1, groups: 1, transposed: false, output_padding: 0 };
-  const shapes = { x: [N, C, S, S], weight: [O, C, 3, 3], bias: [O] };
-  const operations = 2 * N * O * S * S * C * 9;
-  return { name: `convolution-${N}-${C}-${S}-${O}`, layer: 'convolution', shapes, options, operations };
-}
-
-function linear(N: number, I: number, O: number): Case {
-  const shapes = { x: [N, I], weight: [O, I] };
-  return { name: `matmul-${N}-${I}-${O}`, layer: 'linear', shapes, options: {}, operations: 2 * N * I * O };
-}
-
-function batchnorm(N: number, C: number): Case {
-  const shapes = { x: [N, C], gamma: [C], beta: [C] };
-  const options = { training: true, epsilon: 1e-8, momentum: 0.1 };
-  return { name: `batchnorm-${N}-${C}`, layer: 'batchnorm', shapes, options };
-}
-
-function pooling(mode: 'max' | 'average', ...x: number[]): Case {
-  const options = {
-    ...{ mode, kernel_size: 2, padding: 0, dilation: 1 },
-    ...{ ceil_mode: false, count_include_pad: true, return_indices: false },
-  };
-  return { name: `${mode}pool-${x.join('-')}`, layer: 'pooling', shapes: { x }, options };
-}
-
-function dropout(...x: number[]): Case {
-  const options = { rate: 0.5, training: true, scaling: 'inverted', seed: 7 };
-  return { name: `dropout-${x.join('-')}`, layer: 'dropout', shapes: { x }, options };
-}
-
-const cases: readonly Case[] = [
-  linear(512, 512, 512),
-  linear(64, 256, 256),
-  linear(1, 3, 2),
-  convolution(8, 64, 32, 64),
-  convolution(8, 3, 32, 16),
-  recurrent('lstm', 50, 32, 128, 256),
-  recurrent('lstm', 20, 4, 8, 16),
-  recurrent('rnn', 50, 32, 128, 256),
-  recurrent('rnn', 20, 4, 8, 16),
-  batchnorm(4096, 512),
-  batchnorm(1024, 256),
-  batchnorm(64, 64),
-  pooling('max', 16, 64, 64, 64),
-  pooling('average', 16, 64, 64, 64),
-  dropout(1024, 256),
-];
-
-/** Between -1 and 1; Math.random would do, but not be the same from run to run. */
-function randomTensor(dtype: FloatDtype, shape: readonly number[], scale: number): Tensor {
-  const data = floatArray(dtype, sizeOf(shape));
-  let state = 12345;
-  for (let i = 0; i < data.length; i++) {
-    // Numerical Recipes' linear congruential generator.
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    data[i] = (state / 2 ** 31 - 1) * scale;
+export async function measureKernels(options: Options, report: Report): Promise<void> {
+  const { rounds = 7, seconds = 0.1 } = options;
+  const python = await Python.start('kernels');
+  const found = Object.entries(python?.libraries ?? {}).map(([library, version]) => `${library} ${version}`);
+  report({ name: 'libraries beside the kernels', says: found.join(', ') || 'neither NumPy nor PyTorch found' });
+  try {
+    for (const dtype of DTYPES) await product(dtype, python, options, { rounds, seconds }, report);
+    for (const given of cases)
+      for (const dtype of DTYPES)
+        if (wants(options, `${given.name} ${dtype}`))
+          await layer(given, dtype, python?.libraries.PyTorch ? python : undefined, { rounds, seconds }, report);
+  } finally {
+    await python?.stop();
   }
-  return tensor(shape, data);
+}
+
+async function product(
+  dtype: FloatDtype,
+  python: Python | undefined,
+  options: Options,
+  rounds: Rounds,
+  report: Report,
+): Promise<void> {
+  const name = `product ${PRODUCT}-${PRODUCT}-${PRODUCT} ${dtype}`;
+  if (!wants(options, name)) return;
+  const shape = [PRODUCT, PRODUCT];
+  const [a, b] = [randomTensor(dtype, shape, 1), randomTensor(dtype, shape, 2)];
+  const c = floatArray(dtype, PRODUCT ** 2);
+  const multiply = (by: Kernels) => {
+    by.matmul(a.data, b.data, c, { M: PRODUCT, N: PRODUCT, K: PRODUCT, transposeB: true });
+    return c;
+  };
+  const expected = multiply(plain).slice();
+  expectAgreement(name, multiply(kernels), expected, dtype);
+  const sides = [fastest('layerd', () => multiply(kernels)), fastest('plain', () => multiply(plain))];
+  if (python) {
+    const request = { library: 'NumPy', dtype, ...inputsOf(python, { a, b }) };
+    expectAgreement(`NumPy's ${name}`, viewOf(await python.prepare(name, request), dtype), expected, dtype);
+    sides.push(python.side(`NumPy on ${blasOf(python.libraries.NumPy)}`, name, 'fastest'));
+  }
+  await measure(name, sides, rounds, report, { operations: 2 * PRODUCT ** 3 });
+  await python?.clear();
+}
+
+async function layer(
+  given: Case,
+  dtype: FloatDtype,
+  python: Python | undefined,
+  rounds: Rounds,
+  report: Report,
+): Promise<void> {
+  const name = `${given.name} ${dtype}`;
+  const { inputs, dout, forward, backward } = prepare(given, dtype);
+  const [answer, expected] = [forward(kernels), forward(plain)];
+  const gradients = backward(expected.cache, plain);
+  expectAgreements(name, answer.outputs, expected.outputs, dtype);
+  expectAgreements(name, backward(answer.cache, kernels), gradients, dtype);
+
+  const torch = async (direction: 'forward' | 'forward and backward'): Promise<Side[]> => {
+    if (!python) return [];
+    const key = `${name} ${direction}`;
+    const request = { library: 'PyTorch', layer: given.layer, options: given.options, dtype, direction };
+    const bytes = await python.prepare(key, { ...request, ...inputsOf(python, { ...inputs, dout }) });
+    const wanted: Tensors =
+      direction === 'forward'
+        ? { out: expected.outputs.out }
+        : Object.fromEntries(Object.keys(inputs).map((input) => [`d${input}`, gradients[`d${input}`]]));
+    if (given.layer === 'dropout') expectDropped(key, viewOf(bytes, dtype), direction === 'forward' ? inputs.x : dout);
+    else expectAgreements(`PyTorch's ${key}`, split(viewOf(bytes, dtype), wanted), wanted, dtype);
+    // The reference BLAS would flatter us.
+    const blas = blasOf(python.libraries.PyTorch);
+    const library = /OpenBLAS|MKL/.test(blas) ? 'PyTorch' : `PyTorch on ${blas}`;
+    return [python.side(library, key, 'fastest')];
+  };
+
+  const size = given.operations ? { operations: given.operations } : { elements: sizeOf(given.shapes.x) };
+  const ours = fastest('layerd', () => forward(kernels));
+  const sides = [ours, ...(await torch('forward')), fastest('plain', () => forward(plain))];
+  await measure(`${name}, forward`, sides, rounds, report, size);
+  await measure(
+    `${name}, backward`,
+    [
+      fastest('layerd', () => backward(answer.cache, kernels)),
+      { ...ours, name: 'its forward' },
+      fastest('plain', () => backward(expected.cache, plain)),
+    ],
+    rounds,
+    report,
+  );
+  await measure(
+    `${name}, forward and backward`,
+    [
+      fastest('layerd', () => backward(forward(kernels).cache, kernels)),
+      ...(await torch('forward and backward')),
+      fastest('plain', () => backward(forward(plain).cache, plain)),
+    ],
+    rounds,
+    report,
+  );
+  await python?.clear();
+}
+
+/** Of a library's description by bench/python/kernels.py. */
+const blasOf = (description: string) => description.split(' on ')[1];
+
+/** @param size what makes a time comparable with that of other sizes */
+async function measure(
+  what: string,
+  sides: readonly Side[],
+  rounds: Rounds,
+  report: Report,
+  { operations, elements }: { operations?: number; elements?: number } = {},
+): Promise<void> {
+  const times = await inTurn(sides, rounds);
+  const figures = times.map((ns, i) => ({
+    name: sides[i].name,
+    value: elements ? ns / elements : ns,
+    more: operations ? `${formatNumber(operations / ns)} GFLOP/s` : undefined,
+  }));
+  report({ what, unit: elements ? 'ns a number' : 'time', layerd: figures[0], beside: figures.slice(1) });
 }
 
 interface Prepared {
-  readonly forward: (kernels: typeof plain) => { outputs: object; cache: Cache };
-  readonly backward: (cache: Cache, kernels: typeof plain) => object;
+  readonly inputs: Tensors;
+  readonly dout: Tensor;
+  readonly forward: (by: Kernels) => { outputs: Tensors; cache: Cache };
+  readonly backward: (cache: Cache, by: Kernels) => Tensors;
 }
 
 function prepare({ layer: name, shapes, options }: Case, dtype: FloatDtype): Prepared {
@@ -108,100 +157,52 @@ function prepare({ layer: name, shapes, options }: Case, dtype: FloatDtype): Pre
   if (!layer) throw new Error(`no layer ${name}`);
   const scaleOf = (field: string) => (field.startsWith('weight') ? 1 / 16 : 1);
   const inputs = Object.fromEntries(
-    Object.entries(shapes).map(([field, shape]) => [field, randomTensor(dtype, shape, scaleOf(field))]),
+    Object.entries(shapes).map(([field, shape], i) => [field, randomTensor(dtype, shape, i + 1, scaleOf(field))]),
   );
   const plan = layer.plan(inputs, options);
-  const dout = randomTensor(dtype, plan.outputs.out, 1);
+  const dout = randomTensor(dtype, plan.outputs.out, 99);
   return {
-    forward: (kernels) => layer.forward(inputs, plan, kernels),
-    backward: (cache, kernels) => layer.backward(cache, plan, { dout }, kernels),
+    inputs,
+    dout,
+    forward: (by) => layer.forward(inputs, plan, by) as { outputs: Tensors; cache: Cache },
+    backward: (cache, by) => layer.backward(cache, plan, { dout }, by) as Tensors,
   };
 }
 
-/** @throws where an answer differs from the plain kernels' by more than rounding */
-function expectAgreement(answer: object, expected: object, dtype: FloatDtype, name: string): void {
-  const tolerance = dtype === 'float64' ? 1e-10 : 1e-4;
-  for (const [field, value] of Object.entries(expected)) {
-    if (typeof value !== 'object') continue;
-    const [actual, wanted] = [(answer as Record<string, Tensor>)[field].data, (value as Tensor).data];
-    let largest = 1e-3;
-    let worst = 0;
-    for (let i = 0; i < wanted.length; i++) {
-      largest = Math.max(largest, Math.abs(wanted[i]));
-      worst = Math.max(worst, Math.abs(wanted[i] - actual[i]));
-    }
-    if (!(worst <= tolerance * largest))
-      throw new Error(`${name}: ${field} is off by ${worst}, of values up to ${largest}`);
-  }
+/** What stands beside the tensors, dropout's seed, is the same by the way that it was made. */
+function expectAgreements(name: string, actual: Tensors, expected: Tensors, dtype: FloatDtype): void {
+  for (const [field, value] of Object.entries(expected))
+    if (typeof value === 'object') expectAgreement(`${name}: ${field}`, actual[field].data, value.data, dtype);
 }
 
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1];
+/** PyTorch draws a mask of its own: half of the numbers, twice as large, and zeros. */
+function expectDropped(name: string, actual: Float32Array | Float64Array, from: Tensor): void {
+  const kept = actual.filter((value) => value !== 0).length / actual.length;
+  const right = actual.every((value, i) => value === 0 || value === 2 * from.data[i]);
+  if (!right || Math.abs(kept - 0.5) > 0.01) throw new Error(`PyTorch's ${name} is no dropout of a half`);
 }
 
-/** The fastest of the calls that fit into a round. */
-function timed(run: () => unknown): number {
-  let fastest = Infinity;
-  const end = performance.now() + SECONDS * 1e3;
-  for (let calls = 0; calls < 3 || performance.now() < end; calls++) {
-    const start = performance.now();
-    run();
-    fastest = Math.min(fastest, performance.now() - start);
-  }
-  return fastest;
+/** The tensors as Python reads them: one file, and the shapes in its order. */
+function inputsOf(python: Python, tensors: Tensors): { inputs: string; shapes: Record<string, Shape> } {
+  const pieces = Object.values(tensors).map(
+    ({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+  );
+  const shapes = Object.fromEntries(Object.entries(tensors).map(([name, { shape }]) => [name, shape]));
+  return { inputs: python.file('inputs', pieces), shapes };
 }
 
-/** Asks the Python side for a time; `undefined` where there is no PyTorch. */
-async function startTorch() {
-  const script = fileURLToPath(new URL('../../bench/kernels.py', import.meta.url));
-  const env = { ...process.env, OPENBLAS_NUM_THREADS: '1', OMP_NUM_THREADS: '1' };
-  const child = spawn('/usr/bin/python3', ['-B', script], { env, stdio: ['pipe', 'pipe', 'ignore'] });
-  child.on('error', () => undefined);
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const version = await lines.next();
-  if (version.done) return undefined;
-  return {
-    version: version.value,
-    async time(name: string, dtype: FloatDtype, direction: string): Promise<number> {
-      child.stdin.write(`${name} ${dtype} ${direction} ${SECONDS}\n`);
-      return Number((await lines.next()).value);
-    },
-    async stop() {
-      child.stdin.end();
-      await once(child, 'exit');
-    },
-  };
+function viewOf(bytes: Buffer, dtype: FloatDtype): Float32Array | Float64Array {
+  const copy = new Uint8Array(bytes).buffer;
+  return dtype === 'float32' ? new Float32Array(copy) : new Float64Array(copy);
 }
 
-const only = process.argv[2] ?? '';
-const wasm = wasmKernels(compileModule('kernels'));
-const torch = await startTorch();
-console.log(`Node.js ${process.version}, build ${bestBuild('kernels')}; PyTorch ${torch?.version ?? 'not found'}`);
-console.log(
-  `${'forward, and forward + backward'.padEnd(34)}${'ms'.padStart(9)}${'rate'.padStart(14)}${'PyTorch'.padStart(9)}${'ratio'.padStart(7)}${'ms'.padStart(10)}${'PyTorch'.padStart(9)}${'ratio'.padStart(7)}${'back'.padStart(7)}`,
-);
-for (const given of cases.filter(({ name }) => name.includes(only)))
-  for (const dtype of ['float32', 'float64'] as const) {
-    const { forward, backward } = prepare(given, dtype);
-    const [answer, expected] = [forward(wasm), forward(plain)];
-    expectAgreement(answer.outputs, expected.outputs, dtype, given.name);
-    expectAgreement(backward(answer.cache, wasm), backward(expected.cache, plain), dtype, given.name);
-    const [ours, theirs, bothOurs, bothTheirs]: number[][] = [[], [], [], []];
-    for (let round = 0; round < ROUNDS; round++) {
-      ours.push(timed(() => forward(wasm)));
-      if (torch) theirs.push(await torch.time(given.name, dtype, 'forward'));
-      bothOurs.push(timed(() => backward(forward(wasm).cache, wasm)));
-      if (torch) bothTheirs.push(await torch.time(given.name, dtype, 'both'));
-    }
-    const [ms, both] = [median(ours), median(bothOurs)];
-    const rate = given.operations
-      ? `${(given.operations / ms / 1e6).toFixed(1)} GFLOP/s`
-      : `${((ms * 1e6) / sizeOf(given.shapes.x)).toFixed(2)} ns`;
-    const beside = (mine: number, others: number[]) =>
-      torch ? `${median(others).toFixed(3).padStart(9)}${(mine / median(others)).toFixed(2).padStart(7)}` : '';
-    console.log(
-      `${`${given.name} ${dtype}`.padEnd(34)}${ms.toFixed(3).padStart(9)}${rate.padStart(14)}${beside(ms, theirs)}` +
-        `${both.toFixed(3).padStart(10)}${beside(both, bothTheirs)}${((both - ms) / ms).toFixed(2).padStart(7)}`,
-    );
-  }
-await torch?.stop();
+/** Tensors of the shapes of `like`, which lie one after the other. */
+function split(data: Float32Array | Float64Array, like: Tensors): Tensors {
+  let at = 0;
+  return Object.fromEntries(
+    Object.entries(like).map(([name, tensor]) => {
+      const length = sizeOf(tensor.shape);
+      return [name, { ...tensor, data: data.subarray(at, (at += length)) }];
+    }),
+  );
+}
