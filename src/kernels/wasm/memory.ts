@@ -29,7 +29,7 @@ export interface Functions {
 
   /** Over one piece of an array, as assembly/channels.ts describes it; sums and means are float64. */
   sums(...piece: [...Piece, sums: number]): void;
-  squares(...piece: [...Piece, mean: number, squares: number, rests: number]): void;
+  moments(...piece: [...Piece, state: number]): void;
   split(mean: number, C: number, centers: number, rests: number): void;
   normalize(...piece: [...Piece, by: number]): void;
   normalizeSums(x: number, ...dout: [...Piece, mean: number, sums: number, products: number]): void;

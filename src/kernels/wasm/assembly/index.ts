@@ -3,7 +3,7 @@ import { applyMask, dropoutMask } from './dropout';
 import { averagePool, averagePoolBackward, maxPool } from './pooling';
 import { activate, activateBackward, lstmCell, lstmCellBackward } from './cells';
 import { recur, recurBackward, recurGradients } from './recurrence';
-import { normalize, normalizeBackward, normalizeSums, split, squares, sums } from './channels';
+import { moments, normalize, normalizeBackward, normalizeSums, split, sums } from './channels';
 import { fillRows, matmul } from './matmul';
 import { addWeightGradient, correlate, flip, planCorrelate, planSpread, planWeightGradient, spread } from './windows';
 
@@ -108,30 +108,12 @@ export function sums64(x: usize, runs: i32, S: i32, C: i32, channel: i32, to: us
   sums<f64>(x, runs, S, C, channel, to);
 }
 
-export function squares32(
-  x: usize,
-  runs: i32,
-  S: i32,
-  C: i32,
-  channel: i32,
-  mean: usize,
-  to: usize,
-  rests: usize,
-): void {
-  squares<f32>(x, runs, S, C, channel, mean, to, rests);
+export function moments32(x: usize, runs: i32, S: i32, C: i32, channel: i32, state: usize): void {
+  moments<f32>(x, runs, S, C, channel, state);
 }
 
-export function squares64(
-  x: usize,
-  runs: i32,
-  S: i32,
-  C: i32,
-  channel: i32,
-  mean: usize,
-  to: usize,
-  rests: usize,
-): void {
-  squares<f64>(x, runs, S, C, channel, mean, to, rests);
+export function moments64(x: usize, runs: i32, S: i32, C: i32, channel: i32, state: usize): void {
+  moments<f64>(x, runs, S, C, channel, state);
 }
 
 export function split32(mean: usize, C: i32, centers: usize, rests: usize): void {
