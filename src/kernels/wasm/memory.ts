@@ -95,6 +95,7 @@ export interface Functions {
   ): void;
 
   maxPool(axes: number, planes: number, x: number, out: number, indices: number): void;
+  maxPoolBackward(planes: number, outputs: number, plane: number, indices: number, dout: number, dx: number): void;
   averagePool(axes: number, planes: number, ...operands: [...Counts, x: number, out: number]): void;
   averagePoolBackward(axes: number, planes: number, ...operands: [...Counts, dout: number, dx: number]): void;
 

@@ -1,6 +1,6 @@
 /** Everything that the bridge may call: each kernel once for float32 and once for float64. */
 import { applyMask, dropoutMask } from './dropout';
-import { averagePool, averagePoolBackward, maxPool } from './pooling';
+import { averagePool, averagePoolBackward, maxPool, maxPoolBackward } from './pooling';
 import { activate, activateBackward, lstmCell, lstmCellBackward } from './cells';
 import { recur, recurBackward, recurGradients } from './recurrence';
 import { moments, normalize, normalizeBackward, normalizeSums, split, sums } from './channels';
@@ -330,6 +330,14 @@ export function maxPool32(axes: usize, planes: i32, x: usize, out: usize, indice
 
 export function maxPool64(axes: usize, planes: i32, x: usize, out: usize, indices: usize): void {
   maxPool<f64>(axes, planes, x, out, indices);
+}
+
+export function maxPoolBackward32(planes: i32, outputs: i32, plane: i32, indices: usize, dout: usize, dx: usize): void {
+  maxPoolBackward<f32>(planes, outputs, plane, indices, dout, dx);
+}
+
+export function maxPoolBackward64(planes: i32, outputs: i32, plane: i32, indices: usize, dout: usize, dx: usize): void {
+  maxPoolBackward<f64>(planes, outputs, plane, indices, dout, dx);
 }
 
 export function averagePool32(
