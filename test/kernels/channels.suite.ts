@@ -3,12 +3,18 @@ import type { ChannelShape, Kernels } from '../../src/kernels/kernels.js';
 import { randomNumbers } from '../support/random.js';
 import { boundedSum, expectBounded, FLOAT_DTYPES, memory, OF_LONG_SUM, ROUNDOFF } from './memory.js';
 
-/** Every S from 1 to 40, with a few batches and channels, and one that fills many vectors. */
+/**
+ * Every S from 1 to 40, with a few batches and channels, ones that fill many vectors, and ones that an implementation
+ * may take in pieces: of rows, of runs that begin at any channel, of one run.
+ */
 const SHAPES: ChannelShape[] = [
   ...Array.from({ length: 40 }, (_, i) => ({ N: 1 + (i % 3), C: 1 + (i % 4), S: i + 1 })),
   ...Array.from({ length: 40 }, (_, i) => ({ N: 1 + (i % 5), C: i + 1, S: 1 })),
   { N: 130, C: 3, S: 1 },
   { N: 3, C: 7, S: 130 },
+  { N: 19_001, C: 7, S: 1 },
+  { N: 5, C: 3, S: 9001 },
+  { N: 1, C: 2, S: 70_001 },
 ];
 
 const sizeOf = ({ N, C, S }: ChannelShape) => N * C * S;
@@ -99,12 +105,44 @@ export function channelsSuite(kernels: Kernels): void {
     });
 
     it('moments gives variance 0 to a constant channel', () => {
-      const shape = { N: 4, C: 2, S: 25 };
-      const x = input(dtype, Array<number>(sizeOf(shape)).fill(1.5));
-      const [mean, variance] = [output('float64', 2), output('float64', 2)];
+      for (const shape of [
+        { N: 4, C: 2, S: 25 },
+        { N: 70_001, C: 2, S: 1 },
+        { N: 1, C: 2, S: 70_001 },
+      ]) {
+        const x = input(dtype, Array<number>(sizeOf(shape)).fill(1.5));
+        const [mean, variance] = [output('float64', 2), output('float64', 2)];
+        kernels.moments(x, shape, mean, variance);
+        expect(Array.from(mean)).toEqual([1.5, 1.5]);
+        expect(Array.from(variance)).toEqual([0, 0]);
+      }
+    });
+
+    it('moments finds a constant that no sum of it keeps', () => {
+      for (const shape of [
+        { N: 70_001, C: 2, S: 1 },
+        { N: 1, C: 2, S: 70_001 },
+      ]) {
+        const x = input(dtype, Array<number>(sizeOf(shape)).fill(0.1));
+        const [mean, variance] = [output('float64', 2), output('float64', 2)];
+        kernels.moments(x, shape, mean, variance);
+        // Anything else would be far off after division by a standard deviation of nearly 0.
+        expect(Array.from(mean)).toEqual([x[0], x[0]]);
+        expect(Math.max(...variance)).toBeLessThan(1e-40);
+      }
+    });
+
+    it('moments keeps NaN and ∞ within their channel, from one end of a long batch to the other', () => {
+      const shape = { N: 70_001, C: 4, S: 1 };
+      const x = inPlace(dtype, Array<number>(sizeOf(shape)).fill(1));
+      x[0] = Infinity;
+      x[4 * 70_000 + 1] = -Infinity;
+      x[2] = Infinity;
+      x[4 * 70_000 + 2] = NaN;
+      const [mean, variance] = [output('float64', 4), output('float64', 4)];
       kernels.moments(x, shape, mean, variance);
-      expect(Array.from(mean)).toEqual([1.5, 1.5]);
-      expect(Array.from(variance)).toEqual([0, 0]);
+      expect(Array.from(mean)).toEqual([Infinity, -Infinity, NaN, 1]);
+      expect(Array.from(variance)).toEqual([NaN, NaN, NaN, 0]);
     });
 
     it('moments keeps NaN and ∞ within their channel', () => {

@@ -124,6 +124,21 @@ export function poolingSuite(kernels: Kernels): void {
       expect(Array.from(indices)).toEqual([1, 2, 6]);
     });
 
+    it.each([2, 3])(
+      'maxPool finds NaN and both ∞ among %i by %i windows side by side, in more planes than a cache holds',
+      (kernel) => {
+        const side = { kernel, stride: kernel, dilation: 1, before: 0, after: 0 };
+        const axes = threeAxes([
+          { ...side, input: 6, output: 6 / kernel },
+          { ...side, input: 43, output: Math.floor(43 / kernel) },
+        ]);
+        const planes = 200;
+        const special = [NaN, Infinity, -Infinity];
+        const values = numbers.array(planes * 6 * 43).map((value, i) => (i % 29 ? value : special[(i / 29) % 3]));
+        expectMaximum(values, planes, axes);
+      },
+    );
+
     it('averagePool divides the sum of each window in every small geometry of one axis', () => {
       for (const axis of everyAxis()) expectAverage(1, threeAxes([axis]));
     });

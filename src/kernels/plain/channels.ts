@@ -52,7 +52,7 @@ export const moments: Kernels['moments'] = (x, shape, mean, variance) => {
 };
 
 /** From sums of squares and of deviations about `mean`, over `count` elements, to the variance and a better mean. */
-export function correct(count: number, mean: Float64Array, variance: Float64Array, rests: Float64Array): void {
+function correct(count: number, mean: Float64Array, variance: Float64Array, rests: Float64Array): void {
   for (let c = 0; c < mean.length; c++) {
     const rest = rests[c] / count;
     if (Number.isFinite(rest)) mean[c] += rest;

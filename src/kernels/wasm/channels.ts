@@ -6,8 +6,12 @@ import type { Memory, Piece } from './memory.js';
 /** Elements up to which the copies cost more than vectors save. */
 const SMALL = 64;
 
-/** A piece is copied, computed with and copied back while it stays in the second-level cache. */
-const PIECE_BYTES = 2 ** 17;
+/** A piece is copied, computed with and copied back while it stays in the second-level cache, two of them in backward. */
+const PIECE_BYTES = 2 ** 18;
+
+/** Lists of the module's `Moments`, of which these are its results. */
+const MOMENTS_LISTS = 8;
+const [ORIGINS, SUMS, SQUARES] = [0, 2, 3];
 
 /** A piece: elements [start, end) of the array, and what they are to the module. */
 interface Part {
@@ -37,14 +41,23 @@ function partsOf(x: FloatArray, { N, C, S }: ChannelShape): Part[] {
   return parts;
 }
 
+/** A second pass begins where the first ended, in what the cache still holds. */
+function lastFirst(parts: readonly Part[]): Part[] {
+  return [...parts].reverse();
+}
+
 type ChannelKernels = Pick<Kernels, 'sumPerChannel' | 'moments' | 'normalize' | 'normalizeSums' | 'normalizeBackward'>;
 
 export function channelsIn(memory: Memory): ChannelKernels {
   const roomFor = (x: FloatArray, parts: readonly Part[]) =>
     memory.take((parts[0].end - parts[0].start) * x.BYTES_PER_ELEMENT);
 
+  /**
+   * A list of float64. Each begins a line further than the one before: lists of 512 would else begin at the same place
+   * of the first-level cache as every row of 512, more than it has room for there (sums of backward: 1.7 times as long).
+   */
   function zeros(C: number): number {
-    const address = memory.take(8 * C);
+    const address = memory.take(8 * C + 64);
     memory.clear(address, 8 * C);
     return address;
   }
@@ -86,26 +99,26 @@ export function channelsIn(memory: Memory): ChannelKernels {
         return;
       }
       const { N, C, S } = shape;
-      const rests = new Float64Array(C);
+      const count = N * S;
+      const [origins, sums] = [new Float64Array(C), new Float64Array(C)];
       memory.scope(() => {
         const parts = partsOf(x, shape);
         const piece = roomFor(x, parts);
-        const [sum, square, rest] = [zeros(C), zeros(C), zeros(C)];
+        // A list's elements go by pairs.
+        const lists = Array.from({ length: MOMENTS_LISTS }, () => zeros(C + (C % 2)));
+        const state = memory.put(Int32Array.from(lists));
         for (const { start, end, at } of parts) {
           memory.write(piece, x.subarray(start, end));
-          memory.of(x).sums(...at(piece), sum);
+          memory.of(x).moments(...at(piece), state);
         }
-        memory.read(sum, mean);
-        for (let c = 0; c < C; c++) mean[c] /= N * S;
-        const center = memory.put(mean);
-        for (const { start, end, at } of parts) {
-          if (parts.length > 1) memory.write(piece, x.subarray(start, end));
-          memory.of(x).squares(...at(piece), center, square, rest);
-        }
-        memory.read(square, variance);
-        memory.read(rest, rests);
+        memory.read(lists[ORIGINS], origins);
+        memory.read(lists[SUMS], sums);
+        memory.read(lists[SQUARES], variance);
       });
-      plain.correct(N * S, mean, variance, rests);
+      for (let c = 0; c < C; c++) {
+        mean[c] = origins[c] + sums[c] / count;
+        variance[c] /= count;
+      }
     },
 
     normalize(x, shape, by, out) {
@@ -121,7 +134,7 @@ export function channelsIn(memory: Memory): ChannelKernels {
         const parts = partsOf(x, shape);
         const piece = roomFor(x, parts);
         const lists = putLists(x, C, mean, scale, shift);
-        for (const { start, end, at } of parts) {
+        for (const { start, end, at } of lastFirst(parts)) {
           memory.write(piece, x.subarray(start, end));
           memory.of(x).normalize(...at(piece), lists);
           memory.read(piece, out.subarray(start, end));
@@ -160,7 +173,7 @@ export function channelsIn(memory: Memory): ChannelKernels {
         const parts = partsOf(x, shape);
         const [pieceX, piece] = [roomFor(x, parts), roomFor(x, parts)];
         const lists = putLists(x, shape.C, by.mean, slope, by.meanDout, by.scale);
-        for (const { start, end, at } of parts) {
+        for (const { start, end, at } of lastFirst(parts)) {
           memory.write(pieceX, x.subarray(start, end));
           memory.write(piece, dout.subarray(start, end));
           memory.of(x).normalizeBackward(pieceX, ...at(piece), lists);

@@ -29,7 +29,7 @@ export interface Functions {
 
   /** Over one piece of an array, as assembly/channels.ts describes it; sums and means are float64. */
   sums(...piece: [...Piece, sums: number]): void;
-  squares(...piece: [...Piece, mean: number, squares: number, rests: number]): void;
+  moments(...piece: [...Piece, state: number]): void;
   split(mean: number, C: number, centers: number, rests: number): void;
   normalize(...piece: [...Piece, by: number]): void;
   normalizeSums(x: number, ...dout: [...Piece, mean: number, sums: number, products: number]): void;
@@ -95,6 +95,7 @@ export interface Functions {
   ): void;
 
   maxPool(axes: number, planes: number, x: number, out: number, indices: number): void;
+  maxPoolBackward(planes: number, outputs: number, plane: number, indices: number, dout: number, dx: number): void;
   averagePool(axes: number, planes: number, ...operands: [...Counts, x: number, out: number]): void;
   averagePoolBackward(axes: number, planes: number, ...operands: [...Counts, dout: number, dx: number]): void;
 

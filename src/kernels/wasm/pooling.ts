@@ -1,6 +1,5 @@
 import { product, type WindowAxes, type WindowAxis } from '../../tensor/windows.js';
 import type { AxisCounts, Kernels } from '../kernels.js';
-import { maxPoolBackward } from '../plain/pooling.js';
 import type { Counts, Memory } from './memory.js';
 
 /** Planes at a time, so that they and what comes of them stay in the second-level cache. */
@@ -36,6 +35,11 @@ function atOnce(planes: number, planeBytes: number): number {
   return Math.min(planes, Math.max(1, Math.floor(PIECE_BYTES / planeBytes)));
 }
 
+/** Bytes behind a piece of x, or of out, that the last vector of its last row of windows may touch. */
+function overhang([, , { stride }]: WindowAxes): number {
+  return 64 * (stride + 1);
+}
+
 type PoolingKernels = Pick<Kernels, 'maxPool' | 'maxPoolBackward' | 'averagePool' | 'averagePoolBackward'>;
 
 export function poolingIn(memory: Memory): PoolingKernels {
@@ -46,8 +50,10 @@ export function poolingIn(memory: Memory): PoolingKernels {
       const most = atOnce(planes, planeBytes);
       memory.scope(() => {
         const geometry = putAxes(memory, axes);
-        const from = memory.take(most * planeBytes);
-        const [to, where] = [memory.take(most * P * x.BYTES_PER_ELEMENT), memory.take(most * P * 4)];
+        const behind = overhang(axes);
+        const from = memory.take(most * planeBytes + behind);
+        const to = memory.take(most * P * x.BYTES_PER_ELEMENT + behind);
+        const where = memory.take(most * P * 4 + behind);
         eachPiece(planes, planeBytes, (start, end) => {
           memory.write(from, x.subarray(start * D, end * D));
           memory.of(x).maxPool(geometry, end - start, from, to, where);
@@ -57,8 +63,22 @@ export function poolingIn(memory: Memory): PoolingKernels {
       });
     },
 
-    // One addition for each window, anywhere in its plane: there is nothing for vectors to do.
-    maxPoolBackward,
+    maxPoolBackward(dout, planes, axes, indices, dx) {
+      const [D, P] = [product(axes, 'input'), product(axes, 'output')];
+      const planeBytes = D * dx.BYTES_PER_ELEMENT;
+      const most = atOnce(planes, planeBytes);
+      memory.scope(() => {
+        const [from, where] = [memory.take(most * P * dx.BYTES_PER_ELEMENT), memory.take(most * P * 4)];
+        const to = memory.take(most * planeBytes);
+        eachPiece(planes, planeBytes, (start, end) => {
+          memory.write(from, dout.subarray(start * P, end * P));
+          memory.write(where, indices.subarray(start * P, end * P));
+          memory.clear(to, (end - start) * planeBytes);
+          memory.of(dx).maxPoolBackward(end - start, P, D, where, from, to);
+          memory.read(to, dx.subarray(start * D, end * D));
+        });
+      });
+    },
 
     averagePool(x, planes, axes, counts, out) {
       const [D, P] = [product(axes, 'input'), product(axes, 'output')];
@@ -67,7 +87,9 @@ export function poolingIn(memory: Memory): PoolingKernels {
       memory.scope(() => {
         const geometry = putAxes(memory, axes);
         const divisors = putCounts(memory, counts);
-        const [from, to] = [memory.take(most * planeBytes), memory.take(most * P * x.BYTES_PER_ELEMENT)];
+        const behind = overhang(axes);
+        const from = memory.take(most * planeBytes + behind);
+        const to = memory.take(most * P * x.BYTES_PER_ELEMENT + behind);
         eachPiece(planes, planeBytes, (start, end) => {
           memory.write(from, x.subarray(start * D, end * D));
           memory.of(x).averagePool(geometry, end - start, ...divisors, from, to);

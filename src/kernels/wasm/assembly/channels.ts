@@ -29,149 +29,257 @@ function addVector(at: usize, value: v128): void {
   v128.store(at, f64x2.add(v128.load(at), value));
 }
 
+/**
+ * A float64 x less its channel's origin; a float32 x as it is. Values all alike must have an exact sum, so that they
+ * vary by 0: of 24 bits they have in float64, of 53 only as differences.
+ */
+function fromOrigin<T>(x: v128, origin: v128): v128 {
+  return sizeof<T>() == 4 ? x : f64x2.sub(x, origin);
+}
+
 /** `sums[c] += Σ x`. */
 export function sums<T>(x: usize, runs: i32, S: i32, C: i32, channel: i32, sums: usize): void {
-  if (S == 1) sumsOfColumns<T>(x, runs / C, C, sums);
-  else
-    for (let r = 0; r < runs; r++) {
-      add(sums + channel * 8, sumOf<T>(x, S));
-      x += S * sizeof<T>();
-      if (++channel == C) channel = 0;
-    }
+  sumsFrom<T>(x, runs, S, C, channel, 0, sums);
 }
 
-function sumOf<T>(x: usize, S: i32): f64 {
-  let sum0 = zero();
-  let sum1 = zero();
-  let sum2 = zero();
-  let sum3 = zero();
-  let i = 0;
-  for (; i + 8 <= S; i += 8) {
-    sum0 = f64x2.add(sum0, wide<T>(x));
-    sum1 = f64x2.add(sum1, wide<T>(x + pair<T>()));
-    sum2 = f64x2.add(sum2, wide<T>(x + 2 * pair<T>()));
-    sum3 = f64x2.add(sum3, wide<T>(x + 3 * pair<T>()));
-    x += 4 * pair<T>();
-  }
-  let sum = total(f64x2.add(f64x2.add(sum0, sum1), f64x2.add(sum2, sum3)));
-  for (; i < S; i++) {
-    sum += <f64>load<T>(x);
-    x += sizeof<T>();
-  }
-  return sum;
-}
-
-function sumsOfColumns<T>(x: usize, rows: i32, C: i32, sums: usize): void {
-  const step = <usize>C * sizeof<T>();
-  let c = 0;
-  for (; c + 8 <= C; c += 8) {
-    let at = x + c * sizeof<T>();
-    let sum0 = zero();
-    let sum1 = zero();
-    let sum2 = zero();
-    let sum3 = zero();
-    for (let r = rows; r > 0; r--) {
-      sum0 = f64x2.add(sum0, wide<T>(at));
-      sum1 = f64x2.add(sum1, wide<T>(at + pair<T>()));
-      sum2 = f64x2.add(sum2, wide<T>(at + 2 * pair<T>()));
-      sum3 = f64x2.add(sum3, wide<T>(at + 3 * pair<T>()));
-      at += step;
-    }
-    addVector(sums + c * 8, sum0);
-    addVector(sums + c * 8 + 16, sum1);
-    addVector(sums + c * 8 + 32, sum2);
-    addVector(sums + c * 8 + 48, sum3);
-  }
-  for (; c < C; c++) {
-    let at = x + c * sizeof<T>();
-    let sum: f64 = 0;
-    for (let r = 0; r < rows; r++) {
-      sum += <f64>load<T>(at);
-      at += step;
-    }
-    add(sums + c * 8, sum);
-  }
-}
-
-/** `squares[c] += Σ (x − mean[c])²`, `rests[c] += Σ (x − mean[c])`. */
-export function squares<T>(
-  x: usize,
-  runs: i32,
-  S: i32,
-  C: i32,
-  channel: i32,
-  mean: usize,
-  squares: usize,
-  rests: usize,
-): void {
+/** `sums[c] += Σ x`, less `origins[c]` each where x is float64 and origins are given. */
+function sumsFrom<T>(x: usize, runs: i32, S: i32, C: i32, channel: i32, origins: usize, sums: usize): void {
   if (S == 1) {
-    const rows = runs / C;
-    const step = <usize>C * sizeof<T>();
-    let c = 0;
-    for (; c + 4 <= C; c += 4) {
-      let at = x + c * sizeof<T>();
-      const center0 = v128.load(mean + c * 8);
-      const center1 = v128.load(mean + c * 8, VECTOR);
-      let square0 = zero();
-      let square1 = zero();
-      let rest0 = zero();
-      let rest1 = zero();
-      for (let r = rows; r > 0; r--) {
-        const deviation0 = f64x2.sub(wide<T>(at), center0);
-        const deviation1 = f64x2.sub(wide<T>(at + pair<T>()), center1);
-        square0 = madd<f64>(deviation0, deviation0, square0);
-        square1 = madd<f64>(deviation1, deviation1, square1);
-        rest0 = f64x2.add(rest0, deviation0);
-        rest1 = f64x2.add(rest1, deviation1);
-        at += step;
-      }
-      addVector(squares + c * 8, square0);
-      addVector(squares + c * 8 + 16, square1);
-      addVector(rests + c * 8, rest0);
-      addVector(rests + c * 8 + 16, rest1);
-    }
-    for (; c < C; c++) squaresOf<T>(x + c * sizeof<T>(), rows, step, mean + c * 8, squares + c * 8, rests + c * 8);
+    sumsOfRows<T>(x, runs / C, C, origins, sums);
     return;
   }
   for (let r = 0; r < runs; r++) {
-    squaresOf<T>(x, S, sizeof<T>(), mean + channel * 8, squares + channel * 8, rests + channel * 8);
+    add(sums + channel * 8, sumOf<T>(x, S, sizeof<T>(), originAt<T>(origins, channel)));
     x += S * sizeof<T>();
     if (++channel == C) channel = 0;
   }
 }
 
+function originAt<T>(origins: usize, c: i32): f64 {
+  return sizeof<T>() == 8 && origins ? load<f64>(origins + c * 8) : 0;
+}
+
 /** Of `count` elements, `step` bytes apart. */
-function squaresOf<T>(x: usize, count: i32, step: usize, mean: usize, squares: usize, rests: usize): void {
-  const center = load<f64>(mean);
-  let square: f64 = 0;
-  let rest: f64 = 0;
+function sumOf<T>(x: usize, count: i32, step: usize, origin: f64): f64 {
+  const origins = f64x2.splat(origin);
+  let sum = zero();
   let i = 0;
   if (step == sizeof<T>()) {
-    const centers = f64x2.splat(center);
-    let square0 = zero();
-    let square1 = zero();
-    let rest0 = zero();
-    let rest1 = zero();
-    for (; i + 4 <= count; i += 4) {
-      const deviation0 = f64x2.sub(wide<T>(x), centers);
-      const deviation1 = f64x2.sub(wide<T>(x + pair<T>()), centers);
-      square0 = madd<f64>(deviation0, deviation0, square0);
-      square1 = madd<f64>(deviation1, deviation1, square1);
-      rest0 = f64x2.add(rest0, deviation0);
-      rest1 = f64x2.add(rest1, deviation1);
-      x += 2 * pair<T>();
+    let sum1 = zero();
+    let sum2 = zero();
+    let sum3 = zero();
+    for (; i + 8 <= count; i += 8) {
+      sum = f64x2.add(sum, fromOrigin<T>(wide<T>(x), origins));
+      sum1 = f64x2.add(sum1, fromOrigin<T>(wide<T>(x + pair<T>()), origins));
+      sum2 = f64x2.add(sum2, fromOrigin<T>(wide<T>(x + 2 * pair<T>()), origins));
+      sum3 = f64x2.add(sum3, fromOrigin<T>(wide<T>(x + 3 * pair<T>()), origins));
+      x += 4 * pair<T>();
     }
-    square = total(f64x2.add(square0, square1));
-    rest = total(f64x2.add(rest0, rest1));
+    sum = f64x2.add(f64x2.add(sum, sum1), f64x2.add(sum2, sum3));
   }
+  let rest: f64 = 0;
   for (; i < count; i++) {
-    const deviation = <f64>load<T>(x) - center;
-    square += deviation * deviation;
-    rest += deviation;
+    rest += <f64>load<T>(x) - origin;
     x += step;
   }
-  add(squares, square);
-  add(rests, rest);
+  return total(sum) + rest;
+}
+
+/**
+ * Rows go four at a time, as they stand in memory: down a column, strides of a power of two would leave all rows a
+ * few lines of the first-level cache.
+ */
+function sumsOfRows<T>(x: usize, rows: i32, C: i32, origins: usize, sums: usize): void {
+  const step = <usize>C * sizeof<T>();
+  if (C & 1) {
+    const last = C - 1;
+    add(sums + last * 8, sumOf<T>(x + last * sizeof<T>(), rows, step, originAt<T>(origins, last)));
+  }
+  let r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    let at0 = x;
+    let at1 = x + step;
+    let at2 = at1 + step;
+    let at3 = at2 + step;
+    for (let c = 0; c + 2 <= C; c += 2) {
+      const origin = sizeof<T>() == 8 && origins ? v128.load(origins + c * 8) : zero();
+      const sum01 = f64x2.add(fromOrigin<T>(wide<T>(at0), origin), fromOrigin<T>(wide<T>(at1), origin));
+      const sum23 = f64x2.add(fromOrigin<T>(wide<T>(at2), origin), fromOrigin<T>(wide<T>(at3), origin));
+      addVector(sums + c * 8, f64x2.add(sum01, sum23));
+      at0 += pair<T>();
+      at1 += pair<T>();
+      at2 += pair<T>();
+      at3 += pair<T>();
+    }
+    x += 4 * step;
+  }
+  for (; r < rows; r++) {
+    for (let c = 0; c + 2 <= C; c += 2) {
+      const origin = sizeof<T>() == 8 && origins ? v128.load(origins + c * 8) : zero();
+      addVector(sums + c * 8, fromOrigin<T>(wide<T>(x + c * sizeof<T>()), origin));
+    }
+    x += step;
+  }
+}
+
+/** Lists of float64, `[C]` each with room for one more where C is odd, and all 0 before the first piece. */
+@unmanaged
+class Moments {
+  /** Of float64 values, a channel's first; of float32, 0. */
+  origins: usize;
+  /** What earlier pieces gave: values, their sums less the origins, squares of deviations from their mean. */
+  counts: usize;
+  sums: usize;
+  squares: usize;
+  /** The same of this piece. */
+  pieceCounts: usize;
+  pieceSums: usize;
+  pieceSquares: usize;
+  centers: usize;
+}
+
+/**
+ * Adds a piece to the moments of those before it. A piece takes two passes while it is in the cache, one for its means
+ * and one for squares of deviations from them, and is then joined (Chan, Golub and LeVeque 1983, eq. 2.1).
+ */
+export function moments<T>(x: usize, runs: i32, S: i32, C: i32, channel: i32, lists: usize): void {
+  const list = changetype<Moments>(lists);
+  count<T>(x, runs, S, C, channel, list);
+  sumsFrom<T>(x, runs, S, C, channel, list.origins, list.pieceSums);
+  // By pairs of channels: those from `channel` on, and those from 0 on where the runs have come round.
+  const end = channel + runs;
+  const from = runs < C ? channel & ~1 : 0;
+  for (let c = from; c < min(end, C); c += 2) center(list, c * 8);
+  for (let c = 0; c < min(end - C, from); c += 2) center(list, c * 8);
+  squares<T>(x, runs, S, C, channel, list.centers, list.pieceSquares);
+  for (let c = from; c < min(end, C); c += 2) join(list, c * 8);
+  for (let c = 0; c < min(end - C, from); c += 2) join(list, c * 8);
+}
+
+/** Over what nobody computes with, but under what overflows. */
+const LARGE: f64 = 1e300;
+
+function count<T>(x: usize, runs: i32, S: i32, C: i32, channel: i32, list: Moments): void {
+  const rows = S == 1;
+  const values = <f64>(rows ? runs / C : S);
+  for (let r = rows ? C : runs; r > 0; r--) {
+    const at = <usize>channel * 8;
+    if (sizeof<T>() == 8 && load<f64>(list.counts + at) + load<f64>(list.pieceCounts + at) == 0) {
+      // Differences from ∞ would be NaN where the mean is ∞, and those from the largest numbers overflow.
+      const first = load<f64>(x);
+      if (abs(first) < LARGE) store<f64>(list.origins + at, first);
+    }
+    add(list.pieceCounts + at, values);
+    x += S * sizeof<T>();
+    if (++channel == C) channel = 0;
+  }
+}
+
+/** 1 instead of 0, which the channel beside the last of an odd C has. */
+function positive(counts: v128): v128 {
+  return f64x2.max(counts, f64x2.splat(1));
+}
+
+function center(list: Moments, at: usize): void {
+  const mean = f64x2.div(v128.load(list.pieceSums + at), positive(v128.load(list.pieceCounts + at)));
+  v128.store(list.centers + at, f64x2.add(v128.load(list.origins + at), mean));
+}
+
+function join(list: Moments, at: usize): void {
+  const before = v128.load(list.counts + at);
+  const here = v128.load(list.pieceCounts + at);
+  const both = f64x2.add(before, here);
+  const sumBefore = v128.load(list.sums + at);
+  const sum = v128.load(list.pieceSums + at);
+  const apart = f64x2.sub(f64x2.div(sum, positive(here)), f64x2.div(sumBefore, positive(before)));
+  const between = f64x2.mul(apart, f64x2.mul(apart, f64x2.div(f64x2.mul(before, here), positive(both))));
+  v128.store(list.counts + at, both);
+  v128.store(list.sums + at, f64x2.add(sumBefore, sum));
+  addVector(list.squares + at, v128.load(list.pieceSquares + at));
+  // NaN where a sum is infinite: then the squares say by themselves whether they overflow or are NaN.
+  addVector(list.squares + at, v128.and(between, f64x2.eq(between, between)));
+  v128.store(list.pieceCounts + at, zero());
+  v128.store(list.pieceSums + at, zero());
+  v128.store(list.pieceSquares + at, zero());
+}
+
+/** `squares[c] += Σ (x − centers[c])²`. */
+function squares<T>(x: usize, runs: i32, S: i32, C: i32, channel: i32, centers: usize, squares: usize): void {
+  if (S == 1) {
+    squaresOfRows<T>(x, runs / C, C, centers, squares);
+    return;
+  }
+  for (let r = 0; r < runs; r++) {
+    add(squares + channel * 8, squaresOf<T>(x, S, sizeof<T>(), centers + channel * 8));
+    x += S * sizeof<T>();
+    if (++channel == C) channel = 0;
+  }
+}
+
+/** `sum + (x − center)²`, of two elements. */
+function addSquare<T>(x: usize, center: v128, sum: v128): v128 {
+  const deviation = f64x2.sub(wide<T>(x), center);
+  return madd<f64>(deviation, deviation, sum);
+}
+
+/** Of `count` elements, `step` bytes apart. */
+function squaresOf<T>(x: usize, count: i32, step: usize, center: usize): f64 {
+  const centers = v128.load64_splat(center);
+  let square = zero();
+  let i = 0;
+  if (step == sizeof<T>()) {
+    let square1 = zero();
+    let square2 = zero();
+    let square3 = zero();
+    for (; i + 8 <= count; i += 8) {
+      square = addSquare<T>(x, centers, square);
+      square1 = addSquare<T>(x + pair<T>(), centers, square1);
+      square2 = addSquare<T>(x + 2 * pair<T>(), centers, square2);
+      square3 = addSquare<T>(x + 3 * pair<T>(), centers, square3);
+      x += 4 * pair<T>();
+    }
+    square = f64x2.add(f64x2.add(square, square1), f64x2.add(square2, square3));
+  }
+  let rest: f64 = 0;
+  for (; i < count; i++) {
+    const deviation = <f64>load<T>(x) - load<f64>(center);
+    rest += deviation * deviation;
+    x += step;
+  }
+  return total(square) + rest;
+}
+
+function squaresOfRows<T>(x: usize, rows: i32, C: i32, centers: usize, squares: usize): void {
+  const step = <usize>C * sizeof<T>();
+  if (C & 1) {
+    const last = (<usize>C - 1) * 8;
+    add(squares + last, squaresOf<T>(x + step - sizeof<T>(), rows, step, centers + last));
+  }
+  let r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    let at0 = x;
+    let at1 = x + step;
+    let at2 = at1 + step;
+    let at3 = at2 + step;
+    for (let c = 0; c + 2 <= C; c += 2) {
+      const center = v128.load(centers + c * 8);
+      const square01 = addSquare<T>(at1, center, addSquare<T>(at0, center, v128.load(squares + c * 8)));
+      const square23 = addSquare<T>(at3, center, addSquare<T>(at2, center, zero()));
+      v128.store(squares + c * 8, f64x2.add(square01, square23));
+      at0 += pair<T>();
+      at1 += pair<T>();
+      at2 += pair<T>();
+      at3 += pair<T>();
+    }
+    x += 4 * step;
+  }
+  for (; r < rows; r++) {
+    for (let c = 0; c + 2 <= C; c += 2) {
+      const to = squares + c * 8;
+      v128.store(to, addSquare<T>(x + c * sizeof<T>(), v128.load(centers + c * 8), v128.load(to)));
+    }
+    x += step;
+  }
 }
 
 /** `sums[c] += Σ dout`, `products[c] += Σ dout · (x − mean[c])`. */
@@ -187,37 +295,7 @@ export function normalizeSums<T>(
   products: usize,
 ): void {
   if (S == 1) {
-    const rows = runs / C;
-    const step = <usize>C * sizeof<T>();
-    let c = 0;
-    for (; c + 4 <= C; c += 4) {
-      let at = x + c * sizeof<T>();
-      let from = dout + c * sizeof<T>();
-      const center0 = v128.load(mean + c * 8);
-      const center1 = v128.load(mean + c * 8, VECTOR);
-      let sum0 = zero();
-      let sum1 = zero();
-      let product0 = zero();
-      let product1 = zero();
-      for (let r = rows; r > 0; r--) {
-        const d0 = wide<T>(from);
-        const d1 = wide<T>(from + pair<T>());
-        sum0 = f64x2.add(sum0, d0);
-        sum1 = f64x2.add(sum1, d1);
-        product0 = madd<f64>(d0, f64x2.sub(wide<T>(at), center0), product0);
-        product1 = madd<f64>(d1, f64x2.sub(wide<T>(at + pair<T>()), center1), product1);
-        at += step;
-        from += step;
-      }
-      addVector(sums + c * 8, sum0);
-      addVector(sums + c * 8 + 16, sum1);
-      addVector(products + c * 8, product0);
-      addVector(products + c * 8 + 16, product1);
-    }
-    for (; c < C; c++) {
-      const at = c * sizeof<T>();
-      normalizeSumsOf<T>(x + at, dout + at, rows, step, mean + c * 8, sums + c * 8, products + c * 8);
-    }
+    normalizeSumsOfRows<T>(x, dout, runs / C, C, mean, sums, products);
     return;
   }
   for (let r = 0; r < runs; r++) {
@@ -228,6 +306,12 @@ export function normalizeSums<T>(
   }
 }
 
+/** `sum + dout · (x − center)`, of two elements. */
+function addProduct<T>(x: usize, dout: v128, center: v128, sum: v128): v128 {
+  return madd<f64>(dout, f64x2.sub(wide<T>(x), center), sum);
+}
+
+/** Of `count` elements, `step` bytes apart. */
 function normalizeSumsOf<T>(
   x: usize,
   dout: usize,
@@ -237,38 +321,97 @@ function normalizeSumsOf<T>(
   sums: usize,
   products: usize,
 ): void {
-  const center = load<f64>(mean);
   let sum: f64 = 0;
   let product: f64 = 0;
   let i = 0;
   if (step == sizeof<T>()) {
-    const centers = f64x2.splat(center);
+    const center = v128.load64_splat(mean);
     let sum0 = zero();
     let sum1 = zero();
     let product0 = zero();
     let product1 = zero();
-    for (; i + 4 <= count; i += 4) {
+    let product2 = zero();
+    let product3 = zero();
+    for (; i + 8 <= count; i += 8) {
       const d0 = wide<T>(dout);
       const d1 = wide<T>(dout + pair<T>());
-      sum0 = f64x2.add(sum0, d0);
-      sum1 = f64x2.add(sum1, d1);
-      product0 = madd<f64>(d0, f64x2.sub(wide<T>(x), centers), product0);
-      product1 = madd<f64>(d1, f64x2.sub(wide<T>(x + pair<T>()), centers), product1);
-      x += 2 * pair<T>();
-      dout += 2 * pair<T>();
+      const d2 = wide<T>(dout + 2 * pair<T>());
+      const d3 = wide<T>(dout + 3 * pair<T>());
+      sum0 = f64x2.add(sum0, f64x2.add(d0, d1));
+      sum1 = f64x2.add(sum1, f64x2.add(d2, d3));
+      product0 = addProduct<T>(x, d0, center, product0);
+      product1 = addProduct<T>(x + pair<T>(), d1, center, product1);
+      product2 = addProduct<T>(x + 2 * pair<T>(), d2, center, product2);
+      product3 = addProduct<T>(x + 3 * pair<T>(), d3, center, product3);
+      x += 4 * pair<T>();
+      dout += 4 * pair<T>();
     }
     sum = total(f64x2.add(sum0, sum1));
-    product = total(f64x2.add(product0, product1));
+    product = total(f64x2.add(f64x2.add(product0, product1), f64x2.add(product2, product3)));
   }
   for (; i < count; i++) {
     const d = <f64>load<T>(dout);
     sum += d;
-    product += d * (<f64>load<T>(x) - center);
+    product += d * (<f64>load<T>(x) - load<f64>(mean));
     x += step;
     dout += step;
   }
   add(sums, sum);
   add(products, product);
+}
+
+function normalizeSumsOfRows<T>(
+  x: usize,
+  dout: usize,
+  rows: i32,
+  C: i32,
+  mean: usize,
+  sums: usize,
+  products: usize,
+): void {
+  const step = <usize>C * sizeof<T>();
+  if (C & 1) {
+    const last = <usize>C - 1;
+    const at = last * sizeof<T>();
+    normalizeSumsOf<T>(x + at, dout + at, rows, step, mean + last * 8, sums + last * 8, products + last * 8);
+  }
+  let r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    // The same way lies between x and dout in every row.
+    const across = dout - x;
+    let at0 = x;
+    let at1 = x + step;
+    let at2 = at1 + step;
+    let at3 = at2 + step;
+    for (let c = 0; c + 2 <= C; c += 2) {
+      const center = v128.load(mean + c * 8);
+      const d0 = wide<T>(at0 + across);
+      const d1 = wide<T>(at1 + across);
+      const d2 = wide<T>(at2 + across);
+      const d3 = wide<T>(at3 + across);
+      addVector(sums + c * 8, f64x2.add(f64x2.add(d0, d1), f64x2.add(d2, d3)));
+      const product01 = addProduct<T>(at1, d1, center, addProduct<T>(at0, d0, center, v128.load(products + c * 8)));
+      const product23 = addProduct<T>(at3, d3, center, addProduct<T>(at2, d2, center, zero()));
+      v128.store(products + c * 8, f64x2.add(product01, product23));
+      at0 += pair<T>();
+      at1 += pair<T>();
+      at2 += pair<T>();
+      at3 += pair<T>();
+    }
+    x += 4 * step;
+    dout += 4 * step;
+  }
+  for (; r < rows; r++) {
+    for (let c = 0; c + 2 <= C; c += 2) {
+      const at = <usize>c * sizeof<T>();
+      const d = wide<T>(dout + at);
+      const to = products + c * 8;
+      addVector(sums + c * 8, d);
+      v128.store(to, addProduct<T>(x + at, d, v128.load(mean + c * 8), v128.load(to)));
+    }
+    x += step;
+    dout += step;
+  }
 }
 
 /** x − center, where a float32 x is centered in two steps: one rounding of the mean would cost its digits. */
@@ -291,17 +434,25 @@ export function split<T>(mean: usize, C: i32, centers: usize, rests: usize): voi
 export function normalize<T>(x: usize, runs: i32, S: i32, C: i32, channel: i32, by: usize): void {
   const step = <usize>C * sizeof<T>();
   if (S == 1) {
-    for (let row = 0; row < runs / C; row++) {
+    // Two rows at a time, which share what they are normalised by; the last of an odd number is both.
+    for (let rows = runs / C; rows > 0; rows -= 2) {
+      const below = rows > 1 ? step : 0;
       let c: usize = 0;
       for (; c + VECTOR <= step; c += VECTOR) {
         const center = v128.load(by + c);
-        const rest = v128.load(by + step + c);
+        const rest = sizeof<T>() == 4 ? v128.load(by + step + c) : zero();
         const scale = v128.load(by + 2 * step + c);
         const shift = v128.load(by + 3 * step + c);
-        v128.store(x + c, madd<T>(centered<T>(v128.load(x + c), center, rest), scale, shift));
+        const x0 = v128.load(x + c);
+        const x1 = v128.load(x + below + c);
+        v128.store(x + c, madd<T>(centered<T>(x0, center, rest), scale, shift));
+        v128.store(x + below + c, madd<T>(centered<T>(x1, center, rest), scale, shift));
       }
-      for (; c < step; c += sizeof<T>()) normalizeRun<T>(x + c, 1, by + c, step);
-      x += step;
+      for (; c < step; c += sizeof<T>()) {
+        normalizeRun<T>(x + c, 1, by + c, step);
+        if (below) normalizeRun<T>(x + below + c, 1, by + c, step);
+      }
+      x += 2 * step;
     }
     return;
   }
@@ -339,18 +490,31 @@ function gradient<T>(x: v128, dout: v128, slope: v128, offset: v128, scale: v128
 export function normalizeBackward<T>(x: usize, dout: usize, runs: i32, S: i32, C: i32, channel: i32, by: usize): void {
   const step = <usize>C * sizeof<T>();
   if (S == 1) {
-    for (let row = 0; row < runs / C; row++) {
+    const across = dout - x;
+    for (let rows = runs / C; rows > 0; rows -= 2) {
+      const below = rows > 1 ? step : 0;
       let c: usize = 0;
       for (; c + VECTOR <= step; c += VECTOR) {
-        const deviation = centered<T>(v128.load(x + c), v128.load(by + c), v128.load(by + step + c));
+        const center = v128.load(by + c);
+        const rest = sizeof<T>() == 4 ? v128.load(by + step + c) : zero();
         const slope = v128.load(by + 2 * step + c);
         const offset = v128.load(by + 3 * step + c);
         const scale = v128.load(by + 4 * step + c);
-        v128.store(dout + c, gradient<T>(deviation, v128.load(dout + c), slope, offset, scale));
+        const at0 = x + c;
+        const at1 = at0 + below;
+        const d0 = v128.load(at0 + across);
+        const d1 = v128.load(at1 + across);
+        const deviation0 = centered<T>(v128.load(at0), center, rest);
+        const deviation1 = centered<T>(v128.load(at1), center, rest);
+        v128.store(at0 + across, gradient<T>(deviation0, d0, slope, offset, scale));
+        v128.store(at1 + across, gradient<T>(deviation1, d1, slope, offset, scale));
       }
-      for (; c < step; c += sizeof<T>()) normalizeBackwardRun<T>(x + c, dout + c, 1, by + c, step);
-      x += step;
-      dout += step;
+      for (; c < step; c += sizeof<T>()) {
+        normalizeBackwardRun<T>(x + c, dout + c, 1, by + c, step);
+        if (below) normalizeBackwardRun<T>(x + below + c, dout + below + c, 1, by + c, step);
+      }
+      x += 2 * step;
+      dout += 2 * step;
     }
     return;
   }

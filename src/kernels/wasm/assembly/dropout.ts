@@ -4,12 +4,9 @@
  */
 import { lanes, VECTOR, zero } from './vector';
 
-/** Upper and lower halves of four products of 32 bits: even lanes are multiplied in place, odd ones moved there. */
-function high(low: v128, up: v128): v128 {
-  return v128.shuffle<i32>(low, up, 1, 3, 5, 7);
-}
-function low(lowHalf: v128, up: v128): v128 {
-  return v128.shuffle<i32>(lowHalf, up, 0, 2, 4, 6);
+/** The upper halves of four products of 32 bits. The lower ones cost less by a product of their own than by a shuffle. */
+function high(a: v128, b: v128): v128 {
+  return v128.shuffle<i32>(i64x2.extmul_low_i32x4_u(a, b), i64x2.extmul_high_i32x4_u(a, b), 1, 3, 5, 7);
 }
 
 /** The keep bytes of four blocks, from their four words each. */
@@ -21,6 +18,11 @@ function bytesOf(c0: v128, c1: v128, c2: v128, c3: v128, least: v128): v128 {
   return v128.and(byBlock, i8x16.splat(1));
 }
 
+const ROUNDS = 10;
+
+/** Two keys of each round in all lanes, for one call. */
+const KEYS = memory.data(ROUNDS * 32, 16);
+
 /**
  * 1 where the word is at least `threshold`; `count` bytes from element `first` on, which 32 divides. Two times four
  * blocks go side by side, since each round waits for the one before. What hangs over the end is written too.
@@ -29,40 +31,38 @@ export function dropoutMask(seedLow: i32, seedHigh: i32, threshold: i32, first: 
   const multiplier0 = i32x4.splat(<i32>0xd2511f53);
   const multiplier1 = i32x4.splat(<i32>0xcd9e8d57);
   const least = i32x4.splat(threshold);
+  for (let round = 0; round < ROUNDS; round++) {
+    v128.store(KEYS + round * 2 * VECTOR, i32x4.splat(seedLow + round * <i32>0x9e3779b9));
+    v128.store(KEYS + round * 2 * VECTOR, i32x4.splat(seedHigh + round * <i32>0xbb67ae85), VECTOR);
+  }
   let block = <u64>first / 4;
   for (let i = 0; i < count; i += 32) {
-    // Blocks share the upper half of the counter: the first is a multiple of 8.
-    let c0 = i32x4.add(i32x4.splat(<i32>block), i32x4(0, 1, 2, 3));
-    let c1 = i32x4.splat(<i32>(block >> 32));
-    let c2 = zero();
-    let c3 = zero();
-    let d0 = i32x4.add(i32x4.splat(<i32>block), i32x4(4, 5, 6, 7));
-    let d1 = c1;
-    let d2 = zero();
-    let d3 = zero();
-    let key0 = seedLow;
-    let key1 = seedHigh;
-    for (let round = 0; round < 10; round++) {
-      const keys0 = i32x4.splat(key0);
-      const keys1 = i32x4.splat(key1);
-      const lowC0 = i64x2.extmul_low_i32x4_u(c0, multiplier0);
-      const upC0 = i64x2.extmul_high_i32x4_u(c0, multiplier0);
-      const lowC1 = i64x2.extmul_low_i32x4_u(c2, multiplier1);
-      const upC1 = i64x2.extmul_high_i32x4_u(c2, multiplier1);
-      c0 = v128.xor(v128.xor(high(lowC1, upC1), c1), keys0);
-      c1 = low(lowC1, upC1);
-      c2 = v128.xor(v128.xor(high(lowC0, upC0), c3), keys1);
-      c3 = low(lowC0, upC0);
-      const lowD0 = i64x2.extmul_low_i32x4_u(d0, multiplier0);
-      const upD0 = i64x2.extmul_high_i32x4_u(d0, multiplier0);
-      const lowD1 = i64x2.extmul_low_i32x4_u(d2, multiplier1);
-      const upD1 = i64x2.extmul_high_i32x4_u(d2, multiplier1);
-      d0 = v128.xor(v128.xor(high(lowD1, upD1), d1), keys0);
-      d1 = low(lowD1, upD1);
-      d2 = v128.xor(v128.xor(high(lowD0, upD0), d3), keys1);
-      d3 = low(lowD0, upD0);
-      key0 += <i32>0x9e3779b9;
-      key1 += <i32>0xbb67ae85;
+    // The first round, of counters whose last two words are 0. Blocks share the second: the first is a multiple of 8.
+    const counterC = i32x4.add(i32x4.splat(<i32>block), i32x4(0, 1, 2, 3));
+    const counterD = i32x4.add(i32x4.splat(<i32>block), i32x4(4, 5, 6, 7));
+    let c0 = v128.xor(i32x4.splat(<i32>(block >> 32)), v128.load(KEYS));
+    let c1 = zero();
+    let c2 = v128.xor(high(counterC, multiplier0), v128.load(KEYS, VECTOR));
+    let c3 = i32x4.mul(counterC, multiplier0);
+    let d0 = c0;
+    let d1 = zero();
+    let d2 = v128.xor(high(counterD, multiplier0), v128.load(KEYS, VECTOR));
+    let d3 = i32x4.mul(counterD, multiplier0);
+    for (let round = 1; round < ROUNDS; round++) {
+      const keys0 = v128.load(KEYS + round * 2 * VECTOR);
+      const keys1 = v128.load(KEYS + round * 2 * VECTOR, VECTOR);
+      const lowC0 = i32x4.mul(c0, multiplier0);
+      const highC0 = high(c0, multiplier0);
+      c0 = v128.xor(v128.xor(high(c2, multiplier1), c1), keys0);
+      c1 = i32x4.mul(c2, multiplier1);
+      c2 = v128.xor(v128.xor(highC0, c3), keys1);
+      c3 = lowC0;
+      const lowD0 = i32x4.mul(d0, multiplier0);
+      const highD0 = high(d0, multiplier0);
+      d0 = v128.xor(v128.xor(high(d2, multiplier1), d1), keys0);
+      d1 = i32x4.mul(d2, multiplier1);
+      d2 = v128.xor(v128.xor(highD0, d3), keys1);
+      d3 = lowD0;
     }
     v128.store(mask + i, bytesOf(c0, c1, c2, c3, least));
     v128.store(mask + i, bytesOf(d0, d1, d2, d3, least), VECTOR);
@@ -70,20 +70,39 @@ export function dropoutMask(seedLow: i32, seedHigh: i32, threshold: i32, first: 
   }
 }
 
-/** In place: `x = mask ? x / divisor : 0`. Reads and writes whole vectors. */
+/** `x = kept ? x · by : 0`. */
+function multiplyKept<T>(x: usize, kept: v128, by: v128): void {
+  v128.store(x, v128.and(v128.mul<T>(v128.load(x), by), kept));
+}
+
+/**
+ * In place: `x = mask ? x / divisor : 0`, four vectors at a time; what hangs over the end is written too. As in PyTorch
+ * the divisor's reciprocal multiplies, which rounds once more than a division: 0.2 ns an element less in float64.
+ */
 export function applyMask<T>(x: usize, mask: usize, divisor: f64, count: i32): void {
-  const by = v128.splat<T>(<T>divisor);
-  const none = zero();
-  for (let i = 0; i < count; i += lanes<T>()) {
-    let kept: v128;
+  const by = v128.splat<T>(<T>(1 / divisor));
+  for (let i = 0; i < count; i += 4 * lanes<T>()) {
     if (sizeof<T>() == 4) {
-      const bytes = v128.load32_zero(mask + i);
-      kept = i32x4.ne(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(bytes)), none);
+      const kept = i8x16.ne(v128.load(mask + i), zero());
+      multiplyKept<T>(x + 0 * VECTOR, i8x16.shuffle(kept, kept, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3), by);
+      multiplyKept<T>(x + 1 * VECTOR, i8x16.shuffle(kept, kept, 4, 4, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7), by);
+      multiplyKept<T>(
+        x + 2 * VECTOR,
+        i8x16.shuffle(kept, kept, 8, 8, 8, 8, 9, 9, 9, 9, 10, 10, 10, 10, 11, 11, 11, 11),
+        by,
+      );
+      multiplyKept<T>(
+        x + 3 * VECTOR,
+        i8x16.shuffle(kept, kept, 12, 12, 12, 12, 13, 13, 13, 13, 14, 14, 14, 14, 15, 15, 15, 15),
+        by,
+      );
     } else {
-      const shorts = i16x8.extend_low_i8x16_u(v128.load16_splat(mask + i));
-      kept = i64x2.ne(i64x2.extend_low_i32x4_u(i32x4.extend_low_i16x8_u(shorts)), none);
+      const kept = i8x16.ne(v128.load64_zero(mask + i), zero());
+      multiplyKept<T>(x + 0 * VECTOR, i8x16.shuffle(kept, kept, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1), by);
+      multiplyKept<T>(x + 1 * VECTOR, i8x16.shuffle(kept, kept, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3), by);
+      multiplyKept<T>(x + 2 * VECTOR, i8x16.shuffle(kept, kept, 4, 4, 4, 4, 4, 4, 4, 4, 5, 5, 5, 5, 5, 5, 5, 5), by);
+      multiplyKept<T>(x + 3 * VECTOR, i8x16.shuffle(kept, kept, 6, 6, 6, 6, 6, 6, 6, 6, 7, 7, 7, 7, 7, 7, 7, 7), by);
     }
-    v128.store(x, v128.and(v128.div<T>(v128.load(x), by), kept));
-    x += VECTOR;
+    x += 4 * VECTOR;
   }
 }

@@ -1,9 +1,9 @@
 /** Everything that the bridge may call: each kernel once for float32 and once for float64. */
 import { applyMask, dropoutMask } from './dropout';
-import { averagePool, averagePoolBackward, maxPool } from './pooling';
+import { averagePool, averagePoolBackward, maxPool, maxPoolBackward } from './pooling';
 import { activate, activateBackward, lstmCell, lstmCellBackward } from './cells';
 import { recur, recurBackward, recurGradients } from './recurrence';
-import { normalize, normalizeBackward, normalizeSums, split, squares, sums } from './channels';
+import { moments, normalize, normalizeBackward, normalizeSums, split, sums } from './channels';
 import { fillRows, matmul } from './matmul';
 import { addWeightGradient, correlate, flip, planCorrelate, planSpread, planWeightGradient, spread } from './windows';
 
@@ -108,30 +108,12 @@ export function sums64(x: usize, runs: i32, S: i32, C: i32, channel: i32, to: us
   sums<f64>(x, runs, S, C, channel, to);
 }
 
-export function squares32(
-  x: usize,
-  runs: i32,
-  S: i32,
-  C: i32,
-  channel: i32,
-  mean: usize,
-  to: usize,
-  rests: usize,
-): void {
-  squares<f32>(x, runs, S, C, channel, mean, to, rests);
+export function moments32(x: usize, runs: i32, S: i32, C: i32, channel: i32, state: usize): void {
+  moments<f32>(x, runs, S, C, channel, state);
 }
 
-export function squares64(
-  x: usize,
-  runs: i32,
-  S: i32,
-  C: i32,
-  channel: i32,
-  mean: usize,
-  to: usize,
-  rests: usize,
-): void {
-  squares<f64>(x, runs, S, C, channel, mean, to, rests);
+export function moments64(x: usize, runs: i32, S: i32, C: i32, channel: i32, state: usize): void {
+  moments<f64>(x, runs, S, C, channel, state);
 }
 
 export function split32(mean: usize, C: i32, centers: usize, rests: usize): void {
@@ -348,6 +330,14 @@ export function maxPool32(axes: usize, planes: i32, x: usize, out: usize, indice
 
 export function maxPool64(axes: usize, planes: i32, x: usize, out: usize, indices: usize): void {
   maxPool<f64>(axes, planes, x, out, indices);
+}
+
+export function maxPoolBackward32(planes: i32, outputs: i32, plane: i32, indices: usize, dout: usize, dx: usize): void {
+  maxPoolBackward<f32>(planes, outputs, plane, indices, dout, dx);
+}
+
+export function maxPoolBackward64(planes: i32, outputs: i32, plane: i32, indices: usize, dout: usize, dx: usize): void {
+  maxPoolBackward<f64>(planes, outputs, plane, indices, dout, dx);
 }
 
 export function averagePool32(
