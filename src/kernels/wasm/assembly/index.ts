@@ -4,7 +4,7 @@ import { averagePool, averagePoolBackward, maxPool } from './pooling';
 import { activate, activateBackward, lstmCell, lstmCellBackward } from './cells';
 import { recur, recurBackward, recurGradients } from './recurrence';
 import { normalize, normalizeBackward, normalizeSums, split, squares, sums } from './channels';
-import { fillRows, matmul } from './matmul';
+import { matmul } from './matmul';
 import { addWeightGradient, correlate, flip, planCorrelate, planSpread, planWeightGradient, spread } from './windows';
 
 export { mark, release, take } from './arena';
@@ -23,8 +23,7 @@ export function matmul32(
   transposeB: bool,
   accumulate: bool,
 ): void {
-  if (!accumulate) fillRows<f32>(c, bias, M, N);
-  matmul<f32>(a, b, c, M, N, K, transposeA, transposeB);
+  matmul<f32>(a, b, c, bias, M, N, K, transposeA, transposeB, accumulate);
 }
 
 /** `c = op(a) · op(b)` plus `c` itself where `accumulate` is set, or else plus `bias[N]` where it is not 0. */
@@ -40,8 +39,7 @@ export function matmul64(
   transposeB: bool,
   accumulate: bool,
 ): void {
-  if (!accumulate) fillRows<f64>(c, bias, M, N);
-  matmul<f64>(a, b, c, M, N, K, transposeA, transposeB);
+  matmul<f64>(a, b, c, bias, M, N, K, transposeA, transposeB, accumulate);
 }
 
 export function planCorrelate32(axes: usize, weight: usize, groups: i32, A: i32, B: i32): usize {

@@ -7,7 +7,7 @@
 import { mark, release, take } from './arena';
 import { activate, activateBackward, GATED, lstmCell, lstmCellBackward } from './cells';
 import { sums } from './channels';
-import { fillRows, matmul, multiply, packA, packB, packedABytes, packedBBytes } from './matmul';
+import { assign, matmul, multiply, packA, packB, packedABytes, packedBBytes } from './matmul';
 
 /** Rows of the sequences that have ended before step s: from one state to the next. */
 function carryEnded<T>(lengths: usize, s: i32, N: i32, H: i32, from: usize, to: usize): void {
@@ -35,8 +35,7 @@ export function recur<T>(
   const R = kind == GATED ? 4 * H : H;
   const state = <usize>N * H * sizeof<T>();
   const gate = <usize>N * R * sizeof<T>();
-  fillRows<T>(gates, bias, steps * N, R);
-  matmul<T>(xs, weightIh, gates, steps * N, R, I, false, true);
+  matmul<T>(xs, weightIh, gates, bias, steps * N, R, I, false, true, false);
   const base = mark();
   const panels = take(packedBBytes<T>(R, H));
   const strips = take(packedABytes<T>(N, H));
@@ -106,8 +105,7 @@ export function recurBackward<T>(
           memory.fill(dgatesOfStep + n * bytes, 0, bytes);
         }
     packA<T>(strips, dgatesOfStep, N, R, R, 1);
-    memory.fill(dh, 0, state);
-    multiply<T>(strips, panels, dh, N, H, R, H);
+    assign<T>(strips, panels, dh, N, H, R, H, 0);
     carryEnded<T>(lengths, s, N, H, dhAfter, dh);
     if (kind == GATED) carryEnded<T>(lengths, s, N, H, dcAfter, dc);
   }
@@ -129,12 +127,9 @@ export function recurGradients<T>(
   H: i32,
   R: i32,
 ): void {
-  fillRows<T>(dweightIh, 0, R, I);
-  matmul<T>(dgates, xs, dweightIh, R, I, rows, true, false);
-  fillRows<T>(dweightHh, 0, R, H);
-  matmul<T>(dgates, h, dweightHh, R, H, rows, true, false);
-  fillRows<T>(dxs, 0, rows, I);
-  matmul<T>(dgates, weightIh, dxs, rows, I, R, false, false);
+  matmul<T>(dgates, xs, dweightIh, 0, R, I, rows, true, false, false);
+  matmul<T>(dgates, h, dweightHh, 0, R, H, rows, true, false, false);
+  matmul<T>(dgates, weightIh, dxs, 0, rows, I, R, false, false, false);
   memory.fill(dbias, 0, R * 8);
   sums<T>(dgates, rows * R, 1, R, 0, dbias);
 }
