@@ -1,6 +1,8 @@
-import type { Kernels } from '../kernels.js';
-import { KIND } from './cells.js';
+import type { Cell, Kernels } from '../kernels.js';
 import type { Memory } from './memory.js';
+
+/** As assembly/cells.ts numbers them. */
+const KIND: Readonly<Record<Cell, number>> = { tanh: 0, relu: 1, gated: 2 };
 
 export function recurrenceIn(memory: Memory): Pick<Kernels, 'recur' | 'recurBackward'> {
   return {

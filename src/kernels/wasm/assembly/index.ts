@@ -1,7 +1,6 @@
 /** Everything that the bridge may call: each kernel once for float32 and once for float64. */
 import { applyMask, dropoutMask } from './dropout';
 import { averagePool, averagePoolBackward, maxPool } from './pooling';
-import { activate, activateBackward, lstmCell, lstmCellBackward } from './cells';
 import { recur, recurBackward, recurGradients } from './recurrence';
 import { normalize, normalizeBackward, normalizeSums, split, squares, sums } from './channels';
 import { matmul } from './matmul';
@@ -182,56 +181,6 @@ export function normalizeBackward32(x: usize, dout: usize, runs: i32, S: i32, C:
 
 export function normalizeBackward64(x: usize, dout: usize, runs: i32, S: i32, C: i32, channel: i32, by: usize): void {
   normalizeBackward<f64>(x, dout, runs, S, C, channel, by);
-}
-
-export function activate32(x: usize, count: i32, kind: i32): void {
-  activate<f32>(x, count, kind);
-}
-
-export function activate64(x: usize, count: i32, kind: i32): void {
-  activate<f64>(x, count, kind);
-}
-
-export function activateBackward32(h: usize, dh: usize, dz: usize, count: i32, kind: i32): void {
-  activateBackward<f32>(h, dh, dz, count, kind);
-}
-
-export function activateBackward64(h: usize, dh: usize, dz: usize, count: i32, kind: i32): void {
-  activateBackward<f64>(h, dh, dz, count, kind);
-}
-
-export function lstmCell32(gates: usize, cPrevious: usize, c: usize, h: usize, N: i32, H: i32): void {
-  lstmCell<f32>(gates, cPrevious, c, h, N, H);
-}
-
-export function lstmCell64(gates: usize, cPrevious: usize, c: usize, h: usize, N: i32, H: i32): void {
-  lstmCell<f64>(gates, cPrevious, c, h, N, H);
-}
-
-export function lstmCellBackward32(
-  gates: usize,
-  cPrevious: usize,
-  c: usize,
-  dh: usize,
-  dc: usize,
-  dgates: usize,
-  N: i32,
-  H: i32,
-): void {
-  lstmCellBackward<f32>(gates, cPrevious, c, dh, dc, dgates, N, H);
-}
-
-export function lstmCellBackward64(
-  gates: usize,
-  cPrevious: usize,
-  c: usize,
-  dh: usize,
-  dc: usize,
-  dgates: usize,
-  N: i32,
-  H: i32,
-): void {
-  lstmCellBackward<f64>(gates, cPrevious, c, dh, dc, dgates, N, H);
 }
 
 export function recur32(
