@@ -100,6 +100,8 @@ function randomTensor(dtype: FloatDtype, shape: readonly number[], scale: number
 
 interface Prepared {
   readonly forward: (kernels: typeof plain) => { outputs: object; cache: Cache };
+  /** What a request without a session computes, and what PyTorch does in its inference mode. */
+  readonly infer: (kernels: typeof plain) => object;
   readonly backward: (cache: Cache, kernels: typeof plain) => object;
 }
 
@@ -114,6 +116,7 @@ function prepare({ layer: name, shapes, options }: Case, dtype: FloatDtype): Pre
   const dout = randomTensor(dtype, plan.outputs.out, 1);
   return {
     forward: (kernels) => layer.forward(inputs, plan, kernels),
+    infer: (kernels) => (layer.infer ? layer.infer(inputs, plan, kernels) : layer.forward(inputs, plan, kernels)),
     backward: (cache, kernels) => layer.backward(cache, plan, { dout }, kernels),
   };
 }
@@ -182,13 +185,13 @@ console.log(
 );
 for (const given of cases.filter(({ name }) => name.includes(only)))
   for (const dtype of ['float32', 'float64'] as const) {
-    const { forward, backward } = prepare(given, dtype);
+    const { forward, infer, backward } = prepare(given, dtype);
     const [answer, expected] = [forward(wasm), forward(plain)];
     expectAgreement(answer.outputs, expected.outputs, dtype, given.name);
     expectAgreement(backward(answer.cache, wasm), backward(expected.cache, plain), dtype, given.name);
     const [ours, theirs, bothOurs, bothTheirs]: number[][] = [[], [], [], []];
     for (let round = 0; round < ROUNDS; round++) {
-      ours.push(timed(() => forward(wasm)));
+      ours.push(timed(() => infer(wasm)));
       if (torch) theirs.push(await torch.time(given.name, dtype, 'forward'));
       bothOurs.push(timed(() => backward(forward(wasm).cache, wasm)));
       if (torch) bothTheirs.push(await torch.time(given.name, dtype, 'both'));

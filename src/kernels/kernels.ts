@@ -119,9 +119,10 @@ export interface Kernels {
 
   /**
    * All steps of one direction: `gates[T, N, R]` and every state but the first, which `pass` holds already. A
-   * sequence keeps the state that it has at its end; what stands in `gates` after it means nothing.
+   * sequence keeps the state that it has at its end; what stands in `gates` after it means nothing. Without `gates`
+   * there is no way back from the pass.
    */
-  recur(cell: Cell, inputs: RecurrenceInputs, pass: Pass, shape: RecurrenceShape): void;
+  recur(cell: Cell, inputs: RecurrenceInputs, pass: Pass | States, shape: RecurrenceShape): void;
   /**
    * The way back. `douts[T, N, H]` is of every step's hidden state. `dh` and `dc` turn from the gradients of the last
    * states to those of the first, the others are overwritten.
@@ -163,13 +164,16 @@ export interface RecurrenceInputs {
   readonly lengths?: Int32Array | undefined;
 }
 
-export interface Pass {
-  /** `[T, N, R]`: activations. */
-  readonly gates: FloatArray;
+export interface States {
   /** `[T + 1, N, H]`: the hidden state before each step, and after the last. */
   readonly h: FloatArray;
   /** `[T + 1, N, H]`: the cell state likewise; empty unless the cell is gated. */
   readonly c: FloatArray;
+}
+
+export interface Pass extends States {
+  /** `[T, N, R]`: activations. */
+  readonly gates: FloatArray;
 }
 
 export interface RecurrenceGradients {

@@ -262,6 +262,13 @@ export function recurrenceSuite(kernels: Kernels): void {
         const pass = { gates: output(dtype, T * N * R), h, c };
         const ends = input('int32', lengths);
         kernels.recur(cell, { xs, weightIh, weightHh, biasIh: bias, lengths: ends }, pass, shape);
+        const states = {
+          h: inPlace(dtype, [...first, ...later]),
+          c: inPlace(dtype, cell === 'gated' ? [...first, ...later] : []),
+        };
+        kernels.recur(cell, { xs, weightIh, weightHh, biasIh: bias, lengths: ends }, states, shape);
+        // Gates that are not asked for change nothing.
+        expect(states).toEqual({ h, c });
         const begin = { h: first, c: cell === 'gated' ? first : [] };
         const expected = definition(cell, { xs, weightIh, weightHh, bias }, lengths, begin, shape);
         // Each step rounds a sum of I + H terms of magnitudes that sum to √H or so, and contracts what came before.

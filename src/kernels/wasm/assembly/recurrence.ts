@@ -19,7 +19,7 @@ function carryEnded<T>(lengths: usize, s: i32, N: i32, H: i32, from: usize, to: 
 /** Bytes of pre-activations that stay in the second-level cache beside the weights that go through it. */
 const AHEAD: usize = 1 << 18;
 
-/** `xs[T, N, I]`, `bias[R]`; fills `gates[T, N, R]` and all states but the first. */
+/** `xs[T, N, I]`, `bias[R]`; fills all states but the first and, where it is not 0, `gates[T, N, R]`. */
 export function recur<T>(
   kind: i32,
   xs: usize,
@@ -44,11 +44,13 @@ export function recur<T>(
   const panels = take(packedBBytes<T>(R, H));
   const stripsIh = take(packedABytes<T>(stepsAhead * N, I));
   const strips = take(packedABytes<T>(N, H));
+  const passing = gates ? 0 : take(stepsAhead * gate);
   packB<T>(panelsIh, weightIh, R, I, I, 1);
   packB<T>(panels, weightHh, R, H, H, 1);
   for (let s = 0; s < steps; s++) {
     if (s % stepsAhead == 0) {
       const rows = min(stepsAhead, steps - s) * N;
+      if (passing) gates = passing;
       packA<T>(stripsIh, xs + <usize>s * N * I * sizeof<T>(), rows, I, I, 1);
       assign<T>(stripsIh, panelsIh, gates, rows, R, I, R, bias);
     }
