@@ -75,10 +75,11 @@ async function layer(
   report: Report,
 ): Promise<void> {
   const name = `${given.name} ${dtype}`;
-  const { inputs, dout, forward, backward } = prepare(given, dtype);
+  const { inputs, dout, forward, infer, backward } = prepare(given, dtype);
   const [answer, expected] = [forward(kernels), forward(plain)];
   const gradients = backward(expected.cache, plain);
   expectAgreements(name, answer.outputs, expected.outputs, dtype);
+  expectAgreements(name, infer(kernels), expected.outputs, dtype);
   expectAgreements(name, backward(answer.cache, kernels), gradients, dtype);
 
   const torch = async (direction: 'forward' | 'forward and backward'): Promise<Side[]> => {
@@ -100,7 +101,11 @@ async function layer(
 
   const size = given.operations ? { operations: given.operations } : { elements: sizeOf(given.shapes.x) };
   const ours = fastest('layerd', () => forward(kernels));
-  const sides = [ours, ...(await torch('forward')), fastest('plain', () => forward(plain))];
+  const sides = [
+    fastest('layerd', () => infer(kernels)),
+    ...(await torch('forward')),
+    fastest('plain', () => forward(plain)),
+  ];
   await measure(`${name}, forward`, sides, rounds, report, size);
   await measure(
     `${name}, backward`,
@@ -149,6 +154,8 @@ interface Prepared {
   readonly inputs: Tensors;
   readonly dout: Tensor;
   readonly forward: (by: Kernels) => { outputs: Tensors; cache: Cache };
+  /** What a request without a session computes, and what PyTorch does in its inference mode. */
+  readonly infer: (by: Kernels) => Tensors;
   readonly backward: (cache: Cache, by: Kernels) => Tensors;
 }
 
@@ -165,6 +172,7 @@ function prepare({ layer: name, shapes, options }: Case, dtype: FloatDtype): Pre
     inputs,
     dout,
     forward: (by) => layer.forward(inputs, plan, by) as { outputs: Tensors; cache: Cache },
+    infer: (by) => (layer.infer ? layer.infer(inputs, plan, by) : layer.forward(inputs, plan, by).outputs) as Tensors,
     backward: (cache, by) => layer.backward(cache, plan, { dout }, by) as Tensors,
   };
 }

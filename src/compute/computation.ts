@@ -116,6 +116,7 @@ export function computationOf(layer: Layer, environment: Environment): Computati
     async forward(body) {
       const request = validateForward(body.values);
       const { inputs, plan, dtype } = prepare(request, body, []);
+      if (!request.session && layer.infer) return layer.infer(inputs, plan, kernels) as Fields;
       const { outputs, cache } = layer.forward(inputs, plan, kernels);
       const fields = outputs as Fields;
       if (!request.session) return fields;

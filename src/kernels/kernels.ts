@@ -117,30 +117,12 @@ export interface Kernels {
   /** `out = mask ? x / divisor : 0`: what is dropped is 0, whatever it was. */
   applyMask(x: FloatArray, mask: Uint8Array, divisor: number, out: FloatArray): void;
 
-  /** In place: tanh, or max(0, ·). */
-  activate(x: FloatArray, nonlinearity: Nonlinearity): void;
-  /** `dz = dh * f'`, with f' from the activation's value `h`. */
-  activateBackward(h: FloatArray, dh: FloatArray, nonlinearity: Nonlinearity, dz: FloatArray): void;
-
-  /**
-   * One lstm step for N rows. `gates[N, 4H]` (input, forget, cell, output) holds pre-activations and is replaced by
-   * the activations; `c = f * cPrevious + i * g`, `h = o * tanh(c)`.
-   */
-  lstmCell(gates: FloatArray, cPrevious: FloatArray, c: FloatArray, h: FloatArray, shape: CellShape): void;
-  /** `dgates` (of the pre-activations) and, in place, `dc` from the gradient of `c` to that of `cPrevious`. */
-  lstmCellBackward(
-    cell: { gates: FloatArray; cPrevious: FloatArray; c: FloatArray },
-    dh: FloatArray,
-    dc: FloatArray,
-    dgates: FloatArray,
-    shape: CellShape,
-  ): void;
-
   /**
    * All steps of one direction: `gates[T, N, R]` and every state but the first, which `pass` holds already. A
-   * sequence keeps the state that it has at its end; what stands in `gates` after it means nothing.
+   * sequence keeps the state that it has at its end; what stands in `gates` after it means nothing. Without `gates`
+   * there is no way back from the pass.
    */
-  recur(cell: Cell, inputs: RecurrenceInputs, pass: Pass, shape: RecurrenceShape): void;
+  recur(cell: Cell, inputs: RecurrenceInputs, pass: Pass | States, shape: RecurrenceShape): void;
   /**
    * The way back. `douts[T, N, H]` is of every step's hidden state. `dh` and `dc` turn from the gradients of the last
    * states to those of the first, the others are overwritten.
@@ -182,13 +164,16 @@ export interface RecurrenceInputs {
   readonly lengths?: Int32Array | undefined;
 }
 
-export interface Pass {
-  /** `[T, N, R]`: activations. */
-  readonly gates: FloatArray;
+export interface States {
   /** `[T + 1, N, H]`: the hidden state before each step, and after the last. */
   readonly h: FloatArray;
   /** `[T + 1, N, H]`: the cell state likewise; empty unless the cell is gated. */
   readonly c: FloatArray;
+}
+
+export interface Pass extends States {
+  /** `[T, N, R]`: activations. */
+  readonly gates: FloatArray;
 }
 
 export interface RecurrenceGradients {
@@ -200,11 +185,6 @@ export interface RecurrenceGradients {
   readonly dweightHh: FloatArray;
   /** `[R]`: of either bias. */
   readonly dbias: FloatArray;
-}
-
-export interface CellShape {
-  readonly N: number;
-  readonly H: number;
 }
 
 /** For each axis, and each output position along it, how many taps an average divides by. */

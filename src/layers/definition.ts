@@ -88,6 +88,8 @@ export interface Layer<
     plan: LayerPlan,
     kernels: Kernels,
   ): { readonly outputs: Decoded<Outputs>; readonly cache: LayerCache };
+  /** What `forward` puts out, for layers whose cache takes time to keep: where no way back is asked for. */
+  infer?(inputs: Decoded<Inputs>, plan: LayerPlan, kernels: Kernels): Decoded<Outputs>;
   /** `upstream` has been held against `plan.outputs`. */
   backward(cache: LayerCache, plan: LayerPlan, upstream: Decoded<Upstream>, kernels: Kernels): Decoded<Gradients>;
 }

@@ -19,6 +19,7 @@ import { defineLayer, present, type Plan } from './definition.js';
 import {
   backwardRecurrence,
   forwardRecurrence,
+  inferRecurrence,
   planRecurrence,
   recurrentConventions,
   type RecurrentCache,
@@ -83,6 +84,11 @@ export const lstm = defineLayer({
   forward(inputs, plan, kernels) {
     const { outputs, c_n, cache } = forwardRecurrence(inputs, plan, 'gated', kernels);
     return { outputs: { ...outputs, c_n }, cache };
+  },
+
+  infer(inputs, plan, kernels) {
+    const { outputs, c_n } = inferRecurrence(inputs, plan, 'gated', kernels);
+    return { ...outputs, c_n };
   },
 
   backward(cache: RecurrentCache, plan, upstream, kernels) {

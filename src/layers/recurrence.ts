@@ -8,7 +8,7 @@
  * length − 1 − s. From there on both directions are one computation, in time-major order so that a step is one block
  * of memory (the kernel `recur`). Steps past a sequence's end are computed with the others and then undone.
  */
-import type { Cell, Kernels, Pass } from '../kernels/kernels.js';
+import type { Cell, Kernels, Pass, States } from '../kernels/kernels.js';
 import { refuse } from '../refusal.js';
 import {
   bytesPerElement,
@@ -164,7 +164,8 @@ function eachStep(
   }
 }
 
-export function forwardRecurrence(inputs: RecurrentInputs, plan: RecurrentPlan, cell: Cell, kernels: Kernels) {
+/** @param keep whether there may be a way back; without it there are no gates */
+function passThrough(inputs: RecurrentInputs, plan: RecurrentPlan, cell: Cell, kernels: Kernels, keep: boolean) {
   const { N, T, I, H, R, directions, shapes } = plan;
   const D = directions.length;
   const dtype = floatDtypeOf(inputs.x.data);
@@ -173,7 +174,7 @@ export function forwardRecurrence(inputs: RecurrentInputs, plan: RecurrentPlan, 
   const states = hasCellState ? D * (T + 1) * N * H : 0;
   const kept = {
     xs: floatArray(dtype, D * T * N * I),
-    gates: floatArray(dtype, D * T * N * R),
+    gates: floatArray(dtype, keep ? D * T * N * R : 0),
     h: floatArray(dtype, D * (T + 1) * N * H),
     c: floatArray(dtype, states),
   };
@@ -186,8 +187,8 @@ export function forwardRecurrence(inputs: RecurrentInputs, plan: RecurrentPlan, 
     eachStep(plan, direction, lengths, (time, step) => {
       xs.set(inputs.x.data.subarray(time * I, (time + 1) * I), step * I);
     });
-    const pass: Pass = {
-      gates: block(kept.gates, d, T * N * R),
+    const pass: States = {
+      ...(keep ? { gates: block(kept.gates, d, T * N * R) } : {}),
       h: block(kept.h, d, (T + 1) * N * H),
       c: hasCellState ? block(kept.c, d, (T + 1) * N * H) : kept.c,
     };
@@ -208,19 +209,33 @@ export function forwardRecurrence(inputs: RecurrentInputs, plan: RecurrentPlan, 
     if (hasCellState) c_n.set(block(pass.c, T, N * H), d * N * H);
   });
 
+  const outputs = { out: tensor(shapes.out, out), h_n: tensor(shapes.state, h_n) };
+  return { outputs, c_n: tensor(shapes.state, c_n), kept };
+}
+
+export function forwardRecurrence(inputs: RecurrentInputs, plan: RecurrentPlan, cell: Cell, kernels: Kernels) {
+  const { N, T, I, H, R, directions } = plan;
+  const D = directions.length;
+  const { outputs, c_n, kept } = passThrough(inputs, plan, cell, kernels, true);
   return {
-    outputs: { out: tensor(shapes.out, out), h_n: tensor(shapes.state, h_n) },
-    c_n: tensor(shapes.state, c_n),
+    outputs,
+    c_n,
     cache: {
       xs: tensor([D, T, N, I], kept.xs),
       gates: tensor([D, T, N, R], kept.gates),
       h: tensor([D, T + 1, N, H], kept.h),
-      ...(hasCellState ? { c: tensor([D, T + 1, N, H], kept.c) } : {}),
+      ...(cell === 'gated' ? { c: tensor([D, T + 1, N, H], kept.c) } : {}),
       weight_ih: inputs.weight_ih,
       weight_hh: inputs.weight_hh,
       ...(inputs.sequence_lengths ? { sequence_lengths: inputs.sequence_lengths } : {}),
     } satisfies RecurrentCache,
   };
+}
+
+/** The outputs alone: the gates, four times as large as `out` in an lstm, need not leave the kernel. */
+export function inferRecurrence(inputs: RecurrentInputs, plan: RecurrentPlan, cell: Cell, kernels: Kernels) {
+  const { outputs, c_n } = passThrough(inputs, plan, cell, kernels, false);
+  return { outputs, c_n };
 }
 
 export interface RecurrentUpstream {

@@ -16,6 +16,7 @@ import { defineLayer, present, type Plan } from './definition.js';
 import {
   backwardRecurrence,
   forwardRecurrence,
+  inferRecurrence,
   planRecurrence,
   recurrentConventions,
   type RecurrentCache,
@@ -84,6 +85,10 @@ export const rnn = defineLayer({
   forward(inputs, plan, kernels) {
     const { outputs, cache } = forwardRecurrence(inputs, plan, plan.nonlinearity, kernels);
     return { outputs, cache };
+  },
+
+  infer(inputs, plan, kernels) {
+    return inferRecurrence(inputs, plan, plan.nonlinearity, kernels).outputs;
   },
 
   backward(cache: RecurrentCache, plan, upstream, kernels) {

@@ -1,10 +1,10 @@
 import type { Kernels } from '../../src/kernels/kernels.js';
-import { cellsSuite } from './cells.suite.js';
 import { channelsSuite } from './channels.suite.js';
 import { convolutionSuite } from './convolution.suite.js';
 import { dropoutSuite } from './dropout.suite.js';
 import { matmulSuite } from './matmul.suite.js';
 import { poolingSuite } from './pooling.suite.js';
+import { recurrenceSuite } from './recurrence.suite.js';
 import { windowsSuite } from './windows.suite.js';
 
 /** What every implementation of the kernels keeps to, whichever way it computes. */
@@ -15,5 +15,5 @@ export function kernelSuite(kernels: Kernels): void {
   convolutionSuite(kernels);
   poolingSuite(kernels);
   dropoutSuite(kernels);
-  cellsSuite(kernels);
+  recurrenceSuite(kernels);
 }

@@ -1,23 +1,42 @@
-import type { Kernels } from '../kernels.js';
+/** What becomes of a step's pre-activations. */
+import type { FloatArray } from '../../tensor/tensor.js';
+import type { Nonlinearity } from '../kernels.js';
+
+interface CellShape {
+  readonly N: number;
+  readonly H: number;
+}
 
 /** 1 / (1 + e^-x); e^-x overflows to infinity below −709, which gives the right 0. */
 function sigmoid(x: number): number {
   return 1 / (1 + Math.exp(-x));
 }
 
-export const activate: Kernels['activate'] = (x, nonlinearity) => {
+/** In place: tanh, or max(0, ·). */
+export function activate(x: FloatArray, nonlinearity: Nonlinearity): void {
   if (nonlinearity === 'tanh') for (let i = 0; i < x.length; i++) x[i] = Math.tanh(x[i]);
   // A comparison, since NaN must stay NaN.
   else for (let i = 0; i < x.length; i++) if (x[i] <= 0) x[i] = 0;
-};
+}
 
-export const activateBackward: Kernels['activateBackward'] = (h, dh, nonlinearity, dz) => {
+/** `dz = dh * f'`, with f' from the activation's value `h`. */
+export function activateBackward(h: FloatArray, dh: FloatArray, nonlinearity: Nonlinearity, dz: FloatArray): void {
   if (nonlinearity === 'tanh') for (let i = 0; i < h.length; i++) dz[i] = dh[i] * (1 - h[i] * h[i]);
   // As in PyTorch the gradient passes where h is NaN.
   else for (let i = 0; i < h.length; i++) dz[i] = h[i] <= 0 ? 0 : dh[i];
-};
+}
 
-export const lstmCell: Kernels['lstmCell'] = (gates, cPrevious, c, h, { N, H }) => {
+/**
+ * One lstm step for N rows. `gates[N, 4H]` (input, forget, cell, output) holds pre-activations and is replaced by
+ * the activations; `c = f * cPrevious + i * g`, `h = o * tanh(c)`.
+ */
+export function lstmCell(
+  gates: FloatArray,
+  cPrevious: FloatArray,
+  c: FloatArray,
+  h: FloatArray,
+  { N, H }: CellShape,
+): void {
   for (let n = 0; n < N; n++)
     for (let j = 0; j < H; j++) {
       const at = n * 4 * H + j;
@@ -33,9 +52,16 @@ export const lstmCell: Kernels['lstmCell'] = (gates, cPrevious, c, h, { N, H }) 
       c[n * H + j] = cell;
       h[n * H + j] = o * Math.tanh(cell);
     }
-};
+}
 
-export const lstmCellBackward: Kernels['lstmCellBackward'] = ({ gates, cPrevious, c }, dh, dc, dgates, { N, H }) => {
+/** `dgates` (of the pre-activations) and, in place, `dc` from the gradient of `c` to that of `cPrevious`. */
+export function lstmCellBackward(
+  { gates, cPrevious, c }: { gates: FloatArray; cPrevious: FloatArray; c: FloatArray },
+  dh: FloatArray,
+  dc: FloatArray,
+  dgates: FloatArray,
+  { N, H }: CellShape,
+): void {
   for (let n = 0; n < N; n++)
     for (let j = 0; j < H; j++) {
       const at = n * 4 * H + j;
@@ -49,4 +75,4 @@ export const lstmCellBackward: Kernels['lstmCellBackward'] = ({ gates, cPrevious
       dgates[at + 3 * H] = dh[k] * tanhC * o * (1 - o);
       dc[k] = dcell * f;
     }
-};
+}

@@ -1,6 +1,5 @@
 /** The kernels as plain TypeScript: the definition that every other implementation is held against. */
 import type { Kernels } from '../kernels.js';
-import { activate, activateBackward, lstmCell, lstmCellBackward } from './cells.js';
 import { addPerChannel, moments, normalize, normalizeBackward, normalizeSums, sumPerChannel } from './channels.js';
 import { correlate, correlateSides, spread } from './convolution.js';
 import { applyMask, dropoutMask } from './dropout.js';
@@ -28,10 +27,6 @@ export const plain: Kernels = {
   averagePoolBackward,
   dropoutMask,
   applyMask,
-  activate,
-  activateBackward,
-  lstmCell,
-  lstmCellBackward,
   recur,
   recurBackward,
 };

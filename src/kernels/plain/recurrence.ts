@@ -19,10 +19,11 @@ function carryEnded(lengths: Int32Array | undefined, s: number, H: number, from:
 export const recur: Kernels['recur'] = (cell, inputs, pass, { T, N, I, H }) => {
   const { xs, weightIh, weightHh, biasIh, biasHh, lengths } = inputs;
   const R = cell === 'gated' ? 4 * H : H;
-  matmul(xs, weightIh, pass.gates, { M: T * N, N: R, K: I, transposeB: true });
-  for (const bias of [biasIh, biasHh]) if (bias) addPerChannel(pass.gates, bias, { N: T * N, C: R, S: 1 });
+  const allGates = 'gates' in pass ? pass.gates : floatArray(floatDtypeOf(xs), T * N * R);
+  matmul(xs, weightIh, allGates, { M: T * N, N: R, K: I, transposeB: true });
+  for (const bias of [biasIh, biasHh]) if (bias) addPerChannel(allGates, bias, { N: T * N, C: R, S: 1 });
   for (let s = 0; s < T; s++) {
-    const gates = block(pass.gates, s, N * R);
+    const gates = block(allGates, s, N * R);
     const [hPrevious, h] = [block(pass.h, s, N * H), block(pass.h, s + 1, N * H)];
     const [cPrevious, c] = [block(pass.c, s, N * H), block(pass.c, s + 1, N * H)];
     matmul(hPrevious, weightHh, gates, { M: N, N: R, K: H, transposeB: true, accumulate: true });

@@ -35,20 +35,6 @@ export interface Functions {
   normalizeSums(x: number, ...dout: [...Piece, mean: number, sums: number, products: number]): void;
   normalizeBackward(x: number, ...dout: [...Piece, by: number]): void;
 
-  activate(x: number, count: number, kind: number): void;
-  activateBackward(h: number, dh: number, dz: number, count: number, kind: number): void;
-  lstmCell(gates: number, cPrevious: number, c: number, h: number, N: number, H: number): void;
-  lstmCellBackward(
-    gates: number,
-    cPrevious: number,
-    c: number,
-    dh: number,
-    dc: number,
-    dgates: number,
-    N: number,
-    H: number,
-  ): void;
-
   recur(
     kind: number,
     xs: number,

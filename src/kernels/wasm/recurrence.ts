@@ -1,19 +1,24 @@
-import type { Kernels } from '../kernels.js';
-import { KIND } from './cells.js';
-import type { Memory } from './memory.js';
+import type { Cell, Kernels } from '../kernels.js';
+import { NONE, type Memory } from './memory.js';
+
+/** As assembly/cells.ts numbers them. */
+const KIND: Readonly<Record<Cell, number>> = { tanh: 0, relu: 1, gated: 2 };
 
 export function recurrenceIn(memory: Memory): Pick<Kernels, 'recur' | 'recurBackward'> {
   return {
-    recur(cell, { xs, weightIh, weightHh, biasIh, biasHh, lengths }, { gates, h, c }, { T, N, I, H }) {
+    recur(cell, { xs, weightIh, weightHh, biasIh, biasHh, lengths }, pass, { T, N, I, H }) {
+      const { h, c } = pass;
+      const gates = 'gates' in pass ? pass.gates : undefined;
       const bias = biasIh && biasHh ? biasIh.map((value, r) => value + biasHh[r]) : (biasIh ?? biasHh);
       memory.scope(() => {
         const operands = [memory.put(xs), memory.put(weightIh), memory.put(weightHh), memory.putIfGiven(bias)] as const;
         const ends = memory.putIfGiven(lengths);
-        const [atGates, atH, atC] = [gates, h, c].map(({ byteLength }) => memory.take(byteLength));
+        const atGates = gates ? memory.take(gates.byteLength) : NONE;
+        const [atH, atC] = [h, c].map(({ byteLength }) => memory.take(byteLength));
         memory.write(atH, h.subarray(0, N * H));
         memory.write(atC, c.subarray(0, N * H));
         memory.of(h).recur(KIND[cell], ...operands, ends, atGates, atH, atC, T, N, I, H);
-        memory.read(atGates, gates);
+        if (gates) memory.read(atGates, gates);
         memory.read(atH, h);
         memory.read(atC, c);
       });

@@ -1,7 +1,6 @@
 /** The kernels in WebAssembly SIMD; assembly/ has the loops. */
 import type { Kernels } from '../kernels.js';
 import { plain } from '../plain/plain.js';
-import { cellsIn } from './cells.js';
 import { channelsIn } from './channels.js';
 import { convolutionIn } from './convolution.js';
 import { dropoutIn } from './dropout.js';
@@ -20,7 +19,6 @@ export function wasmKernels(module: WebAssembly.Module): Kernels {
     ...convolutionIn(memory),
     ...poolingIn(memory),
     ...dropoutIn(memory),
-    ...cellsIn(memory),
     ...recurrenceIn(memory),
   };
 }

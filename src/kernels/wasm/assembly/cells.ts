@@ -21,12 +21,37 @@ function relu<T>(x: v128): v128 {
   return v128.andnot(x, v128.le<T>(x, v128.splat<T>(<T>0)));
 }
 
-/** In place. */
-export function activate<T>(x: usize, count: i32, kind: i32): void {
+/** In place. Functions of a vector have one caller each, so that they are inlined: a call costs a third of a sigmoid. */
+function sigmoids<T>(x: usize, count: i32): void {
   for (let i = 0; i < count;) {
     const whole = i + lanes<T>() <= count;
-    const value = read<T>(x, whole);
-    write<T>(x, kind == TANH ? tanh<T>(value) : relu<T>(value), whole);
+    write<T>(x, sigmoid<T>(read<T>(x, whole)), whole);
+    const step = whole ? lanes<T>() : 1;
+    i += step;
+    x += step * sizeof<T>();
+  }
+}
+
+function tanhs<T>(x: usize, to: usize, count: i32): void {
+  for (let i = 0; i < count;) {
+    const whole = i + lanes<T>() <= count;
+    write<T>(to, tanh<T>(read<T>(x, whole)), whole);
+    const step = whole ? lanes<T>() : 1;
+    i += step;
+    x += step * sizeof<T>();
+    to += step * sizeof<T>();
+  }
+}
+
+/** In place. */
+export function activate<T>(x: usize, count: i32, kind: i32): void {
+  if (kind == TANH) {
+    tanhs<T>(x, x, count);
+    return;
+  }
+  for (let i = 0; i < count;) {
+    const whole = i + lanes<T>() <= count;
+    write<T>(x, relu<T>(read<T>(x, whole)), whole);
     const step = whole ? lanes<T>() : 1;
     i += step;
     x += step * sizeof<T>();
@@ -49,31 +74,36 @@ export function activateBackward<T>(h: usize, dh: usize, dz: usize, count: i32, 
   }
 }
 
-/** One step: `gates[N, 4H]` become their activations, `c = f · cPrevious + i · g`, `h = o · tanh(c)`. */
+/**
+ * One step: `gates[N, 4H]` become their activations, `c = f · cPrevious + i · g`, `h = o · tanh(c)`. Row by row and
+ * function by function: the chains of a short loop's iterations overlap, those of five functions in one body do not.
+ */
 export function lstmCell<T>(gates: usize, cPrevious: usize, c: usize, h: usize, N: i32, H: i32): void {
   const step = <usize>H * sizeof<T>();
   for (let n = 0; n < N; n++) {
+    sigmoids<T>(gates, 2 * H);
+    tanhs<T>(gates + 2 * step, gates + 2 * step, H);
+    sigmoids<T>(gates + 3 * step, H);
     for (let j = 0; j < H;) {
       const whole = j + lanes<T>() <= H;
-      const at = gates + j * sizeof<T>();
-      const i = sigmoid<T>(read<T>(at, whole));
-      write<T>(at, i, whole);
-      const f = sigmoid<T>(read<T>(at + step, whole));
-      write<T>(at + step, f, whole);
-      const g = tanh<T>(read<T>(at + 2 * step, whole));
-      write<T>(at + 2 * step, g, whole);
-      const cell = madd<T>(f, read<T>(cPrevious, whole), v128.mul<T>(i, g));
-      write<T>(c, cell, whole);
-      const o = sigmoid<T>(read<T>(at + 3 * step, whole));
-      write<T>(at + 3 * step, o, whole);
-      write<T>(h, v128.mul<T>(o, tanh<T>(cell)), whole);
-      const width = whole ? lanes<T>() : 1;
-      j += width;
-      cPrevious += width * sizeof<T>();
-      c += width * sizeof<T>();
-      h += width * sizeof<T>();
+      const at = <usize>j * sizeof<T>();
+      const i = read<T>(gates + at, whole);
+      const f = read<T>(gates + at + step, whole);
+      const g = read<T>(gates + at + 2 * step, whole);
+      write<T>(c + at, madd<T>(f, read<T>(cPrevious + at, whole), v128.mul<T>(i, g)), whole);
+      j += whole ? lanes<T>() : 1;
+    }
+    tanhs<T>(c, h, H);
+    for (let j = 0; j < H;) {
+      const whole = j + lanes<T>() <= H;
+      const at = <usize>j * sizeof<T>();
+      write<T>(h + at, v128.mul<T>(read<T>(gates + at + 3 * step, whole), read<T>(h + at, whole)), whole);
+      j += whole ? lanes<T>() : 1;
     }
     gates += 4 * step;
+    cPrevious += step;
+    c += step;
+    h += step;
   }
 }
 
@@ -96,6 +126,8 @@ export function lstmCellBackward<T>(
   const step = <usize>H * sizeof<T>();
   const one = v128.splat<T>(<T>1);
   for (let n = 0; n < N; n++) {
+    // Where the gradient of the output gate will stand.
+    tanhs<T>(c, dgates + 3 * step, H);
     for (let j = 0; j < H;) {
       const whole = j + lanes<T>() <= H;
       const at = <usize>j * sizeof<T>();
@@ -104,7 +136,7 @@ export function lstmCellBackward<T>(
       const g = read<T>(gates + at + 2 * step, whole);
       const o = read<T>(gates + at + 3 * step, whole);
       const given = read<T>(dh, whole);
-      const tanhC = tanh<T>(read<T>(c, whole));
+      const tanhC = read<T>(dgates + at + 3 * step, whole);
       const dtanh = nmadd<T>(tanhC, tanhC, one);
       const dcell = madd<T>(v128.mul<T>(given, o), dtanh, read<T>(dc, whole));
       write<T>(dgates + at, v128.mul<T>(v128.mul<T>(dcell, g), ofSigmoid<T>(i)), whole);
@@ -116,11 +148,11 @@ export function lstmCellBackward<T>(
       const width = whole ? lanes<T>() : 1;
       j += width;
       cPrevious += width * sizeof<T>();
-      c += width * sizeof<T>();
       dh += width * sizeof<T>();
       dc += width * sizeof<T>();
     }
     gates += 4 * step;
     dgates += 4 * step;
+    c += step;
   }
 }

@@ -1,10 +1,9 @@
 /** Everything that the bridge may call: each kernel once for float32 and once for float64. */
 import { applyMask, dropoutMask } from './dropout';
 import { averagePool, averagePoolBackward, maxPool, maxPoolBackward } from './pooling';
-import { activate, activateBackward, lstmCell, lstmCellBackward } from './cells';
 import { recur, recurBackward, recurGradients } from './recurrence';
 import { moments, normalize, normalizeBackward, normalizeSums, split, sums } from './channels';
-import { fillRows, matmul } from './matmul';
+import { matmul } from './matmul';
 import { addWeightGradient, correlate, flip, planCorrelate, planSpread, planWeightGradient, spread } from './windows';
 
 export { mark, release, take } from './arena';
@@ -23,8 +22,7 @@ export function matmul32(
   transposeB: bool,
   accumulate: bool,
 ): void {
-  if (!accumulate) fillRows<f32>(c, bias, M, N);
-  matmul<f32>(a, b, c, M, N, K, transposeA, transposeB);
+  matmul<f32>(a, b, c, bias, M, N, K, transposeA, transposeB, accumulate);
 }
 
 /** `c = op(a) · op(b)` plus `c` itself where `accumulate` is set, or else plus `bias[N]` where it is not 0. */
@@ -40,8 +38,7 @@ export function matmul64(
   transposeB: bool,
   accumulate: bool,
 ): void {
-  if (!accumulate) fillRows<f64>(c, bias, M, N);
-  matmul<f64>(a, b, c, M, N, K, transposeA, transposeB);
+  matmul<f64>(a, b, c, bias, M, N, K, transposeA, transposeB, accumulate);
 }
 
 export function planCorrelate32(axes: usize, weight: usize, groups: i32, A: i32, B: i32): usize {
@@ -166,56 +163,6 @@ export function normalizeBackward32(x: usize, dout: usize, runs: i32, S: i32, C:
 
 export function normalizeBackward64(x: usize, dout: usize, runs: i32, S: i32, C: i32, channel: i32, by: usize): void {
   normalizeBackward<f64>(x, dout, runs, S, C, channel, by);
-}
-
-export function activate32(x: usize, count: i32, kind: i32): void {
-  activate<f32>(x, count, kind);
-}
-
-export function activate64(x: usize, count: i32, kind: i32): void {
-  activate<f64>(x, count, kind);
-}
-
-export function activateBackward32(h: usize, dh: usize, dz: usize, count: i32, kind: i32): void {
-  activateBackward<f32>(h, dh, dz, count, kind);
-}
-
-export function activateBackward64(h: usize, dh: usize, dz: usize, count: i32, kind: i32): void {
-  activateBackward<f64>(h, dh, dz, count, kind);
-}
-
-export function lstmCell32(gates: usize, cPrevious: usize, c: usize, h: usize, N: i32, H: i32): void {
-  lstmCell<f32>(gates, cPrevious, c, h, N, H);
-}
-
-export function lstmCell64(gates: usize, cPrevious: usize, c: usize, h: usize, N: i32, H: i32): void {
-  lstmCell<f64>(gates, cPrevious, c, h, N, H);
-}
-
-export function lstmCellBackward32(
-  gates: usize,
-  cPrevious: usize,
-  c: usize,
-  dh: usize,
-  dc: usize,
-  dgates: usize,
-  N: i32,
-  H: i32,
-): void {
-  lstmCellBackward<f32>(gates, cPrevious, c, dh, dc, dgates, N, H);
-}
-
-export function lstmCellBackward64(
-  gates: usize,
-  cPrevious: usize,
-  c: usize,
-  dh: usize,
-  dc: usize,
-  dgates: usize,
-  N: i32,
-  H: i32,
-): void {
-  lstmCellBackward<f64>(gates, cPrevious, c, dh, dc, dgates, N, H);
 }
 
 export function recur32(

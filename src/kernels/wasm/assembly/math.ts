@@ -1,116 +1,160 @@
 /**
  * Elementary functions of a vector, to 2 units in the last place at most; test/kernels/math.test.ts measures it.
  *
- * The exponential is asked for negative arguments alone, so it cannot overflow: sigmoid and tanh are formed from
- * e^-|x|, which also keeps their digits where they near 0.
+ * Both rest on e^-t = 2^n · (1 − p(q)): n is −t / ln 2 rounded to a whole number, q = t + n · ln 2, so |q| <= ln 2 / 2,
+ * and p(q) = 1 − e^-q keeps its digits where q is small.
  */
 import { madd, nmadd } from './vector';
 
-function constant<T>(value: f64): v128 {
-  return v128.splat<T>(<T>value);
-}
-
-/** From memory: V8 makes a constant vector in three instructions, by way of a general register. */
-const inverseFactorials32 = memory.data<f32>([
-  0,
-  0,
-  1.0 / 2.0,
-  1.0 / 6.0,
-  1.0 / 24.0,
-  1.0 / 120.0,
-  1.0 / 720.0,
-  1.0 / 5040.0,
-]);
-const inverseFactorials64 = memory.data<f64>([
-  0,
-  0,
-  1.0 / 2.0,
-  1.0 / 6.0,
-  1.0 / 24.0,
-  1.0 / 120.0,
-  1.0 / 720.0,
-  1.0 / 5040.0,
-  1.0 / 40320.0,
-  1.0 / 362880.0,
-  1.0 / 3628800.0,
-  1.0 / 39916800.0,
-  1.0 / 479001600.0,
-  1.0 / 6227020800.0,
-]);
-
-function inverseFactorial<T>(n: usize): v128 {
-  return v128.load_splat<T>((sizeof<T>() == 4 ? inverseFactorials32 : inverseFactorials64) + n * sizeof<T>());
-}
-
 /**
- * e^x for x <= 0: x = n · ln 2 + r, |r| <= ln 2 / 2, and e^r as its Taylor series, up to r^7 / 7! in float32 (which
- * leaves 5e-9 off, a twelfth of a roundoff) and r^13 / 13! in float64 (4e-18).
+ * What both functions take from memory, as V8 makes a constant vector in three instructions by way of a general
+ * register: ROUNDER, TURNS, HIGH, LOW, then the coefficients of (p(q) − q) / q², and last what is of one function alone.
+ *
+ * Added to ROUNDER, a number below 2^22 or 2^51 is rounded to a whole one, as the last place of 1.5 · 2^23 and
+ * 1.5 · 2^52 is 1; what else is in it makes the last bits of the sum those of an exponent, bias and all. TURNS is
+ * 1 / ln 2. HIGH and LOW are ln 2 in two parts, of which n times the first is exact: Cephes' expf.c, fdlibm's e_exp.c.
+ *
+ * The coefficients are best by Remez' algorithm for |q| · error over |q| <= ln 2 / 2: p is off by 1.4e-8 · q in float32
+ * and 2.0e-17 · q in float64, a quarter and a fifth of a roundoff.
  */
-export function expOfNegative<T>(x: v128): v128 {
-  // Below it is 0: half the smallest subnormal number is e^-103.97 and e^-745.13. Unlike max, pmax is one instruction.
-  x = v128.pmax<T>(x, constant<T>(sizeof<T>() == 4 ? -104.0 : -746.0));
-  // Added to 1.5 · 2^23 or 1.5 · 2^52, whose last place is 1, x / ln 2 is rounded to a whole number n. What is added
-  // with it makes n's bits an exponent's: the bias, and 64 or 512 so that 2^n may be subnormal; 2^-64 or 2^-512 at the
-  // end undoes that, in a rounding of its own.
-  const rounder = constant<T>(sizeof<T>() == 4 ? 12582912.0 + 127.0 + 64.0 : 6755399441055744.0 + 1023.0 + 512.0);
-  const rounded = madd<T>(x, constant<T>(1.4426950408889634), rounder);
-  const n = v128.sub<T>(rounded, rounder);
-  // ln 2 in two parts, of which n times the first is exact: Cephes' expf.c, fdlibm's e_exp.c.
-  let r = nmadd<T>(n, constant<T>(sizeof<T>() == 4 ? 0.693359375 : 6.9314718036912381649e-1), x);
-  r = nmadd<T>(n, constant<T>(sizeof<T>() == 4 ? -2.1219444e-4 : 1.90821492927058770002e-10), r);
-  let series = inverseFactorial<T>(sizeof<T>() == 4 ? 7 : 13);
-  if (sizeof<T>() == 8) {
-    series = madd<T>(series, r, inverseFactorial<T>(12));
-    series = madd<T>(series, r, inverseFactorial<T>(11));
-    series = madd<T>(series, r, inverseFactorial<T>(10));
-    series = madd<T>(series, r, inverseFactorial<T>(9));
-    series = madd<T>(series, r, inverseFactorial<T>(8));
-    series = madd<T>(series, r, inverseFactorial<T>(7));
-  }
-  series = madd<T>(series, r, inverseFactorial<T>(6));
-  series = madd<T>(series, r, inverseFactorial<T>(5));
-  series = madd<T>(series, r, inverseFactorial<T>(4));
-  series = madd<T>(series, r, inverseFactorial<T>(3));
-  series = madd<T>(series, r, inverseFactorial<T>(2));
-  const power = v128.add<T>(constant<T>(1), madd<T>(v128.mul<T>(r, r), series, r));
-  const scale = sizeof<T>() == 4 ? i32x4.shl(rounded, 23) : i64x2.shl(rounded, 52);
-  return v128.mul<T>(
-    v128.mul<T>(power, scale),
-    constant<T>(sizeof<T>() == 4 ? 5.421010862427522e-20 : 7.458340731200207e-155),
-  );
+const sigmoid32 = memory.data<f32>([
+  12582912.0 + 127.0 - 32.0,
+  1.4426950408889634,
+  0.693359375,
+  -2.1219444e-4,
+  -0.5000000056908258,
+  0.1666654636941815,
+  -0.04166629346137694,
+  0.008366266284042015,
+  -0.0013945851987612538,
+  -104.0,
+  60.0,
+  2.3283064365386963e-10,
+]);
+const sigmoid64 = memory.data<f64>([
+  6755399441055744.0 + 1023.0 - 128.0,
+  1.4426950408889634,
+  6.9314718036912381649e-1,
+  1.90821492927058770002e-10,
+  -0.5000000000000004,
+  0.16666666666666682,
+  -0.04166666666658521,
+  0.00833333333331603,
+  -0.0013888888929356586,
+  0.0001984126990017524,
+  -2.4801507503238268e-5,
+  2.7557230303426715e-6,
+  -2.762526984698845e-7,
+  2.5113784624687298e-8,
+  -746.0,
+  60.0,
+  2.938735877055719e-39,
+]);
+/** For q / 2 and p / 2: TURNS is twice as much, HIGH and LOW are half, coefficient k is 2^(k + 1) times as much. */
+const tanh32 = memory.data<f32>([
+  12582912.0 + 127.0,
+  2 * 1.4426950408889634,
+  0.693359375 / 2,
+  -2.1219444e-4 / 2,
+  -0.5000000056908258 * 2,
+  0.1666654636941815 * 4,
+  -0.04166629346137694 * 8,
+  0.008366266284042015 * 16,
+  -0.0013945851987612538 * 32,
+  20.0,
+  0.5,
+]);
+const tanh64 = memory.data<f64>([
+  6755399441055744.0 + 1023.0,
+  2 * 1.4426950408889634,
+  6.9314718036912381649e-1 / 2,
+  1.90821492927058770002e-10 / 2,
+  -0.5000000000000004 * 2,
+  0.16666666666666682 * 4,
+  -0.04166666666658521 * 8,
+  0.00833333333331603 * 16,
+  -0.0013888888929356586 * 32,
+  0.0001984126990017524 * 64,
+  -2.4801507503238268e-5 * 128,
+  2.7557230303426715e-6 * 256,
+  -2.762526984698845e-7 * 512,
+  2.5113784624687298e-8 * 1024,
+  20.0,
+  0.5,
+]);
+
+const ROUNDER: usize = 0;
+const TURNS: usize = 1;
+const HIGH: usize = 2;
+const LOW: usize = 3;
+const COEFFICIENTS: usize = 4;
+
+/** Number `index` after the coefficients. */
+function own<T>(index: usize): usize {
+  return COEFFICIENTS + (sizeof<T>() == 4 ? 5 : 10) + index;
 }
 
-/** 1 / (1 + e^-x), as e^x / (1 + e^x) where x is negative. */
+function constant<T>(table: usize, index: usize): v128 {
+  return v128.load_splat<T>(table + index * sizeof<T>());
+}
+
+function linear<T>(table: usize, k: usize, q: v128): v128 {
+  return madd<T>(constant<T>(table, COEFFICIENTS + k + 1), q, constant<T>(table, COEFFICIENTS + k));
+}
+
+/** p(q); in pairs (Estrin), as a sum that waits for the one before takes four cycles a term. */
+function evaluate<T>(table: usize, q: v128): v128 {
+  const q2 = v128.mul<T>(q, q);
+  const q4 = v128.mul<T>(q2, q2);
+  const low = madd<T>(linear<T>(table, 2, q), q2, linear<T>(table, 0, q));
+  let high: v128;
+  if (sizeof<T>() == 4) high = constant<T>(table, COEFFICIENTS + 4);
+  else {
+    high = madd<T>(linear<T>(table, 6, q), q2, linear<T>(table, 4, q));
+    high = madd<T>(linear<T>(table, 8, q), q4, high);
+  }
+  return madd<T>(q2, madd<T>(high, q4, low), q);
+}
+
+/** Bits of it are the exponent n, or what ROUNDER makes of that. */
+function round<T>(table: usize, t: v128): v128 {
+  return nmadd<T>(t, constant<T>(table, TURNS), constant<T>(table, ROUNDER));
+}
+
+function reduce<T>(table: usize, t: v128, rounded: v128): v128 {
+  const n = v128.sub<T>(rounded, constant<T>(table, ROUNDER));
+  return madd<T>(n, constant<T>(table, LOW), madd<T>(n, constant<T>(table, HIGH), t));
+}
+
+function powerOfTwo<T>(rounded: v128): v128 {
+  return sizeof<T>() == 4 ? i32x4.shl(rounded, 23) : i64x2.shl(rounded, 52);
+}
+
+/** 1 / (1 + e^-x), both by 2^-32 or 2^-128: e^-x is finite then, down to where the quotient is 0. */
 export function sigmoid<T>(x: v128): v128 {
-  const one = constant<T>(1);
-  const power = expOfNegative<T>(v128.neg<T>(v128.abs<T>(x)));
-  const numerator = v128.bitselect(power, one, v128.lt<T>(x, constant<T>(0)));
-  return v128.div<T>(numerator, v128.add<T>(one, power));
+  const table = sizeof<T>() == 4 ? sigmoid32 : sigmoid64;
+  // Below -104 or -746 it is 0: half the smallest subnormal number is e^-103.97 and e^-745.13. Above, e^-60 is nothing
+  // beside 1. Unlike min and max, pmin and pmax are one instruction, and keep NaN.
+  const t = v128.pmin<T>(v128.pmax<T>(x, constant<T>(table, own<T>(0))), constant<T>(table, own<T>(1)));
+  const rounded = round<T>(table, t);
+  const scale = powerOfTwo<T>(rounded);
+  const part = evaluate<T>(table, reduce<T>(table, t, rounded));
+  const one = constant<T>(table, own<T>(2));
+  // In this order: one + (scale − scale · part) rounds twice to the place of the sum.
+  return v128.div<T>(one, v128.add<T>(scale, nmadd<T>(scale, part, one)));
 }
 
-/** 1 − 2 e^-2|x| / (1 + e^-2|x|) with x's sign, and near 0, where that would cancel, Cephes' tanhf.c and tanh.c. */
+/** (1 − e^-2|x|) / (1 + e^-2|x|), both halved, with x's sign. */
 export function tanh<T>(x: v128): v128 {
-  const one = constant<T>(1);
+  const table = sizeof<T>() == 4 ? tanh32 : tanh64;
   const magnitude = v128.abs<T>(x);
-  const power = expOfNegative<T>(v128.mul<T>(magnitude, constant<T>(-2)));
-  const far = v128.sub<T>(one, v128.div<T>(v128.add<T>(power, power), v128.add<T>(one, power)));
-  const square = v128.mul<T>(x, x);
-  let near: v128;
-  if (sizeof<T>() == 4) {
-    near = madd<T>(constant<T>(-5.70498872745e-3), square, constant<T>(2.06390887954e-2));
-    near = madd<T>(near, square, constant<T>(-5.37397155531e-2));
-    near = madd<T>(near, square, constant<T>(1.33314422036e-1));
-    near = madd<T>(near, square, constant<T>(-3.33332819422e-1));
-  } else {
-    let above = madd<T>(constant<T>(-9.64399179425052238628e-1), square, constant<T>(-9.92877231001918586564e1));
-    above = madd<T>(above, square, constant<T>(-1.61468768441708447952e3));
-    let below = v128.add<T>(square, constant<T>(1.12811678491632931402e2));
-    below = madd<T>(below, square, constant<T>(2.23548839060100448583e3));
-    below = madd<T>(below, square, constant<T>(4.84406305325125486048e3));
-    near = v128.div<T>(above, below);
-  }
-  near = madd<T>(v128.mul<T>(x, square), near, x);
-  const sign = v128.and(x, v128.neg<T>(constant<T>(0)));
-  // The sum of two zeros would lose the sign of -0.
-  return v128.or(v128.bitselect(near, far, v128.lt<T>(magnitude, constant<T>(0.625))), sign);
+  // From 9.02 and 19.07 on it is 1.
+  const t = v128.pmin<T>(magnitude, constant<T>(table, own<T>(0)));
+  const rounded = round<T>(table, t);
+  const scale = powerOfTwo<T>(rounded);
+  const half = constant<T>(table, own<T>(1));
+  const part = evaluate<T>(table, reduce<T>(table, t, rounded));
+  const above = madd<T>(scale, part, nmadd<T>(scale, half, half));
+  const below = nmadd<T>(scale, part, madd<T>(scale, half, half));
+  return v128.or(v128.div<T>(above, below), v128.xor(x, magnitude));
 }

@@ -2,11 +2,13 @@
  * Matrix product over packed panels: Goto and van de Geijn, "Anatomy of high-performance matrix multiplication"
  * (2008), https://doi.org/10.1145/1356052.1356053, with BLIS's names.
  *
- * Both operands are packed first: a panel of b is two vectors wide, [k][2 · lanes], a strip of a is 4 rows high,
- * [k][4]. A tile of c, one strip by one panel, is then summed in registers. V8 up to Node.js 22 places all loads of a
- * loop's body before its arithmetic, so a body may keep no more than x86-64's 15 free registers alive: 4 · 2
- * accumulators, 2 vectors of b and 4 of a. Measured on Zen 5 with fused multiply-add, GFLOP/s in float32 on Node.js
- * 20 / 24: 4 × 2 vectors 60 / 60, 3 × 3 61 / 60, 6 × 2 28 / 64, 4 × 2 with two steps of k in one body 30 / 59.
+ * Both operands are packed first: a panel of b is two vectors wide, [k][2 · lanes], a strip of a is 5 or 4 rows high,
+ * [k][5] or [k][4]. A tile of c, one strip by one panel, is then summed in registers. V8 up to Node.js 22 places all
+ * loads of a basic block before its arithmetic, so a block may keep no more than x86-64's 15 free registers alive, and
+ * a body that holds more is cut in blocks by branches that are always taken: the result of arithmetic in a branch
+ * must be there at its end. 10 accumulators, as each of two units takes four cycles for a sum. Measured on Zen 4 with
+ * fused multiply-add, GFLOP/s in float32 on Node.js 20 / 24 of 56 that there are: 5 × 2 vectors in blocks, with two
+ * steps of k in one body, 54 / 54; 4 × 2 48 / 51; 3 × 3 51 / 52; 6 × 2 in blocks 50 / 57, without 28 on Node.js 20.
  *
  * M rows, N columns, K summed over. Everything is blocked by KC along k, blocks outermost, and each block is summed on
  * its own before it is added to c, so a float32 sum loses no more than the block-wise sums of a BLAS do.
@@ -14,20 +16,33 @@
 import { mark, release, take } from './arena';
 import { lanes, madd, VECTOR, zero } from './vector';
 
-/** Along k: a strip (12 KiB in float64) and a panel (8 KiB) stay in a first-level cache of 32 KiB. */
+/** Along k: a strip (10 KiB in float64) and a panel (8 KiB) stay in a first-level cache of 32 KiB. */
 const KC: i32 = 256;
-/** Rows of a that stay in the second-level cache: 192 · 256 float64 are 384 KiB. A multiple of HEIGHT. */
-const MC: i32 = 192;
+/** Strips of a that stay in the second-level cache: 200 rows of 256 float64 are 400 KiB. */
+const STRIPS: i32 = 40;
 
 export function panelWidth<T>(): i32 {
   return 2 * lanes<T>();
 }
 
-/** Rows of a strip. */
-const HEIGHT: i32 = 4;
+/** Rows of a high strip; a low one has one fewer. */
+const HEIGHT: i32 = 5;
+
+function strips(M: i32): i32 {
+  return (M + HEIGHT - 1) / HEIGHT;
+}
+
+/** High strips come first; there are as many low ones as it takes to leave no row, or the last strip's alone, empty. */
+function highStrips(M: i32): i32 {
+  return max(0, M - strips(M) * (HEIGHT - 1));
+}
+
+function firstRow(strip: i32, high: i32): i32 {
+  return strip * (HEIGHT - 1) + min(strip, high);
+}
 
 function paddedRows(M: i32): i32 {
-  return (M + HEIGHT - 1) & -HEIGHT;
+  return firstRow(strips(M), highStrips(M));
 }
 
 function paddedColumns<T>(N: i32): i32 {
@@ -54,7 +69,8 @@ function packAdjacent<T>(to: usize, from: usize, step: usize, filled: i32, width
   if (filled == width) {
     for (let k = 0; k < K; k++) {
       v128.store(to, v128.load(from));
-      if (bytes > VECTOR) v128.store(to, v128.load(from, 16), 16);
+      if (bytes >= 2 * VECTOR) v128.store(to, v128.load(from, VECTOR), VECTOR);
+      if (width == HEIGHT) store<T>(to, load<T>(from, (HEIGHT - 1) * sizeof<T>()), (HEIGHT - 1) * sizeof<T>());
       from += step;
       to += bytes;
     }
@@ -140,12 +156,15 @@ function packLines<T>(to: usize, from: usize, lineStep: i32, kStep: i32, filled:
  */
 export function packA<T>(to: usize, a: usize, M: i32, K: i32, rowStep: i32, kStep: i32): void {
   const block = blockSize(K);
+  const high = highStrips(M);
   for (let k = 0; k < K; k += block) {
     const kc = min(block, K - k);
-    for (let m = 0; m < M; m += HEIGHT) {
+    for (let s = 0, m = 0; m < M; s++) {
+      const height = s < high ? HEIGHT : HEIGHT - 1;
       const from = a + (<usize>m * rowStep + <usize>k * kStep) * sizeof<T>();
-      packLines<T>(to, from, rowStep, kStep, min(HEIGHT, M - m), HEIGHT, kc);
-      to += <usize>HEIGHT * kc * sizeof<T>();
+      packLines<T>(to, from, rowStep, kStep, min(height, M - m), height, kc);
+      to += <usize>height * kc * sizeof<T>();
+      m += height;
     }
   }
 }
@@ -164,8 +183,8 @@ export function packB<T>(to: usize, b: usize, N: i32, K: i32, columnStep: i32, k
   }
 }
 
-/** Adds strip · panel to a tile of c, whose rows are `step` bytes apart. */
-function tile<T>(K: i32, a: usize, b: usize, c: usize, step: usize): void {
+/** `c = from + strip · panel` for a tile; rows of `from` and c are so many bytes apart. */
+function highTile<T>(K: i32, a: usize, b: usize, from: usize, fromStep: usize, c: usize, step: usize): void {
   let c00 = zero();
   let c01 = zero();
   let c10 = zero();
@@ -174,7 +193,71 @@ function tile<T>(K: i32, a: usize, b: usize, c: usize, step: usize): void {
   let c21 = zero();
   let c30 = zero();
   let c31 = zero();
-  for (; K > 0; K--) {
+  let c40 = zero();
+  let c41 = zero();
+  for (; K > 0; K -= 2) {
+    // Always so, as of no address 0 is a panel: see above.
+    const b0 = v128.load(b);
+    const b1 = v128.load(b, VECTOR);
+    if (b) {
+      const a0 = v128.load_splat<T>(a);
+      const a1 = v128.load_splat<T>(a, sizeof<T>());
+      const a2 = v128.load_splat<T>(a, 2 * sizeof<T>());
+      c00 = madd<T>(a0, b0, c00);
+      c01 = madd<T>(a0, b1, c01);
+      c10 = madd<T>(a1, b0, c10);
+      c11 = madd<T>(a1, b1, c11);
+      c20 = madd<T>(a2, b0, c20);
+      c21 = madd<T>(a2, b1, c21);
+    }
+    const a3 = v128.load_splat<T>(a, 3 * sizeof<T>());
+    const a4 = v128.load_splat<T>(a, 4 * sizeof<T>());
+    c30 = madd<T>(a3, b0, c30);
+    c31 = madd<T>(a3, b1, c31);
+    c40 = madd<T>(a4, b0, c40);
+    c41 = madd<T>(a4, b1, c41);
+    if (K > 1) {
+      const b0 = v128.load(b, 2 * VECTOR);
+      const b1 = v128.load(b, 3 * VECTOR);
+      if (b) {
+        const a0 = v128.load_splat<T>(a, 5 * sizeof<T>());
+        const a1 = v128.load_splat<T>(a, 6 * sizeof<T>());
+        const a2 = v128.load_splat<T>(a, 7 * sizeof<T>());
+        c00 = madd<T>(a0, b0, c00);
+        c01 = madd<T>(a0, b1, c01);
+        c10 = madd<T>(a1, b0, c10);
+        c11 = madd<T>(a1, b1, c11);
+        c20 = madd<T>(a2, b0, c20);
+        c21 = madd<T>(a2, b1, c21);
+      }
+      const a3 = v128.load_splat<T>(a, 8 * sizeof<T>());
+      const a4 = v128.load_splat<T>(a, 9 * sizeof<T>());
+      c30 = madd<T>(a3, b0, c30);
+      c31 = madd<T>(a3, b1, c31);
+      c40 = madd<T>(a4, b0, c40);
+      c41 = madd<T>(a4, b1, c41);
+    }
+    a += 10 * sizeof<T>();
+    b += 4 * VECTOR;
+  }
+  writeRow<T>(c, from, c00, c01);
+  writeRow<T>(c + step, from + fromStep, c10, c11);
+  writeRow<T>(c + 2 * step, from + 2 * fromStep, c20, c21);
+  writeRow<T>(c + 3 * step, from + 3 * fromStep, c30, c31);
+  writeRow<T>(c + 4 * step, from + 4 * fromStep, c40, c41);
+}
+
+/** The same for a low strip. */
+function lowTile<T>(K: i32, a: usize, b: usize, from: usize, fromStep: usize, c: usize, step: usize): void {
+  let c00 = zero();
+  let c01 = zero();
+  let c10 = zero();
+  let c11 = zero();
+  let c20 = zero();
+  let c21 = zero();
+  let c30 = zero();
+  let c31 = zero();
+  for (; K > 0; K -= 2) {
     const b0 = v128.load(b);
     const b1 = v128.load(b, VECTOR);
     const a0 = v128.load_splat<T>(a);
@@ -189,85 +272,142 @@ function tile<T>(K: i32, a: usize, b: usize, c: usize, step: usize): void {
     c21 = madd<T>(a2, b1, c21);
     c30 = madd<T>(a3, b0, c30);
     c31 = madd<T>(a3, b1, c31);
-    a += 4 * sizeof<T>();
-    b += 2 * VECTOR;
+    if (K > 1) {
+      const b0 = v128.load(b, 2 * VECTOR);
+      const b1 = v128.load(b, 3 * VECTOR);
+      const a0 = v128.load_splat<T>(a, 4 * sizeof<T>());
+      const a1 = v128.load_splat<T>(a, 5 * sizeof<T>());
+      const a2 = v128.load_splat<T>(a, 6 * sizeof<T>());
+      const a3 = v128.load_splat<T>(a, 7 * sizeof<T>());
+      c00 = madd<T>(a0, b0, c00);
+      c01 = madd<T>(a0, b1, c01);
+      c10 = madd<T>(a1, b0, c10);
+      c11 = madd<T>(a1, b1, c11);
+      c20 = madd<T>(a2, b0, c20);
+      c21 = madd<T>(a2, b1, c21);
+      c30 = madd<T>(a3, b0, c30);
+      c31 = madd<T>(a3, b1, c31);
+    }
+    a += 8 * sizeof<T>();
+    b += 4 * VECTOR;
   }
-  addRow<T>(c, c00, c01);
-  addRow<T>(c + step, c10, c11);
-  addRow<T>(c + 2 * step, c20, c21);
-  addRow<T>(c + 3 * step, c30, c31);
+  writeRow<T>(c, from, c00, c01);
+  writeRow<T>(c + step, from + fromStep, c10, c11);
+  writeRow<T>(c + 2 * step, from + 2 * fromStep, c20, c21);
+  writeRow<T>(c + 3 * step, from + 3 * fromStep, c30, c31);
 }
 
-function addRow<T>(c: usize, left: v128, right: v128): void {
-  v128.store(c, v128.add<T>(v128.load(c), left));
-  v128.store(c, v128.add<T>(v128.load(c, 16), right), 16);
+function writeRow<T>(c: usize, from: usize, left: v128, right: v128): void {
+  v128.store(c, v128.add<T>(v128.load(from), left));
+  v128.store(c, v128.add<T>(v128.load(from, VECTOR), right), VECTOR);
 }
 
-/** A tile that hangs over the edge of c is summed here, and the part of it that exists is added from here. */
+/** Two vectors of zeros, as the row that a tile begins with. */
+const zeros = memory.data(2 * 16, 16);
+/** A tile that hangs over the edge of c is summed here, and the part of it that exists is moved from here. */
 const edge = memory.data(HEIGHT * 2 * 16, 16);
 
 /** `c[M, N] += a · b`, both packed; rows of c are `step` elements apart. */
 export function multiply<T>(a: usize, b: usize, c: usize, M: i32, N: i32, K: i32, step: i32): void {
-  const block = blockSize(K);
-  const width = panelWidth<T>();
-  const stepBytes = <usize>step * sizeof<T>();
-  const rows = paddedRows(M);
-  const columns = paddedColumns<T>(N);
-  for (let k = 0; k < K; k += block) {
-    const kc = min(block, K - k);
-    const lineBytes = <usize>kc * sizeof<T>();
-    for (let m0 = 0; m0 < M; m0 += MC) {
-      const mEnd = min(M, m0 + MC);
-      let panel = b + <usize>k * columns * sizeof<T>();
-      for (let n = 0; n < N; n += width) {
-        let strip = a + <usize>k * rows * sizeof<T>() + m0 * lineBytes;
-        for (let m = m0; m < mEnd; m += HEIGHT) {
-          const at = c + (<usize>m * step + n) * sizeof<T>();
-          if (m + HEIGHT <= M && n + width <= N) tile<T>(kc, strip, panel, at, stepBytes);
-          else {
-            memory.fill(edge, 0, HEIGHT * 2 * VECTOR);
-            tile<T>(kc, strip, panel, edge, 2 * VECTOR);
-            addPart<T>(at, stepBytes, min(HEIGHT, M - m), min(width, N - n));
-          }
-          strip += HEIGHT * lineBytes;
-        }
-        panel += width * lineBytes;
-      }
-    }
-  }
+  product<T>(a, b, c, M, N, K, step, true, 0);
 }
 
-function addPart<T>(c: usize, step: usize, rows: i32, columns: i32): void {
-  for (let i = 0; i < rows; i++)
-    for (let j = 0; j < columns; j++) {
-      const at = c + i * step + j * sizeof<T>();
-      store<T>(at, load<T>(at) + load<T>(edge + i * 2 * VECTOR + j * sizeof<T>()));
-    }
+/** `c[M, N] = row + a · b` for a `row[N]`, or zeros where it is 0. */
+export function assign<T>(a: usize, b: usize, c: usize, M: i32, N: i32, K: i32, step: i32, row: usize): void {
+  product<T>(a, b, c, M, N, K, step, false, row);
 }
 
-/** Every row of `c[M, N]` becomes `row`, or zeros where there is none. */
-export function fillRows<T>(c: usize, row: usize, M: i32, N: i32): void {
-  const bytes = <usize>N * sizeof<T>();
-  if (!row) memory.fill(c, 0, <usize>M * bytes);
-  else for (let m = 0; m < M; m++) memory.copy(c + m * bytes, row, bytes);
-}
-
-/** `c += op(a) · op(b)`. */
-export function matmul<T>(
+function product<T>(
   a: usize,
   b: usize,
   c: usize,
   M: i32,
   N: i32,
   K: i32,
+  step: i32,
+  accumulate: bool,
+  row: usize,
+): void {
+  const block = blockSize(K);
+  const width = panelWidth<T>();
+  const columns = paddedColumns<T>(N);
+  const count = strips(M);
+  const high = highStrips(M);
+  for (let k = 0; k < K; k += block) {
+    const kc = min(block, K - k);
+    for (let s = 0; s < count; s += STRIPS) {
+      const strip = a + (<usize>k * paddedRows(M) + <usize>firstRow(s, high) * kc) * sizeof<T>();
+      let panel = b + <usize>k * columns * sizeof<T>();
+      for (let n = 0; n < N; n += width) {
+        const end = min(count, s + STRIPS);
+        const given = accumulate || k > 0;
+        const initial = given ? 0 : row ? row + n * sizeof<T>() : zeros;
+        columnOfTiles<T>(kc, strip, panel, c + n * sizeof<T>(), s, end, high, M, N - n, step, initial);
+        panel += <usize>width * kc * sizeof<T>();
+      }
+    }
+  }
+}
+
+/** Strips s to `end` by one panel, of whose columns `filled` exist at most; `initial` is 0 where c is added to. */
+function columnOfTiles<T>(
+  K: i32,
+  a: usize,
+  b: usize,
+  c: usize,
+  s: i32,
+  end: i32,
+  high: i32,
+  M: i32,
+  filled: i32,
+  step: i32,
+  initial: usize,
+): void {
+  const stepBytes = <usize>step * sizeof<T>();
+  const fromStep = initial ? 0 : stepBytes;
+  let m = firstRow(s, high);
+  c += m * stepBytes;
+  for (; s < end; s++) {
+    const height = s < high ? HEIGHT : HEIGHT - 1;
+    const from = initial ? initial : c;
+    if (m + height > M || filled < panelWidth<T>()) {
+      if (height == HEIGHT) highTile<T>(K, a, b, zeros, 0, edge, 2 * VECTOR);
+      else lowTile<T>(K, a, b, zeros, 0, edge, 2 * VECTOR);
+      writePart<T>(c, stepBytes, from, fromStep, min(height, M - m), min(filled, panelWidth<T>()));
+    } else if (height == HEIGHT) highTile<T>(K, a, b, from, fromStep, c, stepBytes);
+    else lowTile<T>(K, a, b, from, fromStep, c, stepBytes);
+    a += <usize>height * K * sizeof<T>();
+    c += height * stepBytes;
+    m += height;
+  }
+}
+
+function writePart<T>(c: usize, step: usize, from: usize, fromStep: usize, rows: i32, columns: i32): void {
+  for (let i = 0; i < rows; i++)
+    for (let j = 0; j < columns; j++) {
+      const at = j * sizeof<T>();
+      store<T>(c + i * step + at, load<T>(from + i * fromStep + at) + load<T>(edge + i * 2 * VECTOR + at));
+    }
+}
+
+/** `c = op(a) · op(b)`, plus c itself where `accumulate` is set, or else plus `row[N]` where it is not 0. */
+export function matmul<T>(
+  a: usize,
+  b: usize,
+  c: usize,
+  row: usize,
+  M: i32,
+  N: i32,
+  K: i32,
   transposeA: bool,
   transposeB: bool,
+  accumulate: bool,
 ): void {
   const base = mark();
   const packedA = take(packedABytes<T>(M, K));
   const packedB = take(packedBBytes<T>(N, K));
   packA<T>(packedA, a, M, K, transposeA ? 1 : K, transposeA ? M : 1);
   packB<T>(packedB, b, N, K, transposeB ? K : 1, transposeB ? 1 : N);
-  multiply<T>(packedA, packedB, c, M, N, K, N);
+  product<T>(packedA, packedB, c, M, N, K, N, accumulate, row);
   release(base);
 }

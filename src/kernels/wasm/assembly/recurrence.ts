@@ -7,7 +7,7 @@
 import { mark, release, take } from './arena';
 import { activate, activateBackward, GATED, lstmCell, lstmCellBackward } from './cells';
 import { sums } from './channels';
-import { fillRows, matmul, multiply, packA, packB, packedABytes, packedBBytes } from './matmul';
+import { assign, matmul, multiply, packA, packB, packedABytes, packedBBytes } from './matmul';
 
 /** Rows of the sequences that have ended before step s: from one state to the next. */
 function carryEnded<T>(lengths: usize, s: i32, N: i32, H: i32, from: usize, to: usize): void {
@@ -16,7 +16,10 @@ function carryEnded<T>(lengths: usize, s: i32, N: i32, H: i32, from: usize, to: 
   for (let n = 0; n < N; n++) if (s >= load<i32>(lengths + n * 4)) memory.copy(to + n * bytes, from + n * bytes, bytes);
 }
 
-/** `xs[T, N, I]`, `bias[R]`; fills `gates[T, N, R]` and all states but the first. */
+/** Bytes of pre-activations that stay in the second-level cache beside the weights that go through it. */
+const AHEAD: usize = 1 << 18;
+
+/** `xs[T, N, I]`, `bias[R]`; fills all states but the first and, where it is not 0, `gates[T, N, R]`. */
 export function recur<T>(
   kind: i32,
   xs: usize,
@@ -35,13 +38,22 @@ export function recur<T>(
   const R = kind == GATED ? 4 * H : H;
   const state = <usize>N * H * sizeof<T>();
   const gate = <usize>N * R * sizeof<T>();
-  fillRows<T>(gates, bias, steps * N, R);
-  matmul<T>(xs, weightIh, gates, steps * N, R, I, false, true);
   const base = mark();
+  const stepsAhead = min(steps, max(1, <i32>(AHEAD / gate)));
+  const panelsIh = take(packedBBytes<T>(R, I));
   const panels = take(packedBBytes<T>(R, H));
+  const stripsIh = take(packedABytes<T>(stepsAhead * N, I));
   const strips = take(packedABytes<T>(N, H));
+  const passing = gates ? 0 : take(stepsAhead * gate);
+  packB<T>(panelsIh, weightIh, R, I, I, 1);
   packB<T>(panels, weightHh, R, H, H, 1);
   for (let s = 0; s < steps; s++) {
+    if (s % stepsAhead == 0) {
+      const rows = min(stepsAhead, steps - s) * N;
+      if (passing) gates = passing;
+      packA<T>(stripsIh, xs + <usize>s * N * I * sizeof<T>(), rows, I, I, 1);
+      assign<T>(stripsIh, panelsIh, gates, rows, R, I, R, bias);
+    }
     packA<T>(strips, h, N, H, H, 1);
     multiply<T>(strips, panels, gates, N, R, H, R);
     if (kind == GATED) {
@@ -106,8 +118,7 @@ export function recurBackward<T>(
           memory.fill(dgatesOfStep + n * bytes, 0, bytes);
         }
     packA<T>(strips, dgatesOfStep, N, R, R, 1);
-    memory.fill(dh, 0, state);
-    multiply<T>(strips, panels, dh, N, H, R, H);
+    assign<T>(strips, panels, dh, N, H, R, H, 0);
     carryEnded<T>(lengths, s, N, H, dhAfter, dh);
     if (kind == GATED) carryEnded<T>(lengths, s, N, H, dcAfter, dc);
   }
@@ -129,12 +140,9 @@ export function recurGradients<T>(
   H: i32,
   R: i32,
 ): void {
-  fillRows<T>(dweightIh, 0, R, I);
-  matmul<T>(dgates, xs, dweightIh, R, I, rows, true, false);
-  fillRows<T>(dweightHh, 0, R, H);
-  matmul<T>(dgates, h, dweightHh, R, H, rows, true, false);
-  fillRows<T>(dxs, 0, rows, I);
-  matmul<T>(dgates, weightIh, dxs, rows, I, R, false, false);
+  matmul<T>(dgates, xs, dweightIh, 0, R, I, rows, true, false, false);
+  matmul<T>(dgates, h, dweightHh, 0, R, H, rows, true, false, false);
+  matmul<T>(dgates, weightIh, dxs, 0, rows, I, R, false, false, false);
   memory.fill(dbias, 0, R * 8);
   sums<T>(dgates, rows * R, 1, R, 0, dbias);
 }
