@@ -5,7 +5,15 @@ import { activate, activateBackward, lstmCell, lstmCellBackward } from './cells'
 import { recur, recurBackward, recurGradients } from './recurrence';
 import { normalize, normalizeBackward, normalizeSums, split, squares, sums } from './channels';
 import { fillRows, matmul } from './matmul';
-import { addWeightGradient, correlate, flip, planCorrelate, planSpread, planWeightGradient, spread } from './windows';
+import {
+  addWeightGradient,
+  correlate,
+  flip,
+  planCorrelate,
+  planSpread,
+  planWeightGradient,
+  spread,
+} from './convolution';
 
 export { mark, release, take } from './arena';
 export { dropoutMask };
