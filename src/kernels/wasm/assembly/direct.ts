@@ -76,17 +76,21 @@ export function stripsBytes<T>(B: i32, AK: i32): usize {
   return <usize>((B + HEIGHT - 1) & -HEIGHT) * AK * sizeof<T>();
 }
 
-/** `weight[B, AK]` to strips of 4 rows, [AK][4]; what hangs over is 0. */
+/** `weight[B, AK]` to strips of 4 rows, [taps][4], block of taps by block of taps; what hangs over is 0. */
 export function packStrips<T>(to: usize, weight: usize, B: i32, AK: i32): void {
   const step = <usize>AK * sizeof<T>();
-  for (let b = 0; b < B; b += HEIGHT)
-    for (let i = 0; i < AK; i++) {
-      const from = weight + (<usize>b * AK + i) * sizeof<T>();
-      for (let r = 0; r < HEIGHT; r++) {
-        store<T>(to, b + r < B ? load<T>(from + r * step) : <T>0);
-        to += sizeof<T>();
+  const block = blockOf(AK);
+  for (let k = 0; k < AK; k += block) {
+    const end = min(AK, k + block);
+    for (let b = 0; b < B; b += HEIGHT)
+      for (let i = k; i < end; i++) {
+        const from = weight + (<usize>b * AK + i) * sizeof<T>();
+        for (let r = 0; r < HEIGHT; r++) {
+          store<T>(to, b + r < B ? load<T>(from + r * step) : <T>0);
+          to += sizeof<T>();
+        }
       }
-    }
+  }
 }
 
 /** Finishes a row of a tile. */
@@ -196,7 +200,6 @@ export function correlateSpots<T>(
 ): void {
   const AK = windows.A * windows.K;
   const block = blockOf(AK);
-  const stripBytes = HEIGHT * AK * <i32>sizeof<T>();
   const step = <usize>windows.P * sizeof<T>();
   const stripCount = (B + HEIGHT - 1) / HEIGHT;
   const totalBytes = stripCount * HEIGHT * 2 * <i32>VECTOR;
@@ -215,7 +218,7 @@ export function correlateSpots<T>(
         for (let pair = first; pair < end; pair++) {
           const at = spots.at + pair * 16;
           let total = totals + <usize>(pair - first) * totalBytes + from * 2 * VECTOR;
-          let strip = strips + (<usize>from * AK + k * HEIGHT) * sizeof<T>();
+          let strip = strips + (<usize>k * stripCount * HEIGHT + from * kc) * sizeof<T>();
           for (let b = from; b < to; b += HEIGHT) {
             const ofBias = bias ? bias + b * sizeof<T>() : 0;
             const y = windowed + b * step;
@@ -225,7 +228,7 @@ export function correlateSpots<T>(
             if (b == from)
               Tile.put<T>(true, kc, strip, panel, taps, windows.padded, at, begins, ends, total, ofBias, y, step, rows);
             else Tile.put<T>(false, kc, strip, panel, 0, 0, at, begins, ends, total, ofBias, y, step, rows);
-            strip += stripBytes;
+            strip += <usize>kc * HEIGHT * sizeof<T>();
             total += HEIGHT * 2 * VECTOR;
           }
         }
