@@ -105,11 +105,11 @@ export function convolutionSuite(kernels: Kernels): void {
         }
     });
 
-    it('follow their definition for more taps and channels than are summed at once', () => {
+    it.each([3, 86])('follow their definition for more taps and rows than are summed at once, by %i channels', (A) => {
       const axis = { input: 340, kernel: 3, stride: 1, dilation: 1, before: 1, after: 1, output: 340 };
-      const shape = { N: 1, groups: 1, A: 86, B: 200, axes: threeAxes([axis]) };
-      const x = input(dtype, numbers.array(86 * 340));
-      const weight = input(dtype, numbers.array(200 * 86 * 3));
+      const shape = { N: 1, groups: 1, A, B: 200, axes: threeAxes([axis]) };
+      const x = input(dtype, numbers.array(A * 340));
+      const weight = input(dtype, numbers.array(200 * A * 3));
       const y = input(dtype, numbers.array(200 * 340));
       type Call = (by: Kernels, x: FloatArray, weight: FloatArray, y: FloatArray, out: FloatArray) => void;
       const expectSums = (terms: number, length: number, call: Call) => {
@@ -127,7 +127,7 @@ export function convolutionSuite(kernels: Kernels): void {
         }));
         expectBounded(out, bounded);
       };
-      expectSums(86 * 3, y.length, (by, x, weight, _, out) => {
+      expectSums(A * 3, y.length, (by, x, weight, _, out) => {
         by.correlate(x, weight, undefined, out, shape);
       });
       expectSums(200 * 3, x.length, (by, _, weight, y, out) => {

@@ -16,6 +16,8 @@ const ROWS: i32 = 192;
 /** Of unfinished sums, for the same reason. */
 const TOTALS_BYTES: i32 = 1 << 18;
 const HEIGHT: i32 = 4;
+/** So few rows are one strip, and its tiles 3 · 3 vectors: 0.8 times as long as 4 · 2, which are faster for more rows. */
+const FEW: i32 = 3;
 
 @unmanaged
 export class Spots {
@@ -39,14 +41,15 @@ export function makeSpots<T>(windows: Windows, lastApart: bool): Spots {
   const W = axisOf(windows.axes, 2).output;
   const whole = W & -lanes<T>();
   const count = rows * ((W + lanes<T>() - 1) / lanes<T>());
-  // One more: a pair of which there is only one repeats it.
-  const at = take(<usize>(count + 1) * 8);
+  // A pair, or three, of which there is only one repeats it.
+  const at = take(<usize>(count + FEW - 1) * 8);
   spots.count = count;
   spots.apart = (rows * whole) / lanes<T>();
   spots.at = at;
   let end = putSpots<T>(at, windows, 0, lastApart ? whole : W);
   if (lastApart) end = putSpots<T>(end, windows, whole, W);
   store<i64>(end, load<i64>(end - 8));
+  store<i64>(end, load<i64>(end - 8), 8);
   return spots;
 }
 
@@ -72,20 +75,26 @@ function blockOf(count: i32): i32 {
   return (count + blocks - 1) / blocks;
 }
 
-export function stripsBytes<T>(B: i32, AK: i32): usize {
-  return <usize>((B + HEIGHT - 1) & -HEIGHT) * AK * sizeof<T>();
+function heightOf(B: i32): i32 {
+  return B <= FEW ? FEW : HEIGHT;
 }
 
-/** `weight[B, AK]` to strips of 4 rows, [taps][4], block of taps by block of taps; what hangs over is 0. */
+export function stripsBytes<T>(B: i32, AK: i32): usize {
+  const height = heightOf(B);
+  return <usize>((B + height - 1) / height) * height * AK * sizeof<T>();
+}
+
+/** `weight[B, AK]` to strips, [taps][rows], block of taps by block of taps; what hangs over is 0. */
 export function packStrips<T>(to: usize, weight: usize, B: i32, AK: i32): void {
   const step = <usize>AK * sizeof<T>();
   const block = blockOf(AK);
+  const height = heightOf(B);
   for (let k = 0; k < AK; k += block) {
     const end = min(AK, k + block);
-    for (let b = 0; b < B; b += HEIGHT)
+    for (let b = 0; b < B; b += height)
       for (let i = k; i < end; i++) {
         const from = weight + (<usize>b * AK + i) * sizeof<T>();
-        for (let r = 0; r < HEIGHT; r++) {
+        for (let r = 0; r < height; r++) {
           store<T>(to, b + r < B ? load<T>(from + r * step) : <T>0);
           to += sizeof<T>();
         }
@@ -189,6 +198,85 @@ class Tile {
   }
 }
 
+/** The one strip of few rows times three spots, over K taps, to `total`, or added to it unless it `begins` the taps. */
+function fewTile<T>(K: i32, strip: usize, taps: usize, padded: usize, spots: usize, begins: bool, total: usize): void {
+  const x0 = padded + load<i32>(spots);
+  const x1 = padded + load<i32>(spots, 8);
+  const x2 = padded + load<i32>(spots, 16);
+  let c00 = zero();
+  let c01 = zero();
+  let c02 = zero();
+  let c10 = zero();
+  let c11 = zero();
+  let c12 = zero();
+  let c20 = zero();
+  let c21 = zero();
+  let c22 = zero();
+  for (; K > 0; K--) {
+    const tap = load<i32>(taps);
+    const b0 = v128.load(x0 + tap);
+    const b1 = v128.load(x1 + tap);
+    const b2 = v128.load(x2 + tap);
+    const a0 = v128.load_splat<T>(strip);
+    const a1 = v128.load_splat<T>(strip, sizeof<T>());
+    const a2 = v128.load_splat<T>(strip, 2 * sizeof<T>());
+    c00 = madd<T>(a0, b0, c00);
+    c01 = madd<T>(a0, b1, c01);
+    c02 = madd<T>(a0, b2, c02);
+    c10 = madd<T>(a1, b0, c10);
+    c11 = madd<T>(a1, b1, c11);
+    c12 = madd<T>(a1, b2, c12);
+    c20 = madd<T>(a2, b0, c20);
+    c21 = madd<T>(a2, b1, c21);
+    c22 = madd<T>(a2, b2, c22);
+    strip += FEW * sizeof<T>();
+    taps += 4;
+  }
+  if (!begins) {
+    c00 = v128.add<T>(v128.load(total, 0 * VECTOR), c00);
+    c01 = v128.add<T>(v128.load(total, 1 * VECTOR), c01);
+    c02 = v128.add<T>(v128.load(total, 2 * VECTOR), c02);
+    c10 = v128.add<T>(v128.load(total, 3 * VECTOR), c10);
+    c11 = v128.add<T>(v128.load(total, 4 * VECTOR), c11);
+    c12 = v128.add<T>(v128.load(total, 5 * VECTOR), c12);
+    c20 = v128.add<T>(v128.load(total, 6 * VECTOR), c20);
+    c21 = v128.add<T>(v128.load(total, 7 * VECTOR), c21);
+    c22 = v128.add<T>(v128.load(total, 8 * VECTOR), c22);
+  }
+  v128.store(total, c00, 0 * VECTOR);
+  v128.store(total, c01, 1 * VECTOR);
+  v128.store(total, c02, 2 * VECTOR);
+  v128.store(total, c10, 3 * VECTOR);
+  v128.store(total, c11, 4 * VECTOR);
+  v128.store(total, c12, 5 * VECTOR);
+  v128.store(total, c20, 6 * VECTOR);
+  v128.store(total, c21, 7 * VECTOR);
+  v128.store(total, c22, 8 * VECTOR);
+}
+
+function correlateFew<T>(windows: Windows, spots: Spots, strip: usize, bias: usize, windowed: usize, B: i32): void {
+  const AK = windows.A * windows.K;
+  const block = blockOf(AK);
+  const base = mark();
+  const total = take(FEW * 3 * VECTOR);
+  for (let i = 0; i < spots.count; i += 3) {
+    const at = spots.at + i * 8;
+    for (let k = 0; k < AK; k += block) {
+      const from = strip + <usize>k * FEW * sizeof<T>();
+      fewTile<T>(min(block, AK - k), from, windows.tapOffsets + k * 4, windows.padded, at, k == 0, total);
+    }
+    for (let b = 0; b < B; b++) {
+      const start = bias ? v128.load_splat<T>(bias + b * sizeof<T>()) : zero();
+      const y = windowed + <usize>b * windows.P * sizeof<T>();
+      const row = total + b * 3 * VECTOR;
+      v128.store(y + load<i32>(at, 4), v128.add<T>(start, v128.load(row)));
+      v128.store(y + load<i32>(at, 12), v128.add<T>(start, v128.load(row, VECTOR)));
+      v128.store(y + load<i32>(at, 20), v128.add<T>(start, v128.load(row, 2 * VECTOR)));
+    }
+  }
+  release(base);
+}
+
 /** `windowed[B, P] = bias + weight · windows` of one group, from packed strips. */
 export function correlateSpots<T>(
   windows: Windows,
@@ -198,6 +286,10 @@ export function correlateSpots<T>(
   windowed: usize,
   B: i32,
 ): void {
+  if (B <= FEW) {
+    correlateFew<T>(windows, spots, strips, bias, windowed, B);
+    return;
+  }
   const AK = windows.A * windows.K;
   const block = blockOf(AK);
   const step = <usize>windows.P * sizeof<T>();
