@@ -42,8 +42,6 @@ export interface ConvolutionShape {
 export interface Kernels {
   matmul(a: FloatArray, b: FloatArray, c: FloatArray, shape: MatmulShape): void;
 
-  /** In place: `x[n, c, s] += bias[c]`. */
-  addPerChannel(x: FloatArray, bias: FloatArray, shape: ChannelShape): void;
   /** `sums[c] = Σ x[n, c, s]` over n and s. */
   sumPerChannel(x: FloatArray, sums: FloatArray, shape: ChannelShape): void;
 
@@ -79,11 +77,6 @@ export interface Kernels {
     },
     dx: FloatArray,
   ): void;
-
-  /** `columns[plane, tap, window]` of `x[planes, D, H, W]`; a tap in the padding gives 0. */
-  unfold(x: FloatArray, planes: number, axes: WindowAxes, columns: FloatArray): void;
-  /** The transpose of `unfold`: adds every tap to the place that it came from. `x` is overwritten. */
-  fold(columns: FloatArray, planes: number, axes: WindowAxes, x: FloatArray): void;
 
   /** `windowed[n, b, window] = bias[b] + Σ weight[b, a, tap] * folded[n, a, place of tap in window]`, by groups. */
   correlate(

@@ -36,16 +36,6 @@ export function channelsSuite(kernels: Kernels): void {
     const roundoff = ROUNDOFF[dtype];
     afterEach(expectIntact);
 
-    it('addPerChannel adds to every element what its channel says', () => {
-      for (const shape of SHAPES) {
-        const x = inPlace(dtype, numbers.array(sizeOf(shape)));
-        const bias = input(dtype, numbers.array(shape.C));
-        const expected = Array.from(x, (value, i) => boundedSum([value, bias[channelOf(i, shape)]], dtype));
-        kernels.addPerChannel(x, bias, shape);
-        expectBounded(x, expected, JSON.stringify(shape));
-      }
-    });
-
     it('sumPerChannel sums each channel over batch and space', () => {
       for (const shape of SHAPES) {
         const x = input(dtype, numbers.array(sizeOf(shape)));

@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { afterEach, describe, it } from 'vitest';
 import type { ConvolutionShape, Kernels } from '../../src/kernels/kernels.js';
+import { plain } from '../../src/kernels/plain/plain.js';
+import type { FloatArray } from '../../src/tensor/tensor.js';
 import { product, threeAxes, type WindowAxes } from '../../src/tensor/windows.js';
 import { randomNumbers } from '../support/random.js';
 import { everyAxis, ON_RANDOM_WINDOWS, positions, someAxes, taps } from './geometry.js';
-import { boundedSum, expectBounded, FLOAT_DTYPES, memory } from './memory.js';
+import { boundedSum, expectBounded, FLOAT_DTYPES, memory, ROUNDOFF } from './memory.js';
 
 export function convolutionSuite(kernels: Kernels): void {
   describe.each(FLOAT_DTYPES)('the convolution kernels in %s', (dtype) => {
@@ -13,11 +15,11 @@ export function convolutionSuite(kernels: Kernels): void {
     afterEach(expectIntact);
 
     /** All three, against every product that belongs to each element. */
-    function expectAll(shape: ConvolutionShape): void {
+    function expectAll(shape: ConvolutionShape, spoil = (values: number[]) => values): void {
       const { N, groups, A, B, axes } = shape;
       const [K, D, P] = [product(axes, 'kernel'), product(axes, 'input'), product(axes, 'output')];
-      const folded = input(dtype, numbers.array(N * groups * A * D));
-      const windowed = input(dtype, numbers.array(N * groups * B * P));
+      const folded = input(dtype, spoil(numbers.array(N * groups * A * D)));
+      const windowed = input(dtype, spoil(numbers.array(N * groups * B * P)));
       const weight = input(dtype, numbers.array(groups * B * A * K));
       const ofWindowed = input(dtype, numbers.array(groups * B));
       const ofFolded = input(dtype, numbers.array(groups * A));
@@ -33,10 +35,14 @@ export function convolutionSuite(kernels: Kernels): void {
             for (let a = 0; a < A; a++)
               windows.forEach((places, p) => {
                 places.forEach((place, k) => {
-                  if (place === undefined) return;
-                  const x = ((n * groups + g) * A + a) * D + place;
                   const y = ((n * groups + g) * B + b) * P + p;
                   const w = ((g * B + b) * A + a) * K + k;
+                  // The padding is zeros, and 0 · ∞ is NaN.
+                  if (place === undefined) {
+                    if (!Number.isFinite(windowed[y])) toWeight[w].push(NaN);
+                    return;
+                  }
+                  const x = ((n * groups + g) * A + a) * D + place;
                   toWindowed[y].push(folded[x] * weight[w]);
                   toFolded[x].push(windowed[y] * weight[w]);
                   toWeight[w].push(folded[x] * windowed[y]);
@@ -79,6 +85,57 @@ export function convolutionSuite(kernels: Kernels): void {
         const given = { ...axis, output: Math.floor((side - 1) / stride) + 1 };
         random(threeAxes([given, given]), 2, 1, 2, 5);
       }
+    });
+
+    it.each([3, 9, 13])('let NaN and ∞ through to what they belong to, and to nothing else, in rows of %i', (side) => {
+      // Both ends of a row, one that a vector before the last window holds, and one of a later row.
+      const special: [number, number][] = [
+        [0, Infinity],
+        [side - 1, NaN],
+        [side - 2, Infinity],
+        [2 * side, -Infinity],
+      ];
+      for (const [place, value] of special)
+        for (const stride of [1, 2]) {
+          const axis = { input: side, kernel: 3, stride, dilation: 1, before: 1, after: 1 };
+          const row = { ...axis, output: Math.floor((side - 1) / stride) + 1 };
+          const column = { ...axis, input: 5, stride: 1, output: 5 };
+          const shape = { N: 1, groups: 1, A: 3, B: 8, axes: threeAxes([column, row]) };
+          expectAll(shape, (values) => values.with(place, value));
+        }
+    });
+
+    it.each([3, 86])('follow their definition for more taps and rows than are summed at once, by %i channels', (A) => {
+      const axis = { input: 340, kernel: 3, stride: 1, dilation: 1, before: 1, after: 1, output: 340 };
+      const shape = { N: 1, groups: 1, A, B: 200, axes: threeAxes([axis]) };
+      const x = input(dtype, numbers.array(A * 340));
+      const weight = input(dtype, numbers.array(200 * A * 3));
+      const y = input(dtype, numbers.array(200 * 340));
+      type Call = (by: Kernels, x: FloatArray, weight: FloatArray, y: FloatArray, out: FloatArray) => void;
+      const expectSums = (terms: number, length: number, call: Call) => {
+        const out = output(dtype, length);
+        call(kernels, x, weight, y, out);
+        const [sums, magnitudes] = [(value: number) => value, Math.abs].map((of) => {
+          const values = new Float64Array(length);
+          const [xs, weights, ys] = [x, weight, y].map((array) => Float64Array.from(array, of));
+          call(plain, xs, weights, ys, values);
+          return values;
+        });
+        const bounded = Array.from(sums, (value, i) => ({
+          value,
+          bound: (terms + 2) * ROUNDOFF[dtype] * magnitudes[i],
+        }));
+        expectBounded(out, bounded);
+      };
+      expectSums(A * 3, y.length, (by, x, weight, _, out) => {
+        by.correlate(x, weight, undefined, out, shape);
+      });
+      expectSums(200 * 3, x.length, (by, _, weight, y, out) => {
+        by.spread(y, weight, undefined, out, shape);
+      });
+      expectSums(340, weight.length, (by, x, _, y, out) => {
+        by.correlateSides(x, y, out, shape);
+      });
     });
   });
 }

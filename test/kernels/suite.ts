@@ -5,13 +5,11 @@ import { dropoutSuite } from './dropout.suite.js';
 import { matmulSuite } from './matmul.suite.js';
 import { poolingSuite } from './pooling.suite.js';
 import { recurrenceSuite } from './recurrence.suite.js';
-import { windowsSuite } from './windows.suite.js';
 
 /** What every implementation of the kernels keeps to, whichever way it computes. */
 export function kernelSuite(kernels: Kernels): void {
   matmulSuite(kernels);
   channelsSuite(kernels);
-  windowsSuite(kernels);
   convolutionSuite(kernels);
   poolingSuite(kernels);
   dropoutSuite(kernels);

@@ -6,12 +6,13 @@ function eachRun({ N, C, S }: ChannelShape, visit: (c: number, start: number) =>
   for (let n = 0, start = 0; n < N; n++) for (let c = 0; c < C; c++, start += S) visit(c, start);
 }
 
-export const addPerChannel: Kernels['addPerChannel'] = (x, bias, shape) => {
+/** In place: `x[n, c, s] += bias[c]`. */
+export function addPerChannel(x: FloatArray, bias: FloatArray, shape: ChannelShape): void {
   eachRun(shape, (c, start) => {
     const add = bias[c];
     for (let i = start; i < start + shape.S; i++) x[i] += add;
   });
-};
+}
 
 export const sumPerChannel: Kernels['sumPerChannel'] = (x, sums, shape) => {
   sums.set(channelSums(x, shape));

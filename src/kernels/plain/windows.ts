@@ -1,5 +1,5 @@
+import type { FloatArray } from '../../tensor/tensor.js';
 import { product, type WindowAxes, type WindowAxis } from '../../tensor/windows.js';
-import type { Kernels } from '../kernels.js';
 
 /**
  * For tap `k`, the output positions [first, end) whose tap lies inside the input: solves
@@ -41,16 +41,18 @@ function eachRun(
         }
 }
 
-export const unfold: Kernels['unfold'] = (x, planes, axes, columns) => {
+/** `columns[plane, tap, window]` of `x[planes, D, H, W]`; a tap in the padding gives 0. */
+export function unfold(x: FloatArray, planes: number, axes: WindowAxes, columns: FloatArray): void {
   columns.fill(0);
   eachRun(axes, planes, (column, start, count, stride) => {
     for (let i = 0; i < count; i++) columns[column + i] = x[start + i * stride];
   });
-};
+}
 
-export const fold: Kernels['fold'] = (columns, planes, axes, x) => {
+/** The transpose of `unfold`: adds every tap to the place that it came from. `x` is overwritten. */
+export function fold(columns: FloatArray, planes: number, axes: WindowAxes, x: FloatArray): void {
   x.fill(0);
   eachRun(axes, planes, (column, start, count, stride) => {
     for (let i = 0; i < count; i++) x[start + i * stride] += columns[column + i];
   });
-};
+}

@@ -4,7 +4,15 @@ import { averagePool, averagePoolBackward, maxPool, maxPoolBackward } from './po
 import { recur, recurBackward, recurGradients } from './recurrence';
 import { moments, normalize, normalizeBackward, normalizeSums, split, sums } from './channels';
 import { matmul } from './matmul';
-import { addWeightGradient, correlate, flip, planCorrelate, planSpread, planWeightGradient, spread } from './windows';
+import {
+  addWeightGradient,
+  correlate,
+  flip,
+  planCorrelate,
+  planSpread,
+  planWeightGradient,
+  spread,
+} from './convolution';
 
 export { mark, release, take } from './arena';
 export { dropoutMask };

@@ -1,17 +1,17 @@
 /**
- * Convolution without its matrix of columns: the panels of the matrix product are packed straight from x.
+ * Where the windows of a convolution lie, as the kernels of convolution.ts and direct.ts read it.
  *
- * A channels on the folded side (whose planes have the input's points), B on the windowed side (one value a window),
- * K taps of a window, P windows of a plane. Where a tap of a window stands in x is the sum of two offsets, one of the
- * tap and one of the window, once x has its padding around it; so one table of each is all the geometry there is.
+ * A channels of planes that windows slide over, K taps of a window, P windows of a plane. Where a tap of a window
+ * stands in x is the sum of two offsets, one of the tap and one of the window, once x has its padding around it; so one
+ * table of each is all the geometry there is.
  */
-import { blockSize, multiply, packA, packB, packedABytes, packedBBytes, panelWidth } from './matmul';
-import { mark, release, take } from './arena';
+import { panelWidth } from './matmul';
+import { take } from './arena';
 import { lanes, VECTOR } from './vector';
 
 /** As the bridge writes it. */
 @unmanaged
-class Axis {
+export class Axis {
   input: i32;
   kernel: i32;
   stride: i32;
@@ -20,11 +20,8 @@ class Axis {
   output: i32;
 }
 
-/** Bytes of packed panels at a time: they stay in the second-level cache until the last strip has met them. */
-const PANELS_BYTES: i32 = 1 << 19;
-
 @unmanaged
-class Windows {
+export class Windows {
   /** `[3]` */
   axes: usize;
   A: i32;
@@ -34,14 +31,16 @@ class Windows {
   depth: i32;
   height: i32;
   width: i32;
-  /** `[A, depth, height, width]`, zero wherever x has nothing. */
+  /** Elements from one padded plane to the next. */
+  plane: i32;
+  /** `[A][depth, height, width]`, zero wherever x has nothing. */
   padded: usize;
   /** `[A · K]` and `[P]`, in bytes. */
   tapOffsets: usize;
   windowOffsets: usize;
 }
 
-function axisOf(axes: usize, i: i32): Axis {
+export function axisOf(axes: usize, i: i32): Axis {
   return changetype<Axis>(axes + i * offsetof<Axis>());
 }
 
@@ -50,8 +49,14 @@ function paddedSize(axis: Axis): i32 {
   return (axis.output - 1) * axis.stride + (axis.kernel - 1) * axis.dilation + 1;
 }
 
+/** Cache lines a plane: odd where a window's channels would else meet in few sets of the first-level cache. */
+function planeSize<T>(points: i32): i32 {
+  const ofLine = 64 / <i32>sizeof<T>();
+  return points < 4 * ofLine ? points : (((points + ofLine - 1) / ofLine) | 1) * ofLine;
+}
+
 /** Tables and padded planes for A channels; they live as long as the scope that they are made in. */
-function makeWindows<T>(axes: usize, A: i32): Windows {
+export function makeWindows<T>(axes: usize, A: i32): Windows {
   const windows = changetype<Windows>(take(offsetof<Windows>()));
   const d = axisOf(axes, 0);
   const h = axisOf(axes, 1);
@@ -61,7 +66,9 @@ function makeWindows<T>(axes: usize, A: i32): Windows {
   const width = paddedSize(w);
   const K = d.kernel * h.kernel * w.kernel;
   const P = d.output * h.output * w.output;
-  const paddedBytes = <usize>A * depth * height * width * sizeof<T>();
+  const plane = planeSize<T>(depth * height * width);
+  const paddedBytes = <usize>A * plane * sizeof<T>();
+  windows.plane = plane;
   windows.axes = axes;
   windows.A = A;
   windows.K = K;
@@ -77,8 +84,8 @@ function makeWindows<T>(axes: usize, A: i32): Windows {
     for (let kd = 0; kd < d.kernel; kd++)
       for (let kh = 0; kh < h.kernel; kh++)
         for (let kw = 0; kw < w.kernel; kw++) {
-          const row = (a * depth + kd * d.dilation) * height + kh * h.dilation;
-          store<i32>(at, (row * width + kw * w.dilation) * <i32>sizeof<T>());
+          const row = kd * d.dilation * height + kh * h.dilation;
+          store<i32>(at, (a * plane + row * width + kw * w.dilation) * <i32>sizeof<T>());
           at += 4;
         }
   // A panel that hangs over the end repeats the last window, and its surplus columns are thrown away.
@@ -118,7 +125,7 @@ function endOf(axis: Axis): i32 {
 }
 
 /** `x[A, …]` between its pads, or, where `back`, the padded planes' inside to x; what no window reaches is `rest`. */
-function exchange<T>(windows: Windows, x: usize, back: bool): void {
+export function exchange<T>(windows: Windows, x: usize, back: bool): void {
   const d = axisOf(windows.axes, 0);
   const h = axisOf(windows.axes, 1);
   const w = axisOf(windows.axes, 2);
@@ -127,8 +134,9 @@ function exchange<T>(windows: Windows, x: usize, back: bool): void {
   for (let a = 0; a < windows.A; a++)
     for (let id = firstOf(d); id < endOf(d); id++)
       for (let ih = firstOf(h); ih < endOf(h); ih++) {
-        const inside = (a * windows.depth + id + d.before) * windows.height + ih + h.before;
-        const padded = windows.padded + (<usize>inside * windows.width + first + w.before) * sizeof<T>();
+        const line = (id + d.before) * windows.height + ih + h.before;
+        const place = a * windows.plane + line * windows.width + first + w.before;
+        const padded = windows.padded + <usize>place * sizeof<T>();
         const row = x + (<usize>((a * d.input + id) * h.input + ih) * w.input + first) * sizeof<T>();
         if (back) addTo<T>(row, padded, count);
         else copy<T>(padded, row, count);
@@ -140,292 +148,4 @@ function addTo<T>(to: usize, from: usize, count: i32): void {
     const at = to + i * sizeof<T>();
     store<T>(at, load<T>(at) + load<T>(from + i * sizeof<T>()));
   }
-}
-
-/** Every row of `out[B, P]` becomes its bias, or zeros where there is none. */
-function fillByRow<T>(out: usize, bias: usize, B: i32, P: i32): void {
-  if (!bias) {
-    memory.fill(out, 0, <usize>B * P * sizeof<T>());
-    return;
-  }
-  for (let b = 0; b < B; b++) {
-    const value = load<T>(bias + b * sizeof<T>());
-    const vector = v128.splat<T>(value);
-    let p = 0;
-    for (; p + lanes<T>() <= P; p += lanes<T>()) v128.store(out + p * sizeof<T>(), vector);
-    for (; p < P; p++) store<T>(out + p * sizeof<T>(), value);
-    out += <usize>P * sizeof<T>();
-  }
-}
-
-/** How far apart the windows of one vector stand: 1 or 2 elements, or 0 where it takes them one by one. */
-function stepOf<T>(offsets: usize): i32 {
-  const step = load<i32>(offsets, 4) - load<i32>(offsets);
-  if (sizeof<T>() == 4) {
-    const other = load<i32>(offsets, 8) - load<i32>(offsets, 4);
-    if (step != other || step != load<i32>(offsets, 12) - load<i32>(offsets, 8)) return 0;
-  }
-  return step == <i32>sizeof<T>() ? 1 : step == 2 * <i32>sizeof<T>() ? 2 : 0;
-}
-
-/** The vector of one tap in as many windows as there are lanes; `base` is the tap's place in window offset 0. */
-function gather<T>(base: usize, offsets: usize, step: i32): v128 {
-  const from = base + load<i32>(offsets);
-  if (step == 1) return v128.load(from);
-  if (step == 2) {
-    if (sizeof<T>() == 4) return v128.shuffle<f32>(v128.load(from), v128.load(from, 16), 0, 2, 4, 6);
-    return v128.shuffle<i64>(v128.load(from), v128.load(from, 16), 0, 2);
-  }
-  let vector = v128.load_splat<T>(from);
-  vector = v128.replace_lane<T>(vector, 1, load<T>(base + load<i32>(offsets, 4)));
-  if (sizeof<T>() == 4) {
-    vector = v128.replace_lane<T>(vector, 2, load<T>(base + load<i32>(offsets, 8)));
-    vector = v128.replace_lane<T>(vector, 3, load<T>(base + load<i32>(offsets, 12)));
-  }
-  return vector;
-}
-
-/** Panels of columns: `columns[A · K, P]` from window p on, `count` of them. */
-function packColumns<T>(to: usize, windows: Windows, p: i32, count: i32): void {
-  const AK = windows.A * windows.K;
-  const block = blockSize(AK);
-  for (let k = 0; k < AK; k += block) {
-    const end = min(AK, k + block);
-    for (let n = p; n < p + count; n += panelWidth<T>()) {
-      const left = windows.windowOffsets + n * 4;
-      const right = left + lanes<T>() * 4;
-      const leftStep = stepOf<T>(left);
-      const rightStep = stepOf<T>(right);
-      let taps = windows.tapOffsets + k * 4;
-      const tapsEnd = windows.tapOffsets + end * 4;
-      if (leftStep == 1 && rightStep == 1) {
-        const fromLeft = windows.padded + load<i32>(left);
-        const fromRight = windows.padded + load<i32>(right);
-        for (; taps < tapsEnd; taps += 4) {
-          const tap = load<i32>(taps);
-          v128.store(to, v128.load(fromLeft + tap));
-          v128.store(to, v128.load(fromRight + tap), VECTOR);
-          to += 2 * VECTOR;
-        }
-      } else {
-        for (; taps < tapsEnd; taps += 4) {
-          const base = windows.padded + load<i32>(taps);
-          v128.store(to, gather<T>(base, left, leftStep));
-          v128.store(to, gather<T>(base, right, rightStep), VECTOR);
-          to += 2 * VECTOR;
-        }
-      }
-    }
-  }
-}
-
-/** Panels of the transpose: `columnsᵀ[P, A · K]` from tap t on, `count` of them. */
-function packColumnsTransposed<T>(to: usize, windows: Windows, t: i32, count: i32): void {
-  const AK = windows.A * windows.K;
-  const block = blockSize(windows.P);
-  const width = panelWidth<T>();
-  for (let k = 0; k < windows.P; k += block) {
-    const end = min(windows.P, k + block);
-    for (let n = t; n < t + count; n += width) {
-      // As above, a panel that hangs over repeats its last tap.
-      for (let j = 0; j < width; j += lanes<T>()) {
-        const tap0 = windows.padded + load<i32>(windows.tapOffsets + min(AK - 1, n + j) * 4);
-        const tap1 = windows.padded + load<i32>(windows.tapOffsets + min(AK - 1, n + j + 1) * 4);
-        let target = to + j * sizeof<T>();
-        let p = k;
-        if (sizeof<T>() == 4) {
-          const tap2 = windows.padded + load<i32>(windows.tapOffsets + min(AK - 1, n + j + 2) * 4);
-          const tap3 = windows.padded + load<i32>(windows.tapOffsets + min(AK - 1, n + j + 3) * 4);
-          for (; p + 4 <= end; p += 4) {
-            const offsets = windows.windowOffsets + p * 4;
-            const step = stepOf<T>(offsets);
-            const r0 = gather<T>(tap0, offsets, step);
-            const r1 = gather<T>(tap1, offsets, step);
-            const r2 = gather<T>(tap2, offsets, step);
-            const r3 = gather<T>(tap3, offsets, step);
-            const low01 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
-            const high01 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
-            const low23 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
-            const high23 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
-            v128.store(target, v128.shuffle<i64>(low01, low23, 0, 2));
-            v128.store(target, v128.shuffle<i64>(low01, low23, 1, 3), 2 * VECTOR);
-            v128.store(target, v128.shuffle<i64>(high01, high23, 0, 2), 4 * VECTOR);
-            v128.store(target, v128.shuffle<i64>(high01, high23, 1, 3), 6 * VECTOR);
-            target += 8 * VECTOR;
-          }
-          for (; p < end; p++) {
-            const offset = load<i32>(windows.windowOffsets + p * 4);
-            store<T>(target, load<T>(tap0 + offset));
-            store<T>(target, load<T>(tap1 + offset), sizeof<T>());
-            store<T>(target, load<T>(tap2 + offset), 2 * sizeof<T>());
-            store<T>(target, load<T>(tap3 + offset), 3 * sizeof<T>());
-            target += 2 * VECTOR;
-          }
-        } else {
-          for (; p < end; p++) {
-            const offset = load<i32>(windows.windowOffsets + p * 4);
-            store<T>(target, load<T>(tap0 + offset));
-            store<T>(target, load<T>(tap1 + offset), sizeof<T>());
-            target += 2 * VECTOR;
-          }
-        }
-      }
-      to += <usize>(end - k) * 2 * VECTOR;
-    }
-  }
-}
-
-/** Columns of a product over K that are packed together. */
-function columnsAtOnce<T>(K: i32): i32 {
-  const width = panelWidth<T>();
-  return max(width, (PANELS_BYTES / (K * <i32>sizeof<T>())) & -width);
-}
-
-/** For every batch entry and group of one call: `weights` packed, one group after the other. */
-@unmanaged
-class Plan {
-  windows: Windows;
-  weights: usize;
-  weightBytes: usize;
-  groups: i32;
-  B: i32;
-}
-
-function newPlan<T>(axes: usize, groups: i32, A: i32, B: i32): Plan {
-  const plan = changetype<Plan>(take(offsetof<Plan>()));
-  plan.windows = makeWindows<T>(axes, A);
-  plan.groups = groups;
-  plan.B = B;
-  return plan;
-}
-
-/** For {@link correlate}: `weight[groups · B, A · K]`. */
-export function planCorrelate<T>(axes: usize, weight: usize, groups: i32, A: i32, B: i32): usize {
-  const plan = newPlan<T>(axes, groups, A, B);
-  const AK = A * plan.windows.K;
-  plan.weightBytes = packedABytes<T>(B, AK);
-  plan.weights = take(groups * plan.weightBytes);
-  for (let g = 0; g < groups; g++)
-    packA<T>(plan.weights + g * plan.weightBytes, weight + <usize>g * B * AK * sizeof<T>(), B, AK, AK, 1);
-  return changetype<usize>(plan);
-}
-
-/** `windowed[groups · B, P] = bias + weight · columns of folded[groups · A, …]`. */
-export function correlate<T>(planAt: usize, folded: usize, bias: usize, windowed: usize): void {
-  const plan = changetype<Plan>(planAt);
-  const windows = plan.windows;
-  const A = windows.A;
-  const B = plan.B;
-  const P = windows.P;
-  const AK = A * windows.K;
-  const plane = axisOf(windows.axes, 0).input * axisOf(windows.axes, 1).input * axisOf(windows.axes, 2).input;
-  const atOnce = min(columnsAtOnce<T>(AK), P);
-  fillByRow<T>(windowed, bias, plan.groups * B, P);
-  const base = mark();
-  const panels = take(packedBBytes<T>(atOnce, AK));
-  for (let g = 0; g < plan.groups; g++) {
-    exchange<T>(windows, folded + <usize>g * A * plane * sizeof<T>(), false);
-    for (let p = 0; p < P; p += atOnce) {
-      const count = min(atOnce, P - p);
-      packColumns<T>(panels, windows, p, count);
-      const out = windowed + (<usize>g * B * P + p) * sizeof<T>();
-      multiply<T>(plan.weights + g * plan.weightBytes, panels, out, B, count, AK, P);
-    }
-  }
-  release(base);
-}
-
-/** The weight of the convolution that undoes: `to[A, B, K]` from `weight[B, A, K]`, taps in reverse. */
-export function flip<T>(to: usize, weight: usize, A: i32, B: i32, K: i32): void {
-  for (let a = 0; a < A; a++)
-    for (let b = 0; b < B; b++)
-      for (let k = 0; k < K; k++) {
-        const from = weight + (<usize>(b * A + a) * K + k) * sizeof<T>();
-        store<T>(to + (<usize>(a * B + b) * K + K - 1 - k) * sizeof<T>(), load<T>(from));
-      }
-}
-
-/** For {@link spread}: strips of `weightᵀ[A · K, B]`. */
-export function planSpread<T>(axes: usize, weight: usize, groups: i32, A: i32, B: i32): usize {
-  const plan = newPlan<T>(axes, groups, A, B);
-  const AK = A * plan.windows.K;
-  plan.weightBytes = packedABytes<T>(AK, B);
-  plan.weights = take(groups * plan.weightBytes);
-  for (let g = 0; g < groups; g++)
-    packA<T>(plan.weights + g * plan.weightBytes, weight + <usize>g * B * AK * sizeof<T>(), AK, B, 1, AK);
-  return changetype<usize>(plan);
-}
-
-/** `folded[groups · A, …] = bias +` the columns `weightᵀ · windowed`, each added to the place that it came from. */
-export function spread<T>(planAt: usize, windowed: usize, bias: usize, folded: usize): void {
-  const plan = changetype<Plan>(planAt);
-  const windows = plan.windows;
-  const A = windows.A;
-  const B = plan.B;
-  const P = windows.P;
-  const AK = A * windows.K;
-  const plane = axisOf(windows.axes, 0).input * axisOf(windows.axes, 1).input * axisOf(windows.axes, 2).input;
-  const paddedBytes = <usize>A * windows.depth * windows.height * windows.width * sizeof<T>();
-  // So many windows at a time that their columns stay in the second-level cache.
-  const atOnce = min(columnsAtOnce<T>(AK), P);
-  fillByRow<T>(folded, bias, plan.groups * A, plane);
-  const base = mark();
-  const panels = take(packedBBytes<T>(atOnce, B));
-  const columns = take(<usize>AK * atOnce * sizeof<T>());
-  for (let g = 0; g < plan.groups; g++) {
-    memory.fill(windows.padded, 0, paddedBytes);
-    for (let p = 0; p < P; p += atOnce) {
-      const count = min(atOnce, P - p);
-      const from = windowed + (<usize>g * B * P + p) * sizeof<T>();
-      packB<T>(panels, from, count, B, 1, P);
-      memory.fill(columns, 0, <usize>AK * count * sizeof<T>());
-      multiply<T>(plan.weights + g * plan.weightBytes, panels, columns, AK, count, B, count);
-      fold<T>(columns, windows, p, count);
-    }
-    exchange<T>(windows, folded + <usize>g * A * plane * sizeof<T>(), true);
-  }
-  release(base);
-}
-
-function fold<T>(columns: usize, windows: Windows, p: i32, count: i32): void {
-  const AK = windows.A * windows.K;
-  const offsets = windows.windowOffsets + p * 4;
-  for (let t = 0; t < AK; t++) {
-    const tap = windows.padded + load<i32>(windows.tapOffsets + t * 4);
-    for (let i = 0; i < count; i++) {
-      const at = tap + load<i32>(offsets + i * 4);
-      store<T>(at, load<T>(at) + load<T>(columns + i * sizeof<T>()));
-    }
-    columns += <usize>count * sizeof<T>();
-  }
-}
-
-/** For {@link addWeightGradient}. */
-export function planWeightGradient<T>(axes: usize, groups: i32, A: i32, B: i32): usize {
-  return changetype<usize>(newPlan<T>(axes, groups, A, B));
-}
-
-/** `dweight[groups · B, A · K] += windowed · columnsᵀ`. */
-export function addWeightGradient<T>(planAt: usize, folded: usize, windowed: usize, dweight: usize): void {
-  const plan = changetype<Plan>(planAt);
-  const windows = plan.windows;
-  const A = windows.A;
-  const B = plan.B;
-  const P = windows.P;
-  const AK = A * windows.K;
-  const plane = axisOf(windows.axes, 0).input * axisOf(windows.axes, 1).input * axisOf(windows.axes, 2).input;
-  const atOnce = min(columnsAtOnce<T>(P), AK);
-  const base = mark();
-  const strips = take(packedABytes<T>(B, P));
-  const panels = take(packedBBytes<T>(atOnce, P));
-  for (let g = 0; g < plan.groups; g++) {
-    exchange<T>(windows, folded + <usize>g * A * plane * sizeof<T>(), false);
-    packA<T>(strips, windowed + <usize>g * B * P * sizeof<T>(), B, P, P, 1);
-    for (let t = 0; t < AK; t += atOnce) {
-      const count = min(atOnce, AK - t);
-      packColumnsTransposed<T>(panels, windows, t, count);
-      multiply<T>(strips, panels, dweight + (<usize>g * B * AK + t) * sizeof<T>(), B, count, P, AK);
-    }
-  }
-  release(base);
 }
