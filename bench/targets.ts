@@ -73,6 +73,13 @@ const targets: readonly Target[] = [
     atLeast,
   })),
 
+  { what: 'bn-1024x256-json-short, forward', beside: 'FastAPI', atLeast: 1.86 },
+  ...['bn-1024x256-f64', 'bn-4096x512-f32'].map((workload) => ({
+    what: `${workload}, forward, beside an echo`,
+    beside: 'echo',
+    atLeast: 0.9,
+  })),
+
   { what: 'batchnorm 64 × 64 beside four clients of 1024 × 1024, p99', atMost: 15 * MILLISECOND },
   { what: 'two large convolutions at once', beside: 'one alone', atLeast: 1 / 1.2 },
 ];
