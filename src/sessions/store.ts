@@ -10,6 +10,9 @@ export interface Session {
   readonly tensors: Readonly<Record<string, Tensor>>;
 }
 
+/** A session, and the id of the key that makes it, which alone will find it. Where there are no keys all find it. */
+export type NewSession = Session & { readonly owner?: string | undefined };
+
 export interface HeldSession extends Session {
   /** Milliseconds since 1970. */
   readonly created: number;
@@ -17,6 +20,10 @@ export interface HeldSession extends Session {
   readonly bytes: number;
 }
 
+/**
+ * Every operation on a session is one step: what is another owner's is as what never was, and neither prolonged nor
+ * deleted.
+ */
 export interface SessionStore {
   /** How long a session lives after its last use. */
   readonly ttlMs: number;
@@ -24,13 +31,13 @@ export interface SessionStore {
    * Keeps a session under a new token.
    * @throws {Refusal} session-store-full, or session-too-large for one that no store of this size could hold
    */
-  create(session: Session): Promise<string>;
+  create(session: NewSession): Promise<string>;
   /** The session, whose life begins anew; undefined if there is none, or no longer. */
-  use(token: string): Promise<HeldSession | undefined>;
+  use(token: string, owner?: string): Promise<HeldSession | undefined>;
   /** As `use`, without prolonging its life. */
-  inspect(token: string): Promise<HeldSession | undefined>;
+  inspect(token: string, owner?: string): Promise<HeldSession | undefined>;
   /** Whether there was one to forget. */
-  delete(token: string): Promise<boolean>;
+  delete(token: string, owner?: string): Promise<boolean>;
   /** Sessions held now, and their bytes. */
   usage(): Promise<{ readonly sessions: number; readonly bytes: number }>;
   close(): Promise<void>;

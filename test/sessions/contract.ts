@@ -174,6 +174,55 @@ export function storeContract(name: string, open: (options: StoreOptions) => Ope
       });
     });
 
+    describe('knows its owner', () => {
+      it('who alone finds it, and for whom alone it is deleted', async () => {
+        const token = await store.create({ ...session(1), owner: 'a' });
+        for (const other of [undefined, 'b', '', 'A', 'a ', 'undefined']) {
+          expect(await store.use(token, other)).toBeUndefined();
+          expect(await store.inspect(token, other)).toBeUndefined();
+          expect(await store.delete(token, other)).toBe(false);
+        }
+        expect(await store.inspect(token, 'a')).toMatchObject(session(1));
+        expect(await store.use(token, 'a')).toMatchObject(session(1));
+        expect(await store.delete(token, 'a')).toBe(true);
+        expect(await store.use(token, 'a')).toBeUndefined();
+      });
+
+      it('and that it has none, where there are no keys', async () => {
+        const token = await store.create({ ...session(1), owner: undefined });
+        for (const someone of ['a', '', 'undefined']) {
+          expect(await store.use(token, someone)).toBeUndefined();
+          expect(await store.inspect(token, someone)).toBeUndefined();
+          expect(await store.delete(token, someone)).toBe(false);
+        }
+        expect(await store.use(token)).toMatchObject(session(1));
+        expect(await store.delete(token)).toBe(true);
+      });
+
+      it('and does not tell who it is', async () => {
+        const token = await store.create({ ...session(1), owner: 'a' });
+        expect(await store.inspect(token, 'a')).not.toHaveProperty('owner');
+        expect(await store.use(token, 'a')).not.toHaveProperty('owner');
+      });
+
+      it('and lives no longer for what others ask', async () => {
+        const token = await store.create({ ...session(1), owner: 'a' });
+        await opened.advance(TTL_MS * 0.75);
+        expect(await store.use(token, 'b')).toBeUndefined();
+        await opened.advance(TTL_MS * 0.5);
+        expect(await store.use(token, 'a')).toBeUndefined();
+      });
+
+      it('of any name', async () => {
+        for (const owner of ['a:b', '{a}', '__proto__', 'é😀', 'x'.repeat(1000), ' ', '*']) {
+          const token = await store.create({ ...session(1), owner });
+          expect(await store.use(token, owner)).toMatchObject(session(1));
+          expect(await store.use(`${token}:${owner}`)).toBeUndefined();
+          expect(await store.delete(token, owner)).toBe(true);
+        }
+      });
+    });
+
     describe('counts', () => {
       it('nothing at first', async () => {
         expect(await store.usage()).toEqual({ sessions: 0, bytes: 0 });
