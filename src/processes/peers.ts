@@ -2,7 +2,7 @@
  * A session store over several server processes: each keeps the sessions that it made, and asks the others for
  * theirs. A client that stays on its connection stays with its process; for any other the owner is asked.
  */
-import type { HeldSession, NewSession, SessionStore } from '../sessions/store.js';
+import type { HeldSession, NewSession, SessionStore, Usage } from '../sessions/store.js';
 import { isPeerMessage, type PeerReply, type PeerRequest, type PeerResult } from './messages.js';
 
 /** Where messages to the other processes go: the process itself, when it is one of a cluster. */
@@ -64,8 +64,12 @@ export class PeerStore implements SessionStore {
   }
 
   /** Of this process alone: each reports its own. */
-  usage(): Promise<{ sessions: number; bytes: number }> {
+  usage(): Promise<Usage | undefined> {
     return this.local.usage();
+  }
+
+  check(): Promise<void> {
+    return this.local.check();
   }
 
   close(): Promise<void> {

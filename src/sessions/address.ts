@@ -23,7 +23,7 @@ export const STORE_ADDRESS_PATTERN = `^(?:${[
 export const STORE_ADDRESS_FORMS =
   'memory:, redis://[user:password@]host[:port][/database], ' +
   'redis-sentinel://[user:password@]host[:port],…/name[/database] or ' +
-  'redis-cluster://[user:password@]host[:port],…; rediss for TLS';
+  'redis-cluster://[user:password@]host[:port],… (rediss for TLS)';
 
 export interface RedisAddress {
   readonly kind: 'single' | 'sentinel' | 'cluster';

@@ -1,7 +1,7 @@
 /** Sessions in this process's memory. */
 import { randomBytes } from 'node:crypto';
-import { Refusal } from '../refusal.js';
-import { bytesOf, type HeldSession, type NewSession, type SessionStore } from './store.js';
+import type { Refusal } from '../refusal.js';
+import { bytesOf, full, tooLarge, type HeldSession, type NewSession, type SessionStore, type Usage } from './store.js';
 
 /** 192 bits, where the contract wants 128 at least. */
 const TOKEN_BYTES = 24;
@@ -42,13 +42,7 @@ export class MemoryStore implements SessionStore {
   create({ owner, ...session }: NewSession): Promise<string> {
     this.sweep();
     const bytes = bytesOf(session);
-    if (bytes > this.budgetBytes)
-      return Promise.reject(
-        new Refusal(
-          'session-too-large',
-          `the session would take ${bytes} bytes; at most ${this.budgetBytes} can be kept here. Send "session": false, and backward the forward request in the place of the token`,
-        ),
-      );
+    if (bytes > this.budgetBytes) return Promise.reject(tooLarge(bytes, this.budgetBytes));
     if (this.bytes + bytes > this.budgetBytes) return Promise.reject(this.full(bytes));
     const token = randomBytes(TOKEN_BYTES).toString('base64url');
     const now = this.clock();
@@ -76,9 +70,13 @@ export class MemoryStore implements SessionStore {
     return Promise.resolve(session !== undefined);
   }
 
-  usage(): Promise<{ sessions: number; bytes: number }> {
+  usage(): Promise<Usage> {
     this.sweep();
     return Promise.resolve({ sessions: this.held.size, bytes: this.bytes });
+  }
+
+  check(): Promise<void> {
+    return Promise.resolve();
   }
 
   close(): Promise<void> {
@@ -91,12 +89,8 @@ export class MemoryStore implements SessionStore {
   private full(bytes: number): Refusal {
     const first = this.held.values().next().value?.session;
     const waitMs = first ? first.expires - this.clock() : 0;
-    return new Refusal(
-      'session-store-full',
-      `the session would take ${bytes} bytes, and ${this.bytes} of ${this.budgetBytes} are in use by live sessions. Release sessions ("release": true, or DELETE /sessions/{token}), or send "session": false, or wait`,
-      [],
-      Math.max(1, Math.ceil(waitMs / 1000)),
-    );
+    const seconds = Math.max(1, Math.ceil(waitMs / 1000));
+    return full(bytes, `${this.bytes} of ${this.budgetBytes} are in use`, seconds);
   }
 
   private find(token: string, owner: string | undefined): HeldSession | undefined {
