@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { Type, type Static } from '@sinclair/typebox';
 import { envSchema } from 'env-schema';
 import { describe } from './compute/validate.js';
+import { IN_MEMORY, STORE_ADDRESS_FORMS, STORE_ADDRESS_PATTERN, withoutPassword } from './sessions/address.js';
 
 const MEBIBYTE = 2 ** 20;
 
@@ -26,6 +27,12 @@ export const ConfigSchema = Type.Object({
     default: 64 * MEBIBYTE,
     description: 'Largest request body, in bytes.',
   }),
+  SESSION_STORE: Type.String({
+    pattern: STORE_ADDRESS_PATTERN,
+    default: IN_MEMORY,
+    description: 'Where sessions are kept: in memory, or in a Redis that all replicas share.',
+    'x-expects': STORE_ADDRESS_FORMS,
+  }),
   SESSION_TTL_SECONDS: Type.Integer({
     minimum: 1,
     // 68 years; a date that is much further away cannot be written.
@@ -37,7 +44,7 @@ export const ConfigSchema = Type.Object({
     minimum: 0,
     maximum: Number.MAX_SAFE_INTEGER,
     default: 1024 * MEBIBYTE,
-    description: 'Memory for all sessions together, in bytes.',
+    description: 'Memory for all sessions together, in bytes; where Redis bounds that, the largest session.',
   }),
   PROCESSES: Type.Integer({
     minimum: 1,
@@ -73,13 +80,21 @@ export type Config = Static<typeof ConfigSchema>;
  */
 export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   try {
-    return envSchema<Config>({ schema: ConfigSchema, data: environment, env: false });
+    return envSchema<Config>({
+      schema: ConfigSchema,
+      data: environment,
+      env: false,
+      // What a message says of a variable, instead of its pattern.
+      ajv: { customOptions: (ajv) => ajv.addKeyword('x-expects') },
+    });
   } catch (error) {
     const { errors } = error as { errors?: readonly { instancePath: string }[] };
     if (!errors) throw error;
     const names = new Set(errors.map(({ instancePath }) => instancePath.slice(1) as keyof Config));
     const details = [...names].map(
-      (name) => `${name} is ${JSON.stringify(environment[name])}; expected ${describe(ConfigSchema.properties[name])}`,
+      // The address of a store may hold a password.
+      (name) =>
+        `${name} is ${JSON.stringify(withoutPassword(environment[name] ?? ''))}; expected ${describe(ConfigSchema.properties[name])}`,
     );
     throw new Error(details.join('; '), { cause: error });
   }

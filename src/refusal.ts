@@ -14,6 +14,7 @@ export type RefusalKind =
   | 'work-limit-exceeded'
   | 'session-too-large'
   | 'session-store-full'
+  | 'session-store-unavailable'
   | 'session-of-another-layer'
   | 'unknown-session';
 

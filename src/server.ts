@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { loadConfig, type Config } from './config.js';
 import { PeerStore, processChannel } from './processes/peers.js';
 import { INDEX_VARIABLE, runPrimary } from './processes/primary.js';
+import { isShared } from './sessions/address.js';
 import type { SessionStore } from './sessions/store.js';
 
 /** What is in flight at SIGTERM has this long to finish; Kubernetes kills after 30 s. */
@@ -25,14 +26,16 @@ if (config.PROCESSES > 1 && index === undefined) runPrimary(config.PROCESSES, lo
 else await runServer();
 
 async function runServer(): Promise<void> {
+  // In memory each process has a share of the sessions; elsewhere all have all of them.
+  const divided = !isShared(config.SESSION_STORE);
   const share = (local: SessionStore) => new PeerStore(local, Number(index), config.PROCESSES, processChannel);
   // Not at the top: the primary has no use for what the app loads.
   const { buildApp } = await import('./http/app.js');
-  const budget = Math.floor(config.SESSION_BUDGET_BYTES / config.PROCESSES);
+  const budget = divided ? Math.floor(config.SESSION_BUDGET_BYTES / config.PROCESSES) : config.SESSION_BUDGET_BYTES;
   const app = await buildApp({
     config: { ...config, SESSION_BUDGET_BYTES: budget },
     logger,
-    ...(index === undefined ? {} : { share }),
+    ...(divided && index !== undefined ? { share } : {}),
   });
 
   // Ctrl-C reaches every process of the terminal. Where there is a primary, its word counts: a second signal would end

@@ -2,6 +2,7 @@ import { constants } from 'node:buffer';
 import { availableParallelism } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { ConfigSchema, loadConfig } from '../src/config.js';
+import { STORE_ADDRESS_FORMS } from '../src/sessions/address.js';
 
 describe('the configuration', () => {
   it('has the documented defaults', () => {
@@ -10,6 +11,7 @@ describe('the configuration', () => {
       PORT: 8080,
       LOG_LEVEL: 'info',
       BODY_LIMIT_BYTES: 64 * 2 ** 20,
+      SESSION_STORE: 'memory:',
       SESSION_TTL_SECONDS: 900,
       SESSION_BUDGET_BYTES: 2 ** 30,
       PROCESSES: availableParallelism(),
@@ -25,6 +27,7 @@ describe('the configuration', () => {
       PORT: '0',
       LOG_LEVEL: 'silent',
       BODY_LIMIT_BYTES: '1',
+      SESSION_STORE: 'redis://127.0.0.1:6379/1',
       SESSION_TTL_SECONDS: '86400',
       SESSION_BUDGET_BYTES: '0',
       PROCESSES: '3',
@@ -64,6 +67,8 @@ describe('the configuration', () => {
     ['BODY_LIMIT_BYTES', '0', `an integer from 1 to ${constants.MAX_STRING_LENGTH}`],
     ['BODY_LIMIT_BYTES', '64MiB', `an integer from 1 to ${constants.MAX_STRING_LENGTH}`],
     ['BODY_LIMIT_BYTES', '1e12', `an integer from 1 to ${constants.MAX_STRING_LENGTH}`],
+    ['SESSION_STORE', 'redis', STORE_ADDRESS_FORMS],
+    ['SESSION_STORE', 'redis://host/name', STORE_ADDRESS_FORMS],
     ['SESSION_TTL_SECONDS', '0', 'an integer from 1 to 2147483647'],
     ['SESSION_TTL_SECONDS', '0.5', 'an integer from 1 to 2147483647'],
     ['SESSION_TTL_SECONDS', '1e12', 'an integer from 1 to 2147483647'],
@@ -76,6 +81,12 @@ describe('the configuration', () => {
   ])('refuses %s=%s in one sentence', (name, value, expected) => {
     expect(() => loadConfig({ [name]: value })).toThrow(`${name} is ${JSON.stringify(value)}; expected ${expected}`);
     expect(() => loadConfig({ [name]: value })).toThrow(/^[^\n;]+; [^\n;]+$/);
+  });
+
+  it('shows no password of a store’s address', () => {
+    const wrong = () => loadConfig({ SESSION_STORE: 'redis://:secret@here:port' });
+    expect(wrong).toThrow('SESSION_STORE is "redis://…@here:port"; expected memory:, redis://');
+    expect(wrong).not.toThrow(/secret/);
   });
 
   it('names every variable that is wrong', () => {

@@ -1,5 +1,5 @@
 /** The examples, against the running service: each as its reader would run it. */
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -13,6 +13,7 @@ import { convolutionalRecipe } from '../examples/train-digits/convolutional.js';
 import { loadDigits } from '../examples/train-digits/digits.js';
 import { linearRecipe } from '../examples/train-digits/linear.js';
 import { train } from '../examples/train-digits/training.js';
+import { isLeftOut } from './support/programs.js';
 import { serve, serveAll } from './support/service.js';
 
 type Fields = Record<string, unknown>;
@@ -40,10 +41,8 @@ function run(command: string, args: readonly string[]): Promise<Run> {
   });
 }
 
-/** Leaves the test out where a program is missing, and says so; in CI the test goes on, and fails. */
 function need(program: string, { skip }: TestContext): void {
-  const missing = spawnSync(program, ['--version']).error !== undefined;
-  skip(missing && process.env.CI !== 'true', `${program} is not installed`);
+  skip(isLeftOut(program), `${program} is not installed`);
 }
 
 /** A server for one test, on a free port. */

@@ -16,8 +16,12 @@ export interface Call {
 /** @returns pieces of the answer's body, in order; some may lie in the request's */
 export type Answer = (call: Call) => Promise<readonly Uint8Array[]>;
 
-/** Refusals after all of the body has been read, and that come in crowds. */
-const FULL: ReadonlySet<RefusalKind> = new Set(['session-store-full', 'session-too-large']);
+/** Refusals that come in crowds, and that no body is to blame for. */
+const FULL: ReadonlySet<RefusalKind> = new Set([
+  'session-store-full',
+  'session-store-unavailable',
+  'session-too-large',
+]);
 
 export function answering(layers: readonly Layer[], environment: Environment): Answer {
   const computations = new Map(layers.map((layer) => [layer.name, computationOf(layer, environment)]));

@@ -103,6 +103,15 @@ export function computationOf(layer: Layer, environment: Environment): Computati
     return session;
   }
 
+  /** Where the store does not answer now, expiry forgets it; asked again, the client might find no session. */
+  async function forgotten(token: string): Promise<void> {
+    try {
+      await sessions.delete(token);
+    } catch (error) {
+      if (!(error instanceof Refusal && error.kind === 'session-store-unavailable')) throw error;
+    }
+  }
+
   function gradients(cache: Cache, plan: Plan, upstreamTensors: Record<string, Tensor>): Fields {
     expectUpstream(plan, upstreamTensors);
     guard(plan.cost.backward, 'backward');
@@ -153,7 +162,7 @@ export function computationOf(layer: Layer, environment: Environment): Computati
       const session = await held(token);
       const upstreamTensors = decodeTensors(upstream, request, session.dtype, body, []);
       const fields = gradients(session.tensors, session.plan as Plan, upstreamTensors);
-      if (release) await sessions.delete(token);
+      if (release) await forgotten(token);
       return fields;
     },
   };

@@ -17,7 +17,7 @@ import { compileValidation } from '../compute/validate.js';
 import type { Config } from '../config.js';
 import { layers } from '../layers/registry.js';
 import { Pool } from '../memory/pool.js';
-import { MemoryStore } from '../sessions/memory.js';
+import { openStore } from '../sessions/open.js';
 import type { SessionStore } from '../sessions/store.js';
 import { executing, INLINE_BYTES } from '../workers/executor.js';
 import { kernels } from '../workers/kernels.js';
@@ -92,10 +92,11 @@ export async function buildApp({ config, logger, clock, share }: AppOptions): Pr
       readBody(payload, { limitBytes: config.BODY_LIMIT_BYTES, sharedOverBytes: INLINE_BYTES[type], pool }),
     );
 
-  const held = new MemoryStore({
+  const held = await openStore(config.SESSION_STORE, {
     ttlMs: config.SESSION_TTL_SECONDS * 1000,
     budgetBytes: config.SESSION_BUDGET_BYTES,
-    ...(clock ? { clock } : {}),
+    log: app.log,
+    clock,
   });
   const sessions = share ? share(held) : held;
   app.addHook('onClose', () => sessions.close());
@@ -135,7 +136,7 @@ export async function buildApp({ config, logger, clock, share }: AppOptions): Pr
     },
   });
   await app.register(sessionRoutes, { sessions });
-  await app.register(operationRoutes, { metrics });
+  await app.register(operationRoutes, { metrics, sessions });
   return app;
 }
 

@@ -28,17 +28,20 @@ export function measure(app: FastifyInstance, sessions: SessionStore, workers: (
     duration.labels(method, url, String(reply.statusCode)).observe(reply.elapsedTime / 1000);
     done();
   });
-  const gauge = (name: string, help: string, value: () => number | Promise<number>) =>
+  const gauge = (name: string, help: string, value: () => number | Promise<number | undefined>) =>
     new Gauge({
       name,
       help,
       registers: [registry],
       async collect() {
-        this.set(await value());
+        const measured = await value();
+        // No sample, where there is nothing that this process could tell.
+        if (measured === undefined) this.remove();
+        else this.set(measured);
       },
     });
-  gauge('layerd_sessions', 'Sessions held.', async () => (await sessions.usage()).sessions);
-  gauge('layerd_sessions_bytes', 'Memory of the sessions held, in bytes.', async () => (await sessions.usage()).bytes);
+  gauge('layerd_sessions', 'Sessions held.', async () => (await sessions.usage())?.sessions);
+  gauge('layerd_sessions_bytes', 'Memory of the sessions held, in bytes.', async () => (await sessions.usage())?.bytes);
   gauge('layerd_worker_calls_queued', 'Calls that wait for a worker thread.', () => workers().queued);
   gauge('layerd_worker_threads_busy', 'Worker threads that run a call.', () => workers().busy);
   return { contentType: registry.contentType, text: () => registry.metrics() };

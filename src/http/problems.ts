@@ -45,6 +45,7 @@ export const problemKinds: Readonly<Record<ProblemName, ProblemKind>> = {
   'header-too-large': { status: 431, title: 'The header is too large' },
   'internal-error': { status: 500, title: 'The service failed' },
   'session-store-full': { status: 503, title: 'The session store is full' },
+  'session-store-unavailable': { status: 503, title: 'The session store does not answer' },
   'shutting-down': { status: 503, title: 'The service is stopping' },
 };
 

@@ -8,6 +8,7 @@ export interface PeerRequest {
   readonly to: number;
   readonly operation: 'use' | 'inspect' | 'delete';
   readonly token: string;
+  readonly owner: string | undefined;
 }
 
 export interface PeerReply {

@@ -2,7 +2,7 @@
  * A session store over several server processes: each keeps the sessions that it made, and asks the others for
  * theirs. A client that stays on its connection stays with its process; for any other the owner is asked.
  */
-import type { HeldSession, Session, SessionStore } from '../sessions/store.js';
+import type { HeldSession, NewSession, SessionStore, Usage } from '../sessions/store.js';
 import { isPeerMessage, type PeerReply, type PeerRequest, type PeerResult } from './messages.js';
 
 /** Where messages to the other processes go: the process itself, when it is one of a cluster. */
@@ -47,39 +47,47 @@ export class PeerStore implements SessionStore {
   }
 
   /** A token begins with the index of the process that made it. */
-  async create(session: Session): Promise<string> {
+  async create(session: NewSession): Promise<string> {
     return `${this.index}.${await this.local.create(session)}`;
   }
 
-  use(token: string): Promise<HeldSession | undefined> {
-    return this.route('use', token) as Promise<HeldSession | undefined>;
+  use(token: string, owner?: string): Promise<HeldSession | undefined> {
+    return this.route('use', token, owner) as Promise<HeldSession | undefined>;
   }
 
-  inspect(token: string): Promise<HeldSession | undefined> {
-    return this.route('inspect', token) as Promise<HeldSession | undefined>;
+  inspect(token: string, owner?: string): Promise<HeldSession | undefined> {
+    return this.route('inspect', token, owner) as Promise<HeldSession | undefined>;
   }
 
-  async delete(token: string): Promise<boolean> {
-    return (await this.route('delete', token)) === true;
+  async delete(token: string, owner?: string): Promise<boolean> {
+    return (await this.route('delete', token, owner)) === true;
   }
 
   /** Of this process alone: each reports its own. */
-  usage(): Promise<{ sessions: number; bytes: number }> {
+  usage(): Promise<Usage | undefined> {
     return this.local.usage();
+  }
+
+  check(): Promise<void> {
+    return this.local.check();
   }
 
   close(): Promise<void> {
     return this.local.close();
   }
 
-  private async route(operation: PeerRequest['operation'], token: string): Promise<PeerResult> {
-    const [owner, rest = ''] = token.split('.', 2);
-    const to = Number(owner);
-    if (!/^\d+$/.test(owner) || to >= this.count) return undefined;
-    return to === this.index ? this.local[operation](rest) : this.ask(to, operation, rest);
+  private async route(
+    operation: PeerRequest['operation'],
+    token: string,
+    owner: string | undefined,
+  ): Promise<PeerResult> {
+    const [maker, rest = ''] = token.split('.', 2);
+    const to = Number(maker);
+    if (!/^\d+$/.test(maker) || to >= this.count) return undefined;
+    return to === this.index ? this.local[operation](rest, owner) : this.ask({ to, operation, token: rest, owner });
   }
 
-  private ask(to: number, operation: PeerRequest['operation'], token: string): Promise<PeerResult> {
+  private ask(question: Pick<PeerRequest, 'to' | 'operation' | 'token' | 'owner'>): Promise<PeerResult> {
     const id = ++this.last;
     return new Promise((resolve) => {
       const giveUp = setTimeout(() => {
@@ -90,12 +98,12 @@ export class PeerStore implements SessionStore {
         clearTimeout(giveUp);
         resolve(result);
       });
-      this.channel.send({ kind: 'peer-request', id, from: this.index, to, operation, token });
+      this.channel.send({ kind: 'peer-request', id, from: this.index, ...question });
     });
   }
 
-  private async serve({ id, from, operation, token }: PeerRequest): Promise<void> {
-    const result = await this.local[operation](token);
+  private async serve({ id, from, operation, token, owner }: PeerRequest): Promise<void> {
+    const result = await this.local[operation](token, owner);
     this.channel.send({ kind: 'peer-reply', id, to: from, result: movable(result) });
   }
 }

@@ -1,7 +1,7 @@
 /** Sessions in this process's memory. */
 import { randomBytes } from 'node:crypto';
-import { Refusal } from '../refusal.js';
-import { bytesOf, type HeldSession, type Session, type SessionStore } from './store.js';
+import type { Refusal } from '../refusal.js';
+import { bytesOf, full, tooLarge, type HeldSession, type NewSession, type SessionStore, type Usage } from './store.js';
 
 /** 192 bits, where the contract wants 128 at least. */
 const TOKEN_BYTES = 24;
@@ -16,12 +16,17 @@ export interface MemoryStoreOptions {
   readonly clock?: () => number;
 }
 
+interface Entry {
+  readonly session: HeldSession;
+  readonly owner: string | undefined;
+}
+
 export class MemoryStore implements SessionStore {
   readonly ttlMs: number;
   private readonly budgetBytes: number;
   private readonly clock: () => number;
   /** Every session lives equally long, and each use moves it to the end: the map is in the order of expiry. */
-  private readonly held = new Map<string, HeldSession>();
+  private readonly held = new Map<string, Entry>();
   private bytes = 0;
   private readonly sweeper: NodeJS.Timeout;
 
@@ -34,47 +39,44 @@ export class MemoryStore implements SessionStore {
     }, SWEEP_MS).unref();
   }
 
-  create(session: Session): Promise<string> {
+  create({ owner, ...session }: NewSession): Promise<string> {
     this.sweep();
     const bytes = bytesOf(session);
-    if (bytes > this.budgetBytes)
-      return Promise.reject(
-        new Refusal(
-          'session-too-large',
-          `the session would take ${bytes} bytes; at most ${this.budgetBytes} can be kept here. Send "session": false, and backward the forward request in the place of the token`,
-        ),
-      );
+    if (bytes > this.budgetBytes) return Promise.reject(tooLarge(bytes, this.budgetBytes));
     if (this.bytes + bytes > this.budgetBytes) return Promise.reject(this.full(bytes));
     const token = randomBytes(TOKEN_BYTES).toString('base64url');
     const now = this.clock();
-    this.held.set(token, { ...session, created: now, expires: now + this.ttlMs, bytes });
+    this.held.set(token, { session: { ...session, created: now, expires: now + this.ttlMs, bytes }, owner });
     this.bytes += bytes;
     return Promise.resolve(token);
   }
 
-  use(token: string): Promise<HeldSession | undefined> {
-    this.sweep();
-    const session = this.held.get(token);
+  use(token: string, owner?: string): Promise<HeldSession | undefined> {
+    const session = this.find(token, owner);
     if (!session) return Promise.resolve(undefined);
     const renewed = { ...session, expires: this.clock() + this.ttlMs };
     this.held.delete(token);
-    this.held.set(token, renewed);
+    this.held.set(token, { session: renewed, owner });
     return Promise.resolve(renewed);
   }
 
-  inspect(token: string): Promise<HeldSession | undefined> {
-    this.sweep();
-    return Promise.resolve(this.held.get(token));
+  inspect(token: string, owner?: string): Promise<HeldSession | undefined> {
+    return Promise.resolve(this.find(token, owner));
   }
 
-  delete(token: string): Promise<boolean> {
-    this.sweep();
-    return Promise.resolve(this.forget(token));
+  delete(token: string, owner?: string): Promise<boolean> {
+    const session = this.find(token, owner);
+    if (session) this.forget(token, session);
+    return Promise.resolve(session !== undefined);
   }
 
-  usage(): Promise<{ sessions: number; bytes: number }> {
+  usage(): Promise<Usage> {
     this.sweep();
     return Promise.resolve({ sessions: this.held.size, bytes: this.bytes });
+  }
+
+  check(): Promise<void> {
+    return Promise.resolve();
   }
 
   close(): Promise<void> {
@@ -85,28 +87,28 @@ export class MemoryStore implements SessionStore {
   }
 
   private full(bytes: number): Refusal {
-    const first = this.held.values().next().value;
+    const first = this.held.values().next().value?.session;
     const waitMs = first ? first.expires - this.clock() : 0;
-    return new Refusal(
-      'session-store-full',
-      `the session would take ${bytes} bytes, and ${this.bytes} of ${this.budgetBytes} are in use by live sessions. Release sessions ("release": true, or DELETE /sessions/{token}), or send "session": false, or wait`,
-      [],
-      Math.max(1, Math.ceil(waitMs / 1000)),
-    );
+    const seconds = Math.max(1, Math.ceil(waitMs / 1000));
+    return full(bytes, `${this.bytes} of ${this.budgetBytes} are in use`, seconds);
+  }
+
+  private find(token: string, owner: string | undefined): HeldSession | undefined {
+    this.sweep();
+    const entry = this.held.get(token);
+    return entry?.owner === owner ? entry?.session : undefined;
   }
 
   private sweep(): void {
     const now = this.clock();
-    for (const [token, { expires }] of this.held) {
-      if (expires > now) return;
-      this.forget(token);
+    for (const [token, { session }] of this.held) {
+      if (session.expires > now) return;
+      this.forget(token, session);
     }
   }
 
-  private forget(token: string): boolean {
-    const session = this.held.get(token);
-    if (!session) return false;
-    this.bytes -= session.bytes;
-    return this.held.delete(token);
+  private forget(token: string, { bytes }: HeldSession): void {
+    this.bytes -= bytes;
+    this.held.delete(token);
   }
 }

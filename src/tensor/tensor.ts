@@ -37,6 +37,13 @@ export function floatArray(dtype: FloatDtype, length: number): FloatArray {
   return new arrays[dtype](length);
 }
 
+type SharedArray = new (memory: SharedArrayBuffer, offset: number, length: number) => TensorData;
+
+/** A typed array over memory that is there already; `offset`, in bytes, is a multiple of the element's size. */
+export function viewOf(dtype: Dtype, memory: SharedArrayBuffer, offset: number, length: number): TensorData {
+  return new (arrays[dtype] as SharedArray)(memory, offset, length);
+}
+
 /** A tensor of zeros. */
 export function zeros(dtype: FloatDtype, shape: Shape): FloatTensor {
   return { dtype, shape, data: floatArray(dtype, sizeOf(shape)) };

@@ -3,7 +3,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Call } from '../compute/call.js';
 import type { WorkLimits } from '../compute/computation.js';
 import type { Place, RefusalKind } from '../refusal.js';
-import type { HeldSession, Session } from '../sessions/store.js';
+import type { HeldSession, NewSession } from '../sessions/store.js';
 
 /** What a thread is started with. */
 export interface ThreadData {
@@ -30,8 +30,8 @@ export interface RefusalData {
 }
 
 export type SessionRequest = { readonly id: number } & (
-  | { readonly operation: 'create'; readonly session: Session }
-  | { readonly operation: 'use' | 'delete'; readonly token: string }
+  | { readonly operation: 'create'; readonly session: NewSession }
+  | { readonly operation: 'use' | 'delete'; readonly token: string; readonly owner: string | undefined }
 );
 
 export interface SessionReply {

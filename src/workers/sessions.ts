@@ -2,7 +2,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Sessions } from '../compute/computation.js';
 import { Refusal } from '../refusal.js';
-import type { HeldSession, Session } from '../sessions/store.js';
+import type { HeldSession, NewSession } from '../sessions/store.js';
 import type { RefusalData, SessionReply, SessionRequest } from './messages.js';
 
 export function refusalData({ kind, message, places, retryAfterSeconds }: Refusal): RefusalData {
@@ -42,16 +42,16 @@ export class RemoteSessions implements Sessions {
     this.open = open;
   }
 
-  create(session: Session): Promise<string> {
+  create(session: NewSession): Promise<string> {
     return this.ask({ operation: 'create', session }) as Promise<string>;
   }
 
-  use(token: string): Promise<HeldSession | undefined> {
-    return this.ask({ operation: 'use', token }) as Promise<HeldSession | undefined>;
+  use(token: string, owner?: string): Promise<HeldSession | undefined> {
+    return this.ask({ operation: 'use', token, owner }) as Promise<HeldSession | undefined>;
   }
 
-  delete(token: string): Promise<boolean> {
-    return this.ask({ operation: 'delete', token }) as Promise<boolean>;
+  delete(token: string, owner?: string): Promise<boolean> {
+    return this.ask({ operation: 'delete', token, owner }) as Promise<boolean>;
   }
 
   private async ask(request: Asked<SessionRequest>): Promise<SessionReply['result']> {
@@ -72,9 +72,9 @@ export function serveSessions(port: MessagePort, store: Sessions): void {
       case 'create':
         return store.create(request.session);
       case 'use':
-        return store.use(request.token);
+        return store.use(request.token, request.owner);
       case 'delete':
-        return store.delete(request.token);
+        return store.delete(request.token, request.owner);
     }
   };
   port.on('message', (request: SessionRequest) => {

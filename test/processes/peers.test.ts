@@ -61,3 +61,15 @@ it('knows no session under a token that no process made', async () => {
   for (const token of [secret, `1.${secret}`, `7.${secret}`, `-1.${secret}`, `.${secret}`, '', '0.', `0x0.${secret}`])
     expect(await first.use(token), token).toBeUndefined();
 });
+
+it('asks the other processes for the owner', async () => {
+  const [first, second] = peers(2);
+  const token = await second.create({ ...session, owner: 'a' });
+  for (const store of [first, second]) {
+    expect(await store.use(token, 'b')).toBeUndefined();
+    expect(await store.inspect(token)).toBeUndefined();
+    expect(await store.delete(token, 'b')).toBe(false);
+    expect((await store.use(token, 'a'))?.layer).toBe('linear');
+  }
+  expect(await first.delete(token, 'a')).toBe(true);
+});

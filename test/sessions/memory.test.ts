@@ -1,18 +1,22 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { MemoryStore } from '../../src/sessions/memory.js';
 import { handClock } from '../support/service.js';
-import { storeContract } from './contract.js';
+import { countingStoreContract, storeContract, type Open } from './contract.js';
 
-storeContract('memory', (options) => {
+const open: Open = ({ ttlMs, budgetBytes, roomBytes }) => {
   const clock = handClock();
   return {
-    store: new MemoryStore({ ...options, clock }),
+    store: new MemoryStore({ ttlMs, budgetBytes: Math.min(budgetBytes, roomBytes), clock }),
     now: clock,
     advance: (ms) => {
       clock.advance(ms / 1000);
     },
+    leewayMs: 0,
   };
-});
+};
+
+storeContract('memory', open);
+countingStoreContract('memory', open);
 
 describe('a session store in memory', () => {
   beforeEach(() => {

@@ -1,12 +1,17 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
 import { responses } from '../documentation.js';
+import type { SessionStore } from '../../sessions/store.js';
 import type { Metrics } from '../metrics.js';
 
 const Probe = Type.Object({ status: Type.String() });
 
 /** Probes and metrics, for whoever runs the service. */
-export const operationRoutes: FastifyPluginCallbackTypebox<{ metrics: Metrics }> = (app, { metrics }, done) => {
+export const operationRoutes: FastifyPluginCallbackTypebox<{ metrics: Metrics; sessions: SessionStore }> = (
+  app,
+  { metrics, sessions },
+  done,
+) => {
   const tags = ['operation'];
   app.get('/health/live', {
     schema: { tags, operationId: 'live', summary: 'The process runs', response: responses({ 200: Probe }) },
@@ -20,7 +25,10 @@ export const operationRoutes: FastifyPluginCallbackTypebox<{ metrics: Metrics }>
       response: responses({ 200: Probe }, 503),
     },
     // While the process stops every route answers 503.
-    handler: () => ({ status: 'ready' }),
+    handler: async () => {
+      await sessions.check();
+      return { status: 'ready' };
+    },
   });
   app.get('/metrics', {
     schema: {

@@ -24,7 +24,7 @@ export const sessionRoutes: FastifyPluginCallbackTypebox<{ sessions: SessionStor
       summary: 'What a session holds',
       params: SessionParams,
       querystring: SessionQuery,
-      response: responses({ 200: SessionAnswer }, 400, 404, 406),
+      response: responses({ 200: SessionAnswer }, 400, 404, 406, 503),
     },
     onRequest: expectJsonAccepted,
     handler: async (request, reply) => {
@@ -40,7 +40,7 @@ export const sessionRoutes: FastifyPluginCallbackTypebox<{ sessions: SessionStor
       operationId: 'forget_session',
       summary: 'Forget a session',
       params: SessionParams,
-      response: responses({ 204: Type.Null({ description: 'It is forgotten.' }) }, 404),
+      response: responses({ 204: Type.Null({ description: 'It is forgotten.' }) }, 404, 503),
     },
     handler: async (request, reply) => {
       if (!(await sessions.delete(request.params.token))) throw unknown();
