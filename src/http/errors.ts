@@ -10,7 +10,11 @@ import { problem, PROBLEM_JSON, type Problem } from './problems.js';
 export class ProblemError extends Error {
   override readonly name = 'ProblemError';
 
-  constructor(readonly problem: Problem) {
+  constructor(
+    readonly problem: Problem,
+    /** Of the answer, beside those that every problem has. */
+    readonly headers: Readonly<Record<string, string | number>> = {},
+  ) {
     super(problem.detail);
   }
 }
@@ -58,6 +62,7 @@ export function handleErrors(app: FastifyInstance, bodyLimitBytes: number, layer
     const answer = problemOf(error, request, bodyLimitBytes);
     if (answer.status === 500) request.log.error(error);
     request.problemType = answer.type;
+    if (error instanceof ProblemError) void reply.headers(error.headers);
     // Fastify closes the connection where it has not read a body to its end; here it will be.
     if (answer.status === 413) void reply.removeHeader('connection');
     if (!request.raw.complete) await takeIn(request, reply);
