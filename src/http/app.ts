@@ -112,7 +112,7 @@ export async function buildApp({ config, logger, clock, share }: AppOptions): Pr
     layers.map(({ name }) => name),
   );
   await app.register(accepts);
-  await document(app, layers);
+  await document(app, layers, config.API_KEYS_FILE !== '');
 
   const environment = {
     kernels,

@@ -1,7 +1,8 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
-import { responses } from '../documentation.js';
+import { probeResponses, responses } from '../documentation.js';
 import type { Metrics } from '../metrics.js';
+import { shuttingDown } from '../stopping.js';
 
 const Probe = Type.Object({ status: Type.String() });
 
@@ -9,18 +10,29 @@ const Probe = Type.Object({ status: Type.String() });
 export const operationRoutes: FastifyPluginCallbackTypebox<{ metrics: Metrics }> = (app, { metrics }, done) => {
   const tags = ['operation'];
   app.get('/health/live', {
-    schema: { tags, operationId: 'live', summary: 'The process runs', response: responses({ 200: Probe }) },
+    config: { probe: true },
+    schema: {
+      tags,
+      operationId: 'live',
+      summary: 'The process runs',
+      security: [],
+      response: probeResponses({ 200: Probe }),
+    },
     handler: () => ({ status: 'live' }),
   });
   app.get('/health/ready', {
+    config: { probe: true },
     schema: {
       tags,
       operationId: 'ready',
       summary: 'Requests are served',
-      response: responses({ 200: Probe }, 503),
+      security: [],
+      response: probeResponses({ 200: Probe }, 503),
     },
-    // While the process stops every route answers 503.
-    handler: () => ({ status: 'ready' }),
+    handler: () => {
+      if (app.isStopping()) throw shuttingDown();
+      return { status: 'ready' };
+    },
   });
   app.get('/metrics', {
     schema: {
