@@ -24,6 +24,7 @@ import { kernels } from '../workers/kernels.js';
 import { readBody } from './body.js';
 import { document } from './documentation.js';
 import { handleClientError, handleErrors, sendProblem } from './errors.js';
+import { wantKeys } from './keys.js';
 import { refuseOtherMethods } from './methods.js';
 import { measure } from './metrics.js';
 import { problem } from './problems.js';
@@ -105,6 +106,7 @@ export async function buildApp({ config, logger, clock, share }: AppOptions): Pr
     done();
   });
   stopGracefully(app);
+  if (config.API_KEYS_FILE !== '') wantKeys(app, config.API_KEYS_FILE);
   refuseOtherMethods(app);
   handleErrors(
     app,
@@ -153,6 +155,7 @@ function identify(request: FastifyRequest, reply: FastifyReply): void {
         method: request.method,
         // The template of the route, never the path: a path may hold a session's token.
         route: request.routeOptions.url,
+        ...(request.key ? { key: request.key.name } : {}),
         ...(answered ? { status: reply.statusCode } : { aborted: true }),
         durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
         ...(request.problemType === undefined ? {} : { problem: request.problemType }),
