@@ -22,6 +22,7 @@ import type { SessionStore } from '../sessions/store.js';
 import { executing, INLINE_BYTES } from '../workers/executor.js';
 import { kernels } from '../workers/kernels.js';
 import { readBody } from './body.js';
+import { allowOrigins } from './browsers.js';
 import { document } from './documentation.js';
 import { handleClientError, handleErrors, sendProblem } from './errors.js';
 import { wantKeys } from './keys.js';
@@ -115,6 +116,7 @@ export async function buildApp({ config, logger, clock, share, rateRedis }: AppO
   });
   endStalledAnswers(app, config);
   stopGracefully(app);
+  if (config.CORS_ORIGINS !== '') await allowOrigins(app, listed(config.CORS_ORIGINS));
   await boundLoad(app, config);
   if (config.API_KEYS_FILE !== '') wantKeys(app, config.API_KEYS_FILE);
   if (config.RATE_LIMIT_PER_MINUTE > 0)
