@@ -1,12 +1,30 @@
 /** Configuration by environment variables: names, defaults and limits stand here and nowhere else. */
 import { constants } from 'node:buffer';
 import { availableParallelism } from 'node:os';
+import { getHeapStatistics } from 'node:v8';
 import { Type, type Static } from '@sinclair/typebox';
 import { envSchema } from 'env-schema';
 import { describe } from './compute/validate.js';
 import { IN_MEMORY, STORE_ADDRESS_FORMS, STORE_ADDRESS_PATTERN, withoutPassword } from './sessions/address.js';
 
 const MEBIBYTE = 2 ** 20;
+
+/** Node.js keeps times in milliseconds, in 32 bits. */
+const MOST_SECONDS = 2_000_000;
+
+/** A list by commas, none of it where it is empty; `expects` says it in words. */
+function list(item: string, expects: string, description: string) {
+  return Type.String({ pattern: `^(${item}( *, *${item})*)?$`, default: '', description, 'x-expects': expects });
+}
+
+/** What a list by commas names. */
+export function listed(value: string): readonly string[] {
+  return value === '' ? [] : value.split(',').map((item) => item.trim());
+}
+
+function seconds(fallback: number, description: string) {
+  return Type.Integer({ minimum: 1, maximum: MOST_SECONDS, default: fallback, description });
+}
 
 export const ConfigSchema = Type.Object({
   HOST: Type.String({ minLength: 1, default: '127.0.0.1', description: 'Address to listen on.' }),
@@ -71,6 +89,61 @@ export const ConfigSchema = Type.Object({
     default: 256 * MEBIBYTE,
     description: 'Most bytes of results, working memory included, that one request may ask for.',
   }),
+  HEADER_LIMIT_BYTES: Type.Integer({
+    minimum: 1024,
+    maximum: MEBIBYTE,
+    // Node's own.
+    default: 16 * 1024,
+    description: 'Largest head of a request: its first line and its headers, in bytes.',
+  }),
+  HEADERS_TIMEOUT_SECONDS: seconds(30, 'How long the head of a request may take to arrive, in seconds.'),
+  REQUEST_TIMEOUT_SECONDS: seconds(300, 'How long all of a request may take to arrive, in seconds.'),
+  // Longer than the 60 s of most balancers: who closes a connection first loses no request that is on its way.
+  KEEP_ALIVE_TIMEOUT_SECONDS: seconds(72, 'How long a connection may be idle between two requests, in seconds.'),
+  SEND_TIMEOUT_SECONDS: seconds(60, 'How long a client may read nothing of its answer, in seconds.'),
+  REQUESTS_IN_FLIGHT_LIMIT: Type.Integer({
+    minimum: 1,
+    maximum: 1_000_000,
+    default: 1000,
+    description: 'Most requests that each process has in flight.',
+  }),
+  EVENT_LOOP_DELAY_LIMIT_MS: Type.Integer({
+    minimum: 0,
+    maximum: 3_600_000,
+    default: 1000,
+    description: 'Most that an event loop may be late, in milliseconds; 0 for no limit.',
+  }),
+  HEAP_LIMIT_BYTES: Type.Integer({
+    minimum: 0,
+    maximum: Number.MAX_SAFE_INTEGER,
+    // At the whole of it V8 ends the process.
+    default: Math.floor(getHeapStatistics().heap_size_limit * 0.9),
+    description: 'Most that the JavaScript heap of each process may hold, in bytes; 0 for no limit.',
+  }),
+  RATE_LIMIT_PER_MINUTE: Type.Integer({
+    minimum: 0,
+    maximum: Number.MAX_SAFE_INTEGER,
+    default: 0,
+    description: 'Most requests of one client in a minute; 0 for no limit.',
+  }),
+  TRUST_PROXY: list(
+    '[\\w.:/]+',
+    'addresses or networks by commas, such as 10.0.0.0/8 or loopback',
+    'Balancers whose X-Forwarded-For is believed: addresses or networks, by commas.',
+  ),
+  API_KEYS_FILE: Type.String({ default: '', description: 'File of the keys of clients; without it all are served.' }),
+  CORS_ORIGINS: list(
+    '(\\*|https?://[\\w.:\\[\\]-]+)',
+    'origins by commas, such as https://example.org, or *',
+    'Origins whose pages may call the service, by commas; * for all.',
+  ),
+  SHUTDOWN_DELAY_SECONDS: Type.Integer({
+    minimum: 0,
+    maximum: MOST_SECONDS,
+    default: 0,
+    description: 'How long a stopping service says that it is not ready and serves on, in seconds.',
+  }),
+  SHUTDOWN_GRACE_SECONDS: seconds(25, 'How long stopping may take in all, the delay included, in seconds.'),
 });
 
 export type Config = Static<typeof ConfigSchema>;
@@ -79,13 +152,25 @@ export type Config = Static<typeof ConfigSchema>;
  * @throws {Error} one line that names each variable that is wrong
  */
 export function loadConfig(environment: NodeJS.ProcessEnv): Config {
+  const config = readConfig(environment);
+  const { SHUTDOWN_DELAY_SECONDS: delay, SHUTDOWN_GRACE_SECONDS: grace } = config;
+  if (delay >= grace)
+    throw new Error(`SHUTDOWN_DELAY_SECONDS is ${delay}; expected less than SHUTDOWN_GRACE_SECONDS, ${grace}`);
+  return config;
+}
+
+function readConfig(environment: NodeJS.ProcessEnv): Config {
   try {
     return envSchema<Config>({
       schema: ConfigSchema,
       data: environment,
       env: false,
-      // What a message says of a variable, instead of its pattern.
-      ajv: { customOptions: (ajv) => ajv.addKeyword('x-expects') },
+      ajv: {
+        customOptions: (ajv) => {
+          ajv.addKeyword('x-expects');
+          return ajv;
+        },
+      },
     });
   } catch (error) {
     const { errors } = error as { errors?: readonly { instancePath: string }[] };

@@ -1,4 +1,6 @@
 /** The process: configuration, the port, signals. */
+import { constants } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import closeWithGrace from 'close-with-grace';
 import { pino } from 'pino';
 import { loadConfig, type Config } from './config.js';
@@ -7,8 +9,8 @@ import { INDEX_VARIABLE, runPrimary } from './processes/primary.js';
 import { isShared } from './sessions/address.js';
 import type { SessionStore } from './sessions/store.js';
 
-/** What is in flight at SIGTERM has this long to finish; Kubernetes kills after 30 s. */
-const GRACE_MS = 25_000;
+/** After an error that nobody caught an answer may never come: what is in flight has this long. */
+const GRACE_AFTER_ERROR_MS = 2000;
 
 function configOrExit(): Config {
   try {
@@ -22,8 +24,28 @@ function configOrExit(): Config {
 const config = configOrExit();
 const logger = pino({ level: config.LOG_LEVEL });
 const index = process.env[INDEX_VARIABLE];
-if (config.PROCESSES > 1 && index === undefined) runPrimary(config.PROCESSES, logger);
+const graceMs = config.SHUTDOWN_GRACE_SECONDS * 1000;
+if (index === undefined) sayWhoIsServed();
+if (config.PROCESSES > 1 && index === undefined) runPrimary(config.PROCESSES, { logger, graceMs, exitAtOnce });
 else await runServer();
+
+/** At a second signal: the status by which a shell tells a signal. */
+function exitAtOnce(signal: NodeJS.Signals): never {
+  logger.error(`second ${signal}, exiting at once`);
+  process.exit(128 + constants.signals[signal]);
+}
+
+function sayWhoIsServed(): void {
+  const { HOST: host, API_KEYS_FILE: file } = config;
+  if (file !== '') return;
+  if (isLoopback(host))
+    logger.info({ host }, 'without API_KEYS_FILE whoever reaches this service is served: the programs of this machine');
+  else logger.warn({ host }, 'without API_KEYS_FILE whoever reaches this service is served, from other machines too');
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
 
 async function runServer(): Promise<void> {
   // In memory each process has a share of the sessions; elsewhere all have all of them.
@@ -36,14 +58,24 @@ async function runServer(): Promise<void> {
     config: { ...config, SESSION_BUDGET_BYTES: budget },
     logger,
     ...(divided && index !== undefined ? { share } : {}),
+  }).catch((error: unknown) => {
+    logger.fatal(error, 'cannot start');
+    process.exit(1);
   });
 
   // Ctrl-C reaches every process of the terminal. Where there is a primary, its word counts: a second signal would end
   // this process before its time.
   const ownsTerminal = index === undefined;
   if (!ownsTerminal) process.on('SIGINT', () => undefined);
-  closeWithGrace({ delay: GRACE_MS, logger, skip: ownsTerminal ? [] : ['SIGINT'] }, async ({ err }) => {
-    if (err) logger.fatal(err, 'uncaught');
+  const skip: 'SIGINT'[] = ownsTerminal ? [] : ['SIGINT'];
+  closeWithGrace({ delay: graceMs, logger, skip, onSecondSignal: exitAtOnce }, async ({ err }) => {
+    if (err) {
+      logger.fatal(err, 'uncaught');
+      await Promise.race([app.close(), sleep(GRACE_AFTER_ERROR_MS)]);
+      return;
+    }
+    app.announceStop();
+    await sleep(config.SHUTDOWN_DELAY_SECONDS * 1000);
     await app.close();
   });
 

@@ -51,6 +51,7 @@ const RULES: readonly Rule[] = [
   { place: 'src/refusal.ts', mayImport: [], packages: [] },
   { place: 'src/tensor', mayImport: [], packages: [] },
   { place: 'src/memory', mayImport: [], packages: ['node:worker_threads'] },
+  { place: 'src/keys', mayImport: [], packages: ['node:crypto', 'node:fs'] },
   { place: 'src/kernels', mayImport: ['src/tensor'], packages: [] },
   { place: 'src/wasm', mayImport: [], packages: ['node:fs', 'node:module', 'node:v8'] },
   {
@@ -95,6 +96,7 @@ const RULES: readonly Rule[] = [
       'src/refusal.ts',
       'src/tensor',
       'src/memory',
+      'src/keys',
       'src/kernels',
       'src/wasm',
       'src/layers',

@@ -1,5 +1,6 @@
 import { constants } from 'node:buffer';
 import { availableParallelism } from 'node:os';
+import { getHeapStatistics } from 'node:v8';
 import { describe, expect, it } from 'vitest';
 import { ConfigSchema, loadConfig } from '../src/config.js';
 import { STORE_ADDRESS_FORMS } from '../src/sessions/address.js';
@@ -18,6 +19,20 @@ describe('the configuration', () => {
       WORKERS: 1,
       WORK_LIMIT_OPERATIONS: 20_000_000_000,
       WORK_LIMIT_RESULT_BYTES: 256 * 2 ** 20,
+      HEADER_LIMIT_BYTES: 16 * 2 ** 10,
+      HEADERS_TIMEOUT_SECONDS: 30,
+      REQUEST_TIMEOUT_SECONDS: 300,
+      KEEP_ALIVE_TIMEOUT_SECONDS: 72,
+      SEND_TIMEOUT_SECONDS: 60,
+      REQUESTS_IN_FLIGHT_LIMIT: 1000,
+      EVENT_LOOP_DELAY_LIMIT_MS: 1000,
+      HEAP_LIMIT_BYTES: Math.floor(getHeapStatistics().heap_size_limit * 0.9),
+      RATE_LIMIT_PER_MINUTE: 0,
+      TRUST_PROXY: '',
+      API_KEYS_FILE: '',
+      CORS_ORIGINS: '',
+      SHUTDOWN_DELAY_SECONDS: 0,
+      SHUTDOWN_GRACE_SECONDS: 25,
     });
   });
 
@@ -34,6 +49,20 @@ describe('the configuration', () => {
       WORKERS: '0',
       WORK_LIMIT_OPERATIONS: '1000000000000',
       WORK_LIMIT_RESULT_BYTES: '1',
+      HEADER_LIMIT_BYTES: '8192',
+      HEADERS_TIMEOUT_SECONDS: '1',
+      REQUEST_TIMEOUT_SECONDS: '2',
+      KEEP_ALIVE_TIMEOUT_SECONDS: '3',
+      SEND_TIMEOUT_SECONDS: '4',
+      REQUESTS_IN_FLIGHT_LIMIT: '5',
+      EVENT_LOOP_DELAY_LIMIT_MS: '0',
+      HEAP_LIMIT_BYTES: '0',
+      RATE_LIMIT_PER_MINUTE: '600',
+      TRUST_PROXY: 'loopback, 10.0.0.0/8,fc00::/7',
+      API_KEYS_FILE: '/run/secrets/keys',
+      CORS_ORIGINS: 'https://example.org,http://localhost:3000 , http://[::1]:3000',
+      SHUTDOWN_DELAY_SECONDS: '5',
+      SHUTDOWN_GRACE_SECONDS: '60',
     };
     const config = loadConfig({ ...given, PATH: '/bin', NODE_ENV: 'test', PORTS: 'x' });
     expect(Object.fromEntries(Object.entries(config).map(([name, value]) => [name, String(value)]))).toEqual(given);
@@ -51,6 +80,8 @@ describe('the configuration', () => {
   });
 
   const port = 'an integer from 0 to 65535';
+  const seconds = 'an integer from 1 to 2000000';
+  const origins = 'origins by commas, such as https://example.org, or *';
   const positive = 'an integer from 1 to 9007199254740991';
 
   it.each<[name: string, value: string, expected: string]>([
@@ -78,6 +109,21 @@ describe('the configuration', () => {
     ['WORK_LIMIT_OPERATIONS', 'NaN', positive],
     ['WORK_LIMIT_RESULT_BYTES', '0', positive],
     ['WORK_LIMIT_RESULT_BYTES', '1_000', positive],
+    ['HEADER_LIMIT_BYTES', '100', 'an integer from 1024 to 1048576'],
+    ['HEADERS_TIMEOUT_SECONDS', '0', seconds],
+    ['REQUEST_TIMEOUT_SECONDS', '0', seconds],
+    ['KEEP_ALIVE_TIMEOUT_SECONDS', '0', seconds],
+    ['SEND_TIMEOUT_SECONDS', '1e9', seconds],
+    ['REQUESTS_IN_FLIGHT_LIMIT', '0', 'an integer from 1 to 1000000'],
+    ['EVENT_LOOP_DELAY_LIMIT_MS', '-1', 'an integer from 0 to 3600000'],
+    ['HEAP_LIMIT_BYTES', '2GiB', 'an integer from 0 to 9007199254740991'],
+    ['RATE_LIMIT_PER_MINUTE', '-1', 'an integer from 0 to 9007199254740991'],
+    ['TRUST_PROXY', 'a b', 'addresses or networks by commas, such as 10.0.0.0/8 or loopback'],
+    ['CORS_ORIGINS', 'example.org', origins],
+    ['CORS_ORIGINS', 'https://example.org/', origins],
+    ['CORS_ORIGINS', 'https://a.org,', origins],
+    ['SHUTDOWN_DELAY_SECONDS', '-1', 'an integer from 0 to 2000000'],
+    ['SHUTDOWN_GRACE_SECONDS', '0', seconds],
   ])('refuses %s=%s in one sentence', (name, value, expected) => {
     expect(() => loadConfig({ [name]: value })).toThrow(`${name} is ${JSON.stringify(value)}; expected ${expected}`);
     expect(() => loadConfig({ [name]: value })).toThrow(/^[^\n;]+; [^\n;]+$/);

@@ -11,6 +11,8 @@ export interface Call {
   readonly contentType: MediaType;
   readonly accept: MediaType;
   readonly body: Buffer;
+  /** Whose sessions it makes and finds, where clients are told apart. */
+  readonly owner?: string | undefined;
 }
 
 /** @returns pieces of the answer's body, in order; some may lie in the request's */
@@ -25,14 +27,14 @@ const FULL: ReadonlySet<RefusalKind> = new Set([
 
 export function answering(layers: readonly Layer[], environment: Environment): Answer {
   const computations = new Map(layers.map((layer) => [layer.name, computationOf(layer, environment)]));
-  return async ({ layer, direction, contentType, accept, body }) => {
+  return async ({ layer, direction, contentType, accept, body, owner }) => {
     const computation = computations.get(layer);
     if (!computation) throw new Error(`no layer ${layer}`);
     const input: Codec = codecs[contentType];
     const output: Codec = codecs[accept];
     const decoded = input.decode(body, computation.tensors[direction]);
     try {
-      return output.encode(await computation[direction](decoded));
+      return output.encode(await computation[direction](decoded, owner));
     } catch (error) {
       if (error instanceof Refusal && !FULL.has(error.kind)) decoded.readRest();
       throw error;

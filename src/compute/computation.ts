@@ -42,9 +42,9 @@ export interface Computation {
   readonly layer: Layer;
   /** What in either body is a tensor. */
   readonly tensors: { readonly forward: TensorNames; readonly backward: TensorNames };
-  /** Both throw a {@link Refusal} where the body cannot be served. */
-  readonly forward: (body: Body) => Promise<Fields>;
-  readonly backward: (body: Body) => Promise<Fields>;
+  /** Both throw a {@link Refusal} where the body cannot be served; `owner` is whose the session is. */
+  readonly forward: (body: Body, owner?: string) => Promise<Fields>;
+  readonly backward: (body: Body, owner?: string) => Promise<Fields>;
 }
 
 /** A forward request, checked. */
@@ -86,8 +86,8 @@ export function computationOf(layer: Layer, environment: Environment): Computati
     return { inputs: tensors, plan, dtype };
   }
 
-  async function held(token: string) {
-    const session = await sessions.use(token);
+  async function held(token: string, owner: string | undefined) {
+    const session = await sessions.use(token, owner);
     if (!session)
       throw refuse(
         'unknown-session',
@@ -104,9 +104,9 @@ export function computationOf(layer: Layer, environment: Environment): Computati
   }
 
   /** Where the store does not answer now, expiry forgets it; asked again, the client might find no session. */
-  async function forgotten(token: string): Promise<void> {
+  async function forgotten(token: string, owner: string | undefined): Promise<void> {
     try {
-      await sessions.delete(token);
+      await sessions.delete(token, owner);
     } catch (error) {
       if (!(error instanceof Refusal && error.kind === 'session-store-unavailable')) throw error;
     }
@@ -122,18 +122,18 @@ export function computationOf(layer: Layer, environment: Environment): Computati
     layer,
     tensors: { forward: tensorNames(forwardSchema), backward: tensorNames(backwardSchema) },
 
-    async forward(body) {
+    async forward(body, owner) {
       const request = validateForward(body.values);
       const { inputs, plan, dtype } = prepare(request, body, []);
       if (!request.session && layer.infer) return layer.infer(inputs, plan, kernels) as Fields;
       const { outputs, cache } = layer.forward(inputs, plan, kernels);
       const fields = outputs as Fields;
       if (!request.session) return fields;
-      const session = await sessions.create({ layer: layer.name, dtype, plan, tensors: packed(cache) });
+      const session = await sessions.create({ layer: layer.name, dtype, plan, tensors: packed(cache), owner });
       return { ...fields, session };
     },
 
-    async backward(body) {
+    async backward(body, owner) {
       const request = validateBackward(body.values);
       const { session: token, forward, release } = request as { session?: string; forward?: object; release?: boolean };
       if ((token === undefined) === (forward === undefined))
@@ -159,10 +159,10 @@ export function computationOf(layer: Layer, environment: Environment): Computati
         return gradients(cache, call.plan, upstreamTensors);
       }
 
-      const session = await held(token);
+      const session = await held(token, owner);
       const upstreamTensors = decodeTensors(upstream, request, session.dtype, body, []);
       const fields = gradients(session.tensors, session.plan as Plan, upstreamTensors);
-      if (release) await forgotten(token);
+      if (release) await forgotten(token, owner);
       return fields;
     },
   };

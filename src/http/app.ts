@@ -1,6 +1,6 @@
 /** The whole service but for its port: built here, listened on in `server.ts`. */
 import { randomUUID } from 'node:crypto';
-import { maxHeaderSize, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import accepts from '@fastify/accepts';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { TObject } from '@sinclair/typebox';
@@ -14,7 +14,7 @@ import fastify, {
 import { mediaTypes } from '../codec/codecs.js';
 import { drawInteger } from '../compute/draw.js';
 import { compileValidation } from '../compute/validate.js';
-import type { Config } from '../config.js';
+import { listed, type Config } from '../config.js';
 import { layers } from '../layers/registry.js';
 import { Pool } from '../memory/pool.js';
 import { openStore } from '../sessions/open.js';
@@ -22,16 +22,22 @@ import type { SessionStore } from '../sessions/store.js';
 import { executing, INLINE_BYTES } from '../workers/executor.js';
 import { kernels } from '../workers/kernels.js';
 import { readBody } from './body.js';
+import { allowOrigins } from './browsers.js';
 import { document } from './documentation.js';
 import { handleClientError, handleErrors, sendProblem } from './errors.js';
+import { wantKeys } from './keys.js';
+import { limitsInForce } from './limits.js';
+import { boundLoad } from './load.js';
 import { refuseOtherMethods } from './methods.js';
 import { measure } from './metrics.js';
 import { problem } from './problems.js';
+import { limitRate } from './rate.js';
 import { catalogueRoutes } from './routes/catalogue.js';
 import { layerRoutes } from './routes/layers.js';
 import { operationRoutes } from './routes/operations.js';
 import { sessionRoutes } from './routes/sessions.js';
 import { stopGracefully } from './stopping.js';
+import { endStalledAnswers, serverLimits } from './timeouts.js';
 
 export interface AppOptions {
   readonly config: Config;
@@ -58,11 +64,13 @@ export async function buildApp({ config, logger, clock, share }: AppOptions): Pr
     forceCloseConnections: 'idle',
     // Answered below, as problem details.
     return503OnClosing: false,
-    clientErrorHandler: handleClientError,
+    clientErrorHandler: (error, socket) => {
+      handleClientError(config.HEADER_LIMIT_BYTES, error, socket);
+    },
     // A token's length is its schema's affair; the default, 100, would be a second opinion.
-    routerOptions: { maxParamLength: maxHeaderSize },
-    // Node's own default, which Fastify turns off: a body that never ends must not hold its connection for ever.
-    requestTimeout: 300_000,
+    routerOptions: { maxParamLength: config.HEADER_LIMIT_BYTES },
+    trustProxy: config.TRUST_PROXY === '' ? false : [...listed(config.TRUST_PROXY)],
+    ...serverLimits(config),
     frameworkErrors: (_error, request, reply) => {
       const answer = problem('malformed-request', `${request.url} is not a well-formed URL path`);
       request.problemType = answer.type;
@@ -105,7 +113,12 @@ export async function buildApp({ config, logger, clock, share }: AppOptions): Pr
     identify(request, reply);
     done();
   });
+  endStalledAnswers(app, config);
   stopGracefully(app);
+  if (config.CORS_ORIGINS !== '') await allowOrigins(app, listed(config.CORS_ORIGINS));
+  await boundLoad(app, config);
+  if (config.API_KEYS_FILE !== '') wantKeys(app, config.API_KEYS_FILE);
+  if (config.RATE_LIMIT_PER_MINUTE > 0) await limitRate(app, config);
   refuseOtherMethods(app);
   handleErrors(
     app,
@@ -113,7 +126,7 @@ export async function buildApp({ config, logger, clock, share }: AppOptions): Pr
     layers.map(({ name }) => name),
   );
   await app.register(accepts);
-  await document(app, layers);
+  await document(app, layers, config.API_KEYS_FILE !== '');
 
   const environment = {
     kernels,
@@ -127,13 +140,7 @@ export async function buildApp({ config, logger, clock, share }: AppOptions): Pr
   layerRoutes(app, layers, executor.answer, pool);
   await app.register(catalogueRoutes, {
     layers,
-    limits: {
-      body_bytes: config.BODY_LIMIT_BYTES,
-      operations: config.WORK_LIMIT_OPERATIONS,
-      result_bytes: config.WORK_LIMIT_RESULT_BYTES,
-      session_ttl_seconds: config.SESSION_TTL_SECONDS,
-      session_budget_bytes: config.SESSION_BUDGET_BYTES,
-    },
+    limits: limitsInForce(config),
   });
   await app.register(sessionRoutes, { sessions });
   await app.register(operationRoutes, { metrics, sessions });
@@ -154,6 +161,7 @@ function identify(request: FastifyRequest, reply: FastifyReply): void {
         method: request.method,
         // The template of the route, never the path: a path may hold a session's token.
         route: request.routeOptions.url,
+        ...(request.key ? { key: request.key.name } : {}),
         ...(answered ? { status: reply.statusCode } : { aborted: true }),
         durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
         ...(request.problemType === undefined ? {} : { problem: request.problemType }),

@@ -1,5 +1,6 @@
 /** The OpenAPI document, made from the routes' schemas, and a page to read and try it. */
 import { createRequire } from 'node:module';
+import helmet from '@fastify/helmet';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
@@ -7,8 +8,16 @@ import { Problem } from '../../schemas/problem.js';
 import { Tensor } from '../../schemas/tensor.js';
 import { PROBLEM_JSON, problemKinds } from './problems.js';
 
+/** No key, too many requests, too much to do: what every route but the probes may answer with. */
+const ANYWHERE = [401, 429, 503];
+
 /** A route's answers: those of success, and the statuses of the problems that it may answer with. */
 export function responses(success: Record<number, object>, ...problems: number[]): Record<number, object> {
+  return probeResponses(success, ...new Set([...problems, ...ANYWHERE]));
+}
+
+/** Of a route that is served whatever the load and whoever asks. */
+export function probeResponses(success: Record<number, object>, ...problems: number[]): Record<number, object> {
   const refused = Object.fromEntries(
     problems.map((status) => {
       const titles = Object.values(problemKinds)
@@ -39,6 +48,7 @@ const PAGE_POLICY = {
 export async function document(
   app: FastifyInstance,
   layers: readonly { name: string; reference: { summary: string } }[],
+  wantsKeys: boolean,
 ) {
   app.addSchema(Tensor);
   app.addSchema(Problem);
@@ -50,6 +60,9 @@ export async function document(
         description: 'Neural-network layers, forward and backward, over HTTP.',
         version: version(),
       },
+      ...(wantsKeys
+        ? { components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } }, security: [{ key: [] }] }
+        : {}),
       tags: [
         ...layers.map(({ name, reference }) => ({ name, description: reference.summary })),
         { name: 'catalogue', description: 'What there is, for machines to read.' },
@@ -59,7 +72,15 @@ export async function document(
     },
     refResolver: { buildLocalReference: ({ $id }) => $id as string },
   });
-  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: PAGE_POLICY, uiConfig: { validatorUrl: null } });
+  await app.register(async (pages) => {
+    // The policy is the page's own, above; whether there is TLS, and so HSTS, the balancer knows.
+    await pages.register(helmet, { contentSecurityPolicy: false, strictTransportSecurity: false });
+    await pages.register(swaggerUi, {
+      routePrefix: '/docs',
+      staticCSP: PAGE_POLICY,
+      uiConfig: { validatorUrl: null },
+    });
+  });
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
 }
 

@@ -1,5 +1,4 @@
 /** Every way in which a request can fail, to problem details. */
-import { maxHeaderSize } from 'node:http';
 import type { Socket } from 'node:net';
 import { finished } from 'node:stream/promises';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -10,7 +9,11 @@ import { problem, PROBLEM_JSON, type Problem } from './problems.js';
 export class ProblemError extends Error {
   override readonly name = 'ProblemError';
 
-  constructor(readonly problem: Problem) {
+  constructor(
+    readonly problem: Problem,
+    /** Of the answer, beside those that every problem has. */
+    readonly headers: Readonly<Record<string, string | number>> = {},
+  ) {
     super(problem.detail);
   }
 }
@@ -58,6 +61,7 @@ export function handleErrors(app: FastifyInstance, bodyLimitBytes: number, layer
     const answer = problemOf(error, request, bodyLimitBytes);
     if (answer.status === 500) request.log.error(error);
     request.problemType = answer.type;
+    if (error instanceof ProblemError) void reply.headers(error.headers);
     // Fastify closes the connection where it has not read a body to its end; here it will be.
     if (answer.status === 413) void reply.removeHeader('connection');
     if (!request.raw.complete) await takeIn(request, reply);
@@ -84,14 +88,14 @@ async function takeIn({ raw }: FastifyRequest, reply: FastifyReply): Promise<voi
 }
 
 /** Refuses what is not even HTTP, where there is no request to answer yet. */
-export function handleClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+export function handleClientError(headerLimitBytes: number, error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
   let answer: Problem;
   if (error.code === 'HPE_HEADER_OVERFLOW')
-    answer = problem('header-too-large', `the header has over ${maxHeaderSize} bytes; expected fewer`);
+    answer = problem('header-too-large', `the header has over ${headerLimitBytes} bytes; expected fewer`);
   else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT')
     answer = problem('request-timeout', 'the request did not arrive in time; expected it within the time limit');
   else answer = problem('malformed-request', 'the bytes are not an HTTP/1.1 request');

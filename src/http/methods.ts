@@ -7,6 +7,8 @@ import { problem } from './problems.js';
 export function refuseOtherMethods(app: FastifyInstance): void {
   const routes = new Map<string, { readonly pattern: RegExp; readonly methods: Set<string> }>();
   app.addHook('onRoute', ({ url, method }) => {
+    // Of CORS, which answers before this: no route of its own.
+    if (url === '*') return;
     const route = routes.get(url) ?? { pattern: patternOf(url), methods: new Set() };
     for (const name of [method].flat()) route.methods.add(name);
     routes.set(url, route);

@@ -67,14 +67,8 @@ function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
 /**
  * The body as its bytes. Fastify parses none where the request has no Content-Type and no body.
  * @throws {Refusal} invalid-json
- * @throws {ProblemError} 415 for a body that is compressed
  */
 export function bodyBytes(request: FastifyRequest): Buffer {
-  const encoding = request.headers['content-encoding'] ?? 'identity';
-  if (encoding !== 'identity')
-    throw new ProblemError(
-      problem('unsupported-media-type', `the body's Content-Encoding is ${encoding}; expected none`),
-    );
   if (Buffer.isBuffer(request.body)) return request.body;
   throw new Refusal('invalid-json', 'the body is empty; expected a JSON object');
 }

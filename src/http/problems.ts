@@ -10,6 +10,8 @@ export type ProblemName = RefusalKind | HttpProblem;
 
 type HttpProblem =
   | 'malformed-request'
+  | 'invalid-encoding'
+  | 'key-required'
   | 'not-found'
   | 'unknown-layer'
   | 'method-not-allowed'
@@ -18,7 +20,9 @@ type HttpProblem =
   | 'body-too-large'
   | 'unsupported-media-type'
   | 'header-too-large'
+  | 'too-many-requests'
   | 'internal-error'
+  | 'overloaded'
   | 'shutting-down';
 
 export const problemKinds: Readonly<Record<ProblemName, ProblemKind>> = {
@@ -29,6 +33,8 @@ export const problemKinds: Readonly<Record<ProblemName, ProblemKind>> = {
   'ragged-tensor': { status: 400, title: 'A tensor is ragged' },
   'number-out-of-range': { status: 400, title: 'A number is beyond the range of its dtype' },
   'malformed-request': { status: 400, title: 'The request is not well-formed HTTP' },
+  'invalid-encoding': { status: 400, title: 'The body is not compressed as it says' },
+  'key-required': { status: 401, title: 'The request shows no key of this service' },
   'not-found': { status: 404, title: 'There is no such route' },
   'unknown-layer': { status: 404, title: 'There is no such layer' },
   'unknown-session': { status: 404, title: 'There is no such session' },
@@ -42,10 +48,12 @@ export const problemKinds: Readonly<Record<ProblemName, ProblemKind>> = {
   'unsupported-media-type': { status: 415, title: 'The media type is not spoken' },
   'shape-mismatch': { status: 422, title: 'Shapes do not fit each other' },
   'value-mismatch': { status: 422, title: 'Values do not fit each other' },
+  'too-many-requests': { status: 429, title: 'The client sends too many requests' },
   'header-too-large': { status: 431, title: 'The header is too large' },
   'internal-error': { status: 500, title: 'The service failed' },
   'session-store-full': { status: 503, title: 'The session store is full' },
   'session-store-unavailable': { status: 503, title: 'The session store does not answer' },
+  overloaded: { status: 503, title: 'The service has too much to do' },
   'shutting-down': { status: 503, title: 'The service is stopping' },
 };
 

@@ -7,10 +7,18 @@ import { isPeerMessage } from './messages.js';
 /** Tells a server process which one it is. */
 export const INDEX_VARIABLE = 'LAYERD_PROCESS_INDEX';
 
-/** Longer than a server's own grace, so that its end is not cut short. */
-const GRACE_MS = 28_000;
+/** The primary waits longer than a server's own grace, so that its end is not cut short. */
+const LONGER_MS = 3000;
 
-export function runPrimary(count: number, logger: Logger): void {
+export interface PrimaryOptions {
+  readonly logger: Logger;
+  /** How long a server may take to stop. */
+  readonly graceMs: number;
+  /** What a second signal does, when the servers have been ended. */
+  readonly exitAtOnce: (signal: NodeJS.Signals) => never;
+}
+
+export function runPrimary(count: number, { logger, graceMs, exitAtOnce }: PrimaryOptions): void {
   // Structured clones: sessions that cross from one process to another hold typed arrays.
   cluster.setupPrimary({ serialization: 'advanced' });
   const servers: Worker[] = [];
@@ -36,7 +44,12 @@ export function runPrimary(count: number, logger: Logger): void {
   };
   for (let index = 0; index < count; index++) start(index);
 
-  closeWithGrace({ delay: GRACE_MS, logger }, async () => {
+  const onSecondSignal = (signal: NodeJS.Signals) => {
+    for (const server of servers) server.process.kill('SIGKILL');
+    exitAtOnce(signal);
+  };
+  closeWithGrace({ delay: graceMs + LONGER_MS, logger, onSecondSignal }, async ({ err }) => {
+    if (err) logger.fatal(err, 'uncaught');
     stopping = true;
     await Promise.all(
       servers.map(

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ConfigSchema } from '../../src/config.js';
 import { layerNames, schemasOf, type Body } from '../support/requests.js';
 import { call, serve, serveAll } from '../support/service.js';
 
@@ -45,23 +46,33 @@ describe('GET /layers', () => {
     for (const entry of layers) expect(await entryOf(entry.layer)).toEqual({ ...entry, limits });
   });
 
-  it('tells the limits that are in force', async () => {
-    const own = await serve({
-      BODY_LIMIT_BYTES: '1001',
-      WORK_LIMIT_OPERATIONS: '1002',
-      WORK_LIMIT_RESULT_BYTES: '1003',
-      SESSION_TTL_SECONDS: '1004',
-      SESSION_BUDGET_BYTES: '1005',
-    });
-    const limits = {
-      body_bytes: 1001,
-      operations: 1002,
-      result_bytes: 1003,
-      session_ttl_seconds: 1004,
-      session_budget_bytes: 1005,
-    };
-    expect((await own.client.get('/layers').expect(200)).body).toMatchObject({ limits });
-    expect((await own.client.get('/layers/rnn').expect(200)).body).toMatchObject({ limits });
+  it('tells the limits that are in force, every one that can be set', async () => {
+    const variables = {
+      BODY_LIMIT_BYTES: ['body_bytes', 1001],
+      WORK_LIMIT_OPERATIONS: ['operations', 1002],
+      WORK_LIMIT_RESULT_BYTES: ['result_bytes', 1003],
+      SESSION_TTL_SECONDS: ['session_ttl_seconds', 1004],
+      SESSION_BUDGET_BYTES: ['session_budget_bytes', 1005],
+      HEADER_LIMIT_BYTES: ['header_bytes', 2006],
+      HEADERS_TIMEOUT_SECONDS: ['headers_timeout_seconds', 1007],
+      REQUEST_TIMEOUT_SECONDS: ['request_timeout_seconds', 1008],
+      KEEP_ALIVE_TIMEOUT_SECONDS: ['keep_alive_timeout_seconds', 1009],
+      SEND_TIMEOUT_SECONDS: ['send_timeout_seconds', 1010],
+      REQUESTS_IN_FLIGHT_LIMIT: ['requests_in_flight', 1011],
+      EVENT_LOOP_DELAY_LIMIT_MS: ['event_loop_delay_ms', 60_012],
+      HEAP_LIMIT_BYTES: ['heap_bytes', 2 ** 40 + 13],
+      RATE_LIMIT_PER_MINUTE: ['requests_per_minute', 1014],
+    } as const;
+    const own = await serve(
+      Object.fromEntries(Object.entries(variables).map(([variable, [, value]]) => [variable, String(value)])),
+    );
+    const limits = Object.fromEntries(Object.values(variables));
+    const settable = Object.keys(ConfigSchema.properties).filter((name) => /LIMIT|TIMEOUT|TTL|BUDGET/.test(name));
+    expect(Object.keys(variables).sort()).toEqual(settable.sort());
+    for (const path of ['/layers', '/layers/rnn']) {
+      const { body } = (await own.client.get(path).expect(200)) as { body: { limits: unknown } };
+      expect(body.limits).toEqual(limits);
+    }
   });
 });
 

@@ -92,6 +92,17 @@ describe('/openapi.json', () => {
     }
   });
 
+  it('says of every route but the probes that it may want a key, or be asked too often or too much', async () => {
+    const operations = operationsOf(await documentOf(service()));
+    for (const { path, operation } of operations) {
+      const statuses = Object.keys(operation.responses);
+      const wanted = ['401', '429', '503'].filter((status) => statuses.includes(status));
+      if (path === '/health/live') expect(wanted).toEqual([]);
+      else if (path === '/health/ready') expect(wanted).toEqual(['503']);
+      else expect(wanted, path).toEqual(['401', '429', '503']);
+    }
+  });
+
   it('says of every tensor which shape it has and what it is', async () => {
     const document = await documentOf(service());
     let tensors = 0;

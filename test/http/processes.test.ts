@@ -1,8 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, vi } from 'vitest';
+import { bearer, keysFile } from '../support/keys.js';
 import { compiled, startProcess, type RunningService } from '../support/process.js';
 
 const entry = compiled();
+
+/** Throws where nobody catches, at SIGWINCH, which nothing else listens to. */
+const fail = fileURLToPath(new URL('../support/fail.mjs', import.meta.url));
 
 /** Large enough that its JSON goes to a worker thread: over 256 KiB of text. */
 const N = 128;
@@ -153,6 +157,86 @@ describe('two processes', () => {
     const service = await startProcess(entry(), { PROCESSES: '2' });
     service.kill('SIGTERM');
     expect(await service.exited).toMatchObject({ code: 0, signal: null });
+  });
+
+  it('are both not ready for the delay of their stop, and serve on until then', async () => {
+    const service = await startProcess(entry(), { PROCESSES: '2', SHUTDOWN_DELAY_SECONDS: '3' });
+    await vi.waitFor(
+      () => {
+        expect(pidsOf(service).size).toBe(2);
+      },
+      { timeout: 15_000 },
+    );
+    const status = async (path: string) =>
+      (await fetch(`http://127.0.0.1:${service.port}${path}`, { headers: { connection: 'close' } })).status;
+    service.kill('SIGTERM');
+    await vi.waitFor(async () => {
+      for (let i = 0; i < 4; i++) expect(await status('/health/ready')).toBe(503);
+    });
+    for (let i = 0; i < 4; i++) expect(await status('/layers')).toBe(200);
+    expect(await service.exited).toMatchObject({ code: 0, signal: null });
+  });
+
+  it('end at once at a second signal', async () => {
+    const service = await startProcess(entry(), { PROCESSES: '2', SHUTDOWN_DELAY_SECONDS: '20' });
+    await vi.waitFor(
+      () => {
+        expect(pidsOf(service).size).toBe(2);
+      },
+      { timeout: 15_000 },
+    );
+    service.kill('SIGTERM');
+    await vi.waitFor(async () => {
+      expect((await fetch(`http://127.0.0.1:${service.port}/health/ready`)).status).toBe(503);
+    });
+    service.kill('SIGTERM');
+    expect(await service.exited).toMatchObject({ code: 143, signal: null });
+    // Neither server is left, which the delay would have kept for 20 s.
+    await expect(fetch(`http://127.0.0.1:${service.port}/health/live`)).rejects.toThrow('fetch failed');
+  });
+
+  it('start the next one where an error that nobody caught ends one', async () => {
+    const service = await startProcess(entry(), { PROCESSES: '2', NODE_OPTIONS: `--import ${fail}` });
+    await vi.waitFor(
+      () => {
+        expect(pidsOf(service).size).toBe(2);
+      },
+      { timeout: 15_000 },
+    );
+    const [victim] = pidsOf(service);
+    process.kill(victim, 'SIGWINCH');
+    await vi.waitFor(
+      () => {
+        expect(pidsOf(service).size).toBe(3);
+      },
+      { timeout: 15_000 },
+    );
+    expect(service.log()).toContainEqual(expect.objectContaining({ level: 60, msg: 'uncaught', pid: victim }));
+    expect((await post(service.port, 'linear', { x: [[1]], weight: [[1]] })).status).toBe(200);
+  });
+
+  it('know a session’s owner, whichever of them is asked, and on worker threads', async () => {
+    const { path, keys } = keysFile('a', 'b');
+    const service = await startProcess(entry(), { PROCESSES: '2', API_KEYS_FILE: path });
+    const as = async (key: string, route: string, body: object) => {
+      const response = await fetch(`http://127.0.0.1:${service.port}/${route}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', connection: 'close', ...bearer(key) },
+        body: JSON.stringify(body),
+      });
+      return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+    };
+    // Small ones on the event loop, large ones on a thread.
+    for (const [forward, upstream] of [
+      [{ x: [[1], [2], [4]] }, [[1], [0], [0]]],
+      [{ x }, dout],
+    ])
+      for (let i = 0; i < 3; i++) {
+        const { body } = await as(keys.a, 'batchnorm', forward);
+        const backward = { session: body.session, dout: upstream };
+        for (const key of [keys.a, keys.b, keys.a, keys.b])
+          expect((await as(key, 'batchnorm/backward', backward)).status).toBe(key === keys.a ? 200 : 404);
+      }
   });
 
   it('answer what is in flight at Ctrl-C, which reaches them all', async () => {

@@ -78,7 +78,7 @@ export async function startProcess(
   const { child, output, exited } = run(entry, { PORT: '0', ...environment });
   const port = await vi.waitFor(
     () => {
-      const match = /listening at http:\/\/127\.0\.0\.1:(\d+)/.exec(output.stdout);
+      const match = /listening at http:\/\/(?:127\.0\.0\.1|\[::1\]):(\d+)/.exec(output.stdout);
       if (!match) throw new Error(`the service does not listen: ${output.stdout}${output.stderr}`);
       return Number(match[1]);
     },

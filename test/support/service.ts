@@ -39,9 +39,12 @@ export interface Service {
 /** Environment variables beside the defaults, as `loadConfig` reads them. */
 export type Overrides = Readonly<Record<string, string>>;
 
-/** Threads want compiled files, so here everything is computed on the event loop; `process.ts` starts the rest. */
+/**
+ * Threads want compiled files, so here everything is computed on the event loop, however late it is; `process.ts` starts
+ * the rest.
+ */
 async function start(overrides: Overrides, extend?: (app: FastifyInstance) => void): Promise<Service> {
-  const config = loadConfig({ WORKERS: '0', ...overrides });
+  const config = loadConfig({ WORKERS: '0', EVENT_LOOP_DELAY_LIMIT_MS: '0', ...overrides });
   const log: LogLine[] = [];
   const logger = pino(
     { level: config.LOG_LEVEL },

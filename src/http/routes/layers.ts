@@ -21,7 +21,7 @@ export function layerRoutes(app: FastifyInstance, layers: readonly Layer[], answ
         schema: {
           tags: [name],
           ...schema,
-          response: responses({ 200: schema.response }, 400, 404, 406, 409, 413, 415, 422, 503),
+          response: responses({ 200: schema.response }, 400, 404, 406, 409, 413, 415, 422),
         },
         // The computation checks the body against these schemas itself: tensors are read once, straight into typed
         // arrays, so Fastify sees bytes alone.
@@ -31,7 +31,7 @@ export function layerRoutes(app: FastifyInstance, layers: readonly Layer[], answ
           const contentType = contentTypeOf(request);
           const accept = acceptedType(request, contentType);
           const body = bodyBytes(request);
-          const pieces = await answer({ layer: name, direction, contentType, accept, body });
+          const pieces = await answer({ layer: name, direction, contentType, accept, body, owner: request.key?.owner });
           // Until it is closed the answer is still being sent, from where it lies; sessions keep nothing there.
           if (request.socket instanceof Socket)
             reply.raw.once('close', () => {

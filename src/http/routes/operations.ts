@@ -1,8 +1,9 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
-import { responses } from '../documentation.js';
 import type { SessionStore } from '../../sessions/store.js';
+import { probeResponses, responses } from '../documentation.js';
 import type { Metrics } from '../metrics.js';
+import { shuttingDown } from '../stopping.js';
 
 const Probe = Type.Object({ status: Type.String() });
 
@@ -14,18 +15,27 @@ export const operationRoutes: FastifyPluginCallbackTypebox<{ metrics: Metrics; s
 ) => {
   const tags = ['operation'];
   app.get('/health/live', {
-    schema: { tags, operationId: 'live', summary: 'The process runs', response: responses({ 200: Probe }) },
+    config: { probe: true },
+    schema: {
+      tags,
+      operationId: 'live',
+      summary: 'The process runs',
+      security: [],
+      response: probeResponses({ 200: Probe }),
+    },
     handler: () => ({ status: 'live' }),
   });
   app.get('/health/ready', {
+    config: { probe: true },
     schema: {
       tags,
       operationId: 'ready',
       summary: 'Requests are served',
-      response: responses({ 200: Probe }, 503),
+      security: [],
+      response: probeResponses({ 200: Probe }, 503),
     },
-    // While the process stops every route answers 503.
     handler: async () => {
+      if (app.isStopping()) throw shuttingDown();
       await sessions.check();
       return { status: 'ready' };
     },

@@ -28,7 +28,7 @@ export const sessionRoutes: FastifyPluginCallbackTypebox<{ sessions: SessionStor
     },
     onRequest: expectJsonAccepted,
     handler: async (request, reply) => {
-      const session = await sessions.inspect(request.params.token);
+      const session = await sessions.inspect(request.params.token, request.key?.owner);
       if (!session) throw unknown();
       return reply.type(JSON_TYPE).send(encodeJson(shown(session, request.query.values === 'true')));
     },
@@ -43,7 +43,7 @@ export const sessionRoutes: FastifyPluginCallbackTypebox<{ sessions: SessionStor
       response: responses({ 204: Type.Null({ description: 'It is forgotten.' }) }, 404, 503),
     },
     handler: async (request, reply) => {
-      if (!(await sessions.delete(request.params.token))) throw unknown();
+      if (!(await sessions.delete(request.params.token, request.key?.owner))) throw unknown();
       return reply.code(204).send(null);
     },
   });
