@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import { Type, type Static } from '@sinclair/typebox';
 import { envSchema } from 'env-schema';
+import { DEEPEST } from './codec/json/nesting.js';
 import { describe } from './compute/validate.js';
 
 const MEBIBYTE = 2 ** 20;
@@ -43,6 +44,14 @@ export const ConfigSchema = Type.Object({
     maximum: constants.MAX_STRING_LENGTH,
     default: 64 * MEBIBYTE,
     description: 'Largest request body, in bytes.',
+  }),
+  NESTING_LIMIT: Type.Integer({
+    // A backward request with a forward one inside, and a tensor of as many axes as are read (32).
+    minimum: 40,
+    // JSON.parse calls itself for each, and its stack ends somewhere beyond.
+    maximum: 5000,
+    default: DEEPEST,
+    description: 'How many arrays and objects of a JSON body may stand in each other.',
   }),
   SESSION_TTL_SECONDS: Type.Integer({
     minimum: 1,
