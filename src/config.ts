@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import { Type, type Static } from '@sinclair/typebox';
 import { envSchema } from 'env-schema';
+import { DEEPEST } from './codec/json/nesting.js';
 import { describe } from './compute/validate.js';
 import { IN_MEMORY, STORE_ADDRESS_FORMS, STORE_ADDRESS_PATTERN, withoutPassword } from './sessions/address.js';
 
@@ -50,6 +51,14 @@ export const ConfigSchema = Type.Object({
     default: IN_MEMORY,
     description: 'Where sessions are kept: in memory, or in a Redis that all replicas share.',
     'x-expects': STORE_ADDRESS_FORMS,
+  }),
+  NESTING_LIMIT: Type.Integer({
+    // A backward request with a forward one inside, and a tensor of as many axes as are read (32).
+    minimum: 40,
+    // JSON.parse calls itself for each, and its stack ends somewhere beyond.
+    maximum: 5000,
+    default: DEEPEST,
+    description: 'How many arrays and objects of a JSON body may stand in each other.',
   }),
   SESSION_TTL_SECONDS: Type.Integer({
     minimum: 1,

@@ -28,9 +28,10 @@ export interface TensorNames {
 export interface Codec {
   /**
    * @param names of the tensors, for a format that does not tell them from other values
+   * @param deepest how many arrays and objects may stand in each other, in a format that nests them
    * @throws {Refusal} where the bytes are not of this format
    */
-  decode(bytes: Buffer, names?: TensorNames): Body;
+  decode(bytes: Buffer, names?: TensorNames, deepest?: number): Body;
   /** The bytes in pieces, in order: what lies in memory already is not copied. */
   encode(fields: Fields): readonly Uint8Array[];
 }

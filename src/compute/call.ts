@@ -32,7 +32,7 @@ export function answering(layers: readonly Layer[], environment: Environment): A
     if (!computation) throw new Error(`no layer ${layer}`);
     const input: Codec = codecs[contentType];
     const output: Codec = codecs[accept];
-    const decoded = input.decode(body, computation.tensors[direction]);
+    const decoded = input.decode(body, computation.tensors[direction], environment.limits.nesting);
     try {
       return output.encode(await computation[direction](decoded, owner));
     } catch (error) {

@@ -18,6 +18,8 @@ import { applyDefaults, compileValidation, isOptional, tensorNames } from './val
 export interface WorkLimits {
   readonly operations: number;
   readonly resultBytes: number;
+  /** Arrays and objects in each other. */
+  readonly nesting?: number;
 }
 
 /** What a computation needs of a session store. */

@@ -130,7 +130,11 @@ export async function buildApp({ config, logger, clock, share }: AppOptions): Pr
 
   const environment = {
     kernels,
-    limits: { operations: config.WORK_LIMIT_OPERATIONS, resultBytes: config.WORK_LIMIT_RESULT_BYTES },
+    limits: {
+      operations: config.WORK_LIMIT_OPERATIONS,
+      resultBytes: config.WORK_LIMIT_RESULT_BYTES,
+      nesting: config.NESTING_LIMIT,
+    },
     sessions,
     draw: drawInteger,
   };

@@ -4,6 +4,7 @@ import type { Config } from '../config.js';
 export function limitsInForce(config: Config): Readonly<Record<string, number>> {
   return {
     body_bytes: config.BODY_LIMIT_BYTES,
+    nesting: config.NESTING_LIMIT,
     operations: config.WORK_LIMIT_OPERATIONS,
     result_bytes: config.WORK_LIMIT_RESULT_BYTES,
     session_ttl_seconds: config.SESSION_TTL_SECONDS,

@@ -49,6 +49,7 @@ describe('GET /layers', () => {
   it('tells the limits that are in force, every one that can be set', async () => {
     const variables = {
       BODY_LIMIT_BYTES: ['body_bytes', 1001],
+      NESTING_LIMIT: ['nesting', 1000],
       WORK_LIMIT_OPERATIONS: ['operations', 1002],
       WORK_LIMIT_RESULT_BYTES: ['result_bytes', 1003],
       SESSION_TTL_SECONDS: ['session_ttl_seconds', 1004],

@@ -7,7 +7,6 @@
  */
 import type { Path } from '../../refusal.js';
 import type { FloatDtype, Tensor } from '../../tensor/tensor.js';
-import { DEEPEST } from './nesting.js';
 import type { TensorNames } from '../codec.js';
 import * as plain from './plain/read.js';
 import { parseTensor, skipTensor } from './wasm/memory.js';
@@ -64,8 +63,8 @@ const PLACEHOLDER = '[]';
 const NOT_ASCII = /[\x80-\xff]/;
 
 /** The parsed body with a {@link TensorText} for each tensor; nothing where the plain reader must decide. */
-export function parseBody(bytes: Buffer, names: TensorNames): unknown {
-  const scanner = new Scanner(bytes);
+export function parseBody(bytes: Buffer, names: TensorNames, deepest: number): unknown {
+  const scanner = new Scanner(bytes, deepest);
   if (!scanner.body(names)) return undefined;
   let rest = '';
   let from = 0;
@@ -96,7 +95,10 @@ class Scanner {
   readonly tensors: { keys: readonly string[]; start: number; end: number; elements: number }[] = [];
   private at = 0;
 
-  constructor(private readonly bytes: Buffer) {}
+  constructor(
+    private readonly bytes: Buffer,
+    private readonly deepest: number,
+  ) {}
 
   body(names: TensorNames): boolean {
     this.space();
@@ -190,7 +192,7 @@ class Scanner {
         continue;
       }
       if (byte === BRACE || byte === BRACKET) {
-        if (++depth > DEEPEST) return false;
+        if (++depth > this.deepest) return false;
       } else if (byte === BRACE_END || byte === BRACKET_END) {
         if (depth === 0) return true;
         depth--;

@@ -8,14 +8,14 @@ function at(values: unknown, path: Path): unknown {
 }
 
 export const json: Codec = {
-  decode(bytes, names): Body {
-    const values = parseJson(bytes, names);
+  decode(bytes, names, deepest): Body {
+    const values = parseJson(bytes, names, deepest);
     return {
       values,
       floats: (path, dtype) => decodeFloats(at(values, path), dtype, path),
       integers: (path) => decodeIntegers(at(values, path), path),
       readRest: () => {
-        parseJson(bytes);
+        parseJson(bytes, undefined, deepest);
       },
     };
   },

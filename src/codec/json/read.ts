@@ -3,7 +3,7 @@ import type { Path } from '../../refusal.js';
 import type { FloatDtype, Tensor } from '../../tensor/tensor.js';
 import type { TensorNames } from '../codec.js';
 import { parseBody, TensorText } from './body.js';
-import { expectShallow } from './nesting.js';
+import { DEEPEST, expectShallow } from './nesting.js';
 import * as plain from './plain/read.js';
 
 export { preview } from './plain/read.js';
@@ -12,10 +12,10 @@ export { preview } from './plain/read.js';
  * @param names of the tensors, which stay text until their dtype is known; without, all is parsed
  * @throws {Refusal} invalid-json
  */
-export function parseJson(bytes: Buffer, names?: TensorNames): unknown {
-  const body = names && parseBody(bytes, names);
+export function parseJson(bytes: Buffer, names?: TensorNames, deepest = DEEPEST): unknown {
+  const body = names && parseBody(bytes, names, deepest);
   if (body !== undefined) return body;
-  expectShallow(bytes);
+  expectShallow(bytes, deepest);
   return plain.parseJson(bytes);
 }
 

@@ -109,6 +109,34 @@ describe.each(layerNames)('the limits hold for %s', (name) => {
   });
 });
 
+describe('nesting', () => {
+  const nested = (depth: number) => `{"x":[[1]],"weight":[[1]],"bias":${'['.repeat(depth)}1${']'.repeat(depth)}}`;
+  const unknown = (depth: number) => `{"x":[[1]],"weight":[[1]],"what":${'['.repeat(depth)}1${']'.repeat(depth)}}`;
+
+  it('has the depth that is set, in a tensor and elsewhere', async () => {
+    for (const deepest of [50, 512, 1000]) {
+      const service = await serve({ NESTING_LIMIT: String(deepest) });
+      // Of them the outermost object is one.
+      for (const body of [nested(deepest), unknown(deepest)])
+        await expectRefused(service, {
+          post: 'linear',
+          body,
+          status: 400,
+          type: 'invalid-json',
+          says: `the body is nested deeper than ${deepest} arrays and objects`,
+        });
+      await expectRefused(service, {
+        post: 'linear',
+        body: unknown(deepest - 1),
+        status: 400,
+        type: 'invalid-request',
+        at: ['/what'],
+        says: /^\/what is unknown; expected one of /,
+      });
+    }
+  });
+});
+
 describe('work that is over the limit in one direction alone', () => {
   it('leaves the session of a forward that was served', async () => {
     // 2·2·3·2 operations forward, twice as many and the bias's backward.
