@@ -31,7 +31,7 @@ export const ConfigSchema = Type.Object({
     pattern: STORE_ADDRESS_PATTERN,
     default: IN_MEMORY,
     description: 'Where sessions are kept: in memory, or in a Redis that all replicas share.',
-    'x-expects': STORE_ADDRESS_FORMS,
+    examples: STORE_ADDRESS_FORMS,
   }),
   SESSION_TTL_SECONDS: Type.Integer({
     minimum: 1,
@@ -80,13 +80,7 @@ export type Config = Static<typeof ConfigSchema>;
  */
 export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   try {
-    return envSchema<Config>({
-      schema: ConfigSchema,
-      data: environment,
-      env: false,
-      // What a message says of a variable, instead of its pattern.
-      ajv: { customOptions: (ajv) => ajv.addKeyword('x-expects') },
-    });
+    return envSchema<Config>({ schema: ConfigSchema, data: environment, env: false });
   } catch (error) {
     const { errors } = error as { errors?: readonly { instancePath: string }[] };
     if (!errors) throw error;
