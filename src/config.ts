@@ -15,7 +15,7 @@ const MOST_SECONDS = 2_000_000;
 
 /** A list by commas, none of it where it is empty; `expects` says it in words. */
 function list(item: string, expects: string, description: string) {
-  return Type.String({ pattern: `^(${item}( *, *${item})*)?$`, default: '', description, 'x-expects': expects });
+  return Type.String({ pattern: `^(${item}( *, *${item})*)?$`, default: '', description, examples: [expects] });
 }
 
 /** What a list by commas names. */
@@ -50,7 +50,7 @@ export const ConfigSchema = Type.Object({
     pattern: STORE_ADDRESS_PATTERN,
     default: IN_MEMORY,
     description: 'Where sessions are kept: in memory, or in a Redis that all replicas share.',
-    'x-expects': STORE_ADDRESS_FORMS,
+    examples: STORE_ADDRESS_FORMS,
   }),
   NESTING_LIMIT: Type.Integer({
     // A backward request with a forward one inside, and a tensor of as many axes as are read (32).
@@ -170,17 +170,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
 
 function readConfig(environment: NodeJS.ProcessEnv): Config {
   try {
-    return envSchema<Config>({
-      schema: ConfigSchema,
-      data: environment,
-      env: false,
-      ajv: {
-        customOptions: (ajv) => {
-          ajv.addKeyword('x-expects');
-          return ajv;
-        },
-      },
-    });
+    return envSchema<Config>({ schema: ConfigSchema, data: environment, env: false });
   } catch (error) {
     const { errors } = error as { errors?: readonly { instancePath: string }[] };
     if (!errors) throw error;

@@ -84,6 +84,7 @@ describe('the configuration', () => {
   const port = 'an integer from 0 to 65535';
   const seconds = 'an integer from 1 to 2000000';
   const origins = 'origins by commas, such as https://example.org, or *';
+  const storeAddress = STORE_ADDRESS_FORMS.join(' or ');
   const positive = 'an integer from 1 to 9007199254740991';
 
   it.each<[name: string, value: string, expected: string]>([
@@ -100,8 +101,8 @@ describe('the configuration', () => {
     ['BODY_LIMIT_BYTES', '0', `an integer from 1 to ${constants.MAX_STRING_LENGTH}`],
     ['BODY_LIMIT_BYTES', '64MiB', `an integer from 1 to ${constants.MAX_STRING_LENGTH}`],
     ['BODY_LIMIT_BYTES', '1e12', `an integer from 1 to ${constants.MAX_STRING_LENGTH}`],
-    ['SESSION_STORE', 'redis', STORE_ADDRESS_FORMS],
-    ['SESSION_STORE', 'redis://host/name', STORE_ADDRESS_FORMS],
+    ['SESSION_STORE', 'redis', storeAddress],
+    ['SESSION_STORE', 'redis://host/name', storeAddress],
     ['SESSION_TTL_SECONDS', '0', 'an integer from 1 to 2147483647'],
     ['SESSION_TTL_SECONDS', '0.5', 'an integer from 1 to 2147483647'],
     ['SESSION_TTL_SECONDS', '1e12', 'an integer from 1 to 2147483647'],
@@ -134,7 +135,7 @@ describe('the configuration', () => {
 
   it('shows no password of a store’s address', () => {
     const wrong = () => loadConfig({ SESSION_STORE: 'redis://:secret@here:port' });
-    expect(wrong).toThrow('SESSION_STORE is "redis://…@here:port"; expected memory:, redis://');
+    expect(wrong).toThrow('SESSION_STORE is "redis://…@here:port"; expected memory: or redis[s]://');
     expect(wrong).not.toThrow(/secret/);
   });
 

@@ -60,14 +60,14 @@ function list(names: readonly string[]): string {
   return names.length === 1 ? names[0] : `one of ${names.join(', ')}`;
 }
 
-/** What a schema wants, in words. */
+/** What a schema wants, in words. One with a pattern has examples that say it. */
 export function describe(schema: TSchema): string {
   if (typeof schema['x-expects'] === 'string') return schema['x-expects'];
   switch (schema[Kind]) {
     case 'Boolean':
       return 'true or false';
     case 'String':
-      return `a string${lengths(schema)}`;
+      return schema.pattern === undefined ? `a string${lengths(schema)}` : (schema.examples as string[]).join(' or ');
     case 'Integer':
       return `an integer${range(schema)}`;
     case 'Number':

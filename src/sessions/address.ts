@@ -20,10 +20,13 @@ export const STORE_ADDRESS_PATTERN = `^(?:${[
   String.raw`rediss?-cluster://${CREDENTIALS}${HOSTS}/?`,
 ].join('|')})$`;
 
-export const STORE_ADDRESS_FORMS =
-  'memory:, redis://[user:password@]host[:port][/database], ' +
-  'redis-sentinel://[user:password@]host[:port],…/name[/database] or ' +
-  'redis-cluster://[user:password@]host[:port],… (rediss for TLS)';
+/** The same for people; `rediss` in the place of `redis` is TLS. */
+export const STORE_ADDRESS_FORMS = [
+  IN_MEMORY,
+  'redis[s]://[user:password@]host[:port][/database]',
+  'redis[s]-sentinel://[user:password@]host[:port],…/name[/database]',
+  'redis[s]-cluster://[user:password@]host[:port],…',
+];
 
 export interface RedisAddress {
   readonly kind: 'single' | 'sentinel' | 'cluster';
@@ -45,7 +48,9 @@ const PARTS = /^redis(s?)(?:-(sentinel|cluster))?:\/\/(?:([^:@/]*)(?::([^@/]*))?
 export function parseRedisAddress(address: string): RedisAddress {
   const match = PARTS.exec(address);
   if (!match || !new RegExp(STORE_ADDRESS_PATTERN).test(address))
-    throw new Error(`not the address of a Redis: ${withoutPassword(address)}; expected ${STORE_ADDRESS_FORMS}`);
+    throw new Error(
+      `not the address of a Redis: ${withoutPassword(address)}; expected ${STORE_ADDRESS_FORMS.join(' or ')}`,
+    );
   const [, tls, given, username, password, hosts, path] = match as (string | undefined)[];
   const kind = (given ?? 'single') as RedisAddress['kind'];
   const [name, database] = kind === 'sentinel' ? (path ?? '').split('/') : ['', path];

@@ -67,7 +67,7 @@ describe('the address of a session store', () => {
       'redis://a\n',
     ]) {
       expect(wrong).not.toMatch(pattern);
-      expect(() => parseRedisAddress(wrong)).toThrow('expected memory:, redis://');
+      expect(() => parseRedisAddress(wrong)).toThrow('expected memory: or redis[s]://');
     }
   });
 

@@ -154,7 +154,7 @@ describeWithRedis('sessions in Redis', () => {
   it('are counted by Redis alone', async () => {
     const { store } = await open(redis());
     await store.create(session);
-    expect(await store.usage()).toBeUndefined();
+    await expect(store.usage()).resolves.toBeUndefined();
   });
 
   it('are too large where all memory of Redis would not do', async () => {

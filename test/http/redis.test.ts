@@ -1,0 +1,218 @@
+/** The service over a Redis: what its clients see when Redis comes, goes, or is full. */
+import { expect, it, vi } from 'vitest';
+import { compiled, startProcess } from '../support/process.js';
+import { expectProblem, type Refusal } from '../support/problem.js';
+import { backwardWith, forwardWith, good, layerNames } from '../support/requests.js';
+import { describeWithRedis, sharedRedis, startRedis } from '../support/redis.js';
+import { call, serve, type Service } from '../support/service.js';
+
+const AWAY = {
+  status: 503,
+  type: 'session-store-unavailable',
+  says: /^the session store does not answer \([\w ]+\)\. Try again, or send "session": false/,
+} as const;
+
+function expectAway(answer: Refusal): void {
+  expectProblem(answer, AWAY);
+  expect(answer.headers).toMatchObject({ 'retry-after': '1' });
+}
+
+const statusOf = async ({ client }: Service) => (await client.get('/health/ready')).status;
+
+describeWithRedis('sessions over Redis', () => {
+  const redis = sharedRedis();
+
+  it.each(layerNames)('give %s the gradients that it has without one, at another replica', async (name) => {
+    const replicas = [await serve({ SESSION_STORE: redis().url }), await serve({ SESSION_STORE: redis().url })];
+    for (const dtype of ['float64', 'float32']) {
+      const forward = forwardWith(name, { dtype });
+      const { session } = await call(replicas[0], name, forward);
+      expect(session).toMatch(/^[\w-]{32}$/);
+      const body = { session, ...good[name].backward };
+      const stateless = await call(replicas[0], `${name}/backward`, { forward, ...good[name].backward });
+      for (const replica of replicas) expect(await call(replica, `${name}/backward`, body)).toEqual(stateless);
+      const seen = [];
+      for (const { client } of replicas) {
+        const answer = await client.get(`/sessions/${session}?values=true`).expect(200);
+        const { expires: _, ...others } = answer.body as Record<string, unknown>;
+        seen.push(others);
+      }
+      expect(seen[0]).toEqual(seen[1]);
+      await call(replicas[1], `${name}/backward`, { ...body, release: true });
+      for (const { client } of replicas) await client.post(`/${name}/backward`).send(body).expect(404);
+    }
+  });
+
+  it('are released once, by one of many', async () => {
+    const service = await serve({ SESSION_STORE: redis().url });
+    const { session } = await call(service, 'linear', good.linear.forward);
+    const { client } = service;
+    const deleted = await Promise.all(Array.from({ length: 10 }, () => client.delete(`/sessions/${session}`)));
+    expect(deleted.map(({ status }) => status).sort()).toEqual([204, ...Array<number>(9).fill(404)]);
+  });
+
+  it('belong to one layer there, too', async () => {
+    const service = await serve({ SESSION_STORE: redis().url });
+    const { session } = await call(service, 'linear', good.linear.forward);
+    await service.client
+      .post('/dropout/backward')
+      .send({ session, ...good.dropout.backward })
+      .expect(409);
+  });
+
+  it('leave a gauge without a sample that only Redis could give', async () => {
+    const service = await serve({ SESSION_STORE: redis().url });
+    await call(service, 'linear', good.linear.forward);
+    const { text } = await service.client.get('/metrics').expect(200);
+    expect(text).not.toMatch(/^layerd_sessions(_bytes)? /m);
+    expect(text).toMatch(/^layerd_worker_threads_busy 0$/m);
+  });
+
+  it('may be as large as the budget', async () => {
+    const service = await serve({ SESSION_STORE: redis().url, SESSION_BUDGET_BYTES: '2000' });
+    const request = (columns: number) => ({ x: [Array(columns).fill(1)], weight: [Array(columns).fill(1)] });
+    await call(service, 'linear', request(20));
+    const refused = await service.client.post('/linear').send(request(100));
+    expectProblem(refused, {
+      status: 413,
+      type: 'session-too-large',
+      says: /would take \d+ bytes; at most 2000 can be kept/,
+    });
+  });
+});
+
+describeWithRedis('a Redis that goes away', () => {
+  it('takes with it only what needs it, and brings it back', async () => {
+    const redis = await startRedis('appendonly yes', 'appendfsync always');
+    const service = await serve({ SESSION_STORE: redis.url });
+    const { client } = service;
+    const { session } = await call(service, 'linear', good.linear.forward);
+    const body = { session, ...good.linear.backward };
+    const gradients = await call(service, 'linear/backward', body);
+    expect(await statusOf(service)).toBe(200);
+
+    await redis.kill();
+    await vi.waitFor(async () => {
+      expect(await statusOf(service)).toBe(503);
+    });
+    const started = performance.now();
+    expectAway(await client.get('/health/ready'));
+    expectAway(await client.post('/linear').send(good.linear.forward));
+    expectAway(await client.post('/linear/backward').send(body));
+    expectAway(await client.get(`/sessions/${session}`));
+    expectAway(await client.delete(`/sessions/${session}`));
+    for (const name of layerNames) {
+      await call(service, name, forwardWith(name, { session: false }));
+      await call(service, `${name}/backward`, backwardWith(name, {}));
+    }
+    expect(performance.now() - started).toBeLessThan(5000);
+    await client.get('/health/live').expect(200);
+    await client.get('/metrics').expect(200);
+
+    await redis.restart();
+    await vi.waitFor(
+      async () => {
+        expect(await statusOf(service)).toBe(200);
+      },
+      { timeout: 5000 },
+    );
+    expect(await call(service, 'linear/backward', { ...body, release: true })).toEqual(gradients);
+    await client.post('/linear/backward').send(body).expect(404);
+    expect(JSON.stringify(service.log)).not.toContain(session);
+  });
+
+  it('does not keep an answer back that it could only have deleted a session for', async () => {
+    const redis = await startRedis();
+    const service = await serve({ SESSION_STORE: redis.url });
+    const { session } = await call(service, 'linear', good.linear.forward);
+    // Use is allowed, deletion is not.
+    await redis.admin.acl('SETUSER', 'default', '-unlink');
+    const body = { session, ...good.linear.backward };
+    const kept = await call(service, 'linear/backward', body);
+    expect(await call(service, 'linear/backward', { ...body, release: true })).toEqual(kept);
+    expectAway(await service.client.delete(`/sessions/${session}`));
+  });
+
+  it('may be away when the service starts', async () => {
+    const redis = await startRedis();
+    await redis.kill();
+    const service = await serve({ SESSION_STORE: redis.url });
+    expectAway(await service.client.get('/health/ready'));
+    await redis.restart();
+    await vi.waitFor(
+      async () => {
+        expect(await statusOf(service)).toBe(200);
+      },
+      { timeout: 5000 },
+    );
+    await call(service, 'linear', good.linear.forward);
+  });
+});
+
+describeWithRedis('a full Redis', () => {
+  it('refuses new sessions, and keeps all that it has', async () => {
+    const redis = await startRedis('maxmemory 6mb');
+    const service = await serve({ SESSION_STORE: redis.url });
+    const row = Array.from({ length: 20_000 }, (_, i) => i / 7);
+    const request = { x: [row], weight: [row] };
+    const sessions: string[] = [];
+    for (;;) {
+      const answer = await service.client.post('/linear').send(request);
+      if (answer.status !== 200) {
+        expectProblem(answer, { status: 503, type: 'session-store-full', says: /the session store is filled by live/ });
+        expect(answer.headers).toMatchObject({ 'retry-after': '10' });
+        break;
+      }
+      sessions.push((answer.body as { session: string }).session);
+      expect(sessions.length).toBeLessThan(40);
+    }
+    expect(sessions.length).toBeGreaterThan(2);
+    expect(await statusOf(service)).toBe(200);
+    await call(service, 'linear', { ...request, session: false });
+    for (const session of sessions)
+      expect(await call(service, 'linear/backward', { session, dout: [[1]] })).toMatchObject({ dx: [row] });
+    for (const session of sessions.slice(0, 2)) await service.client.delete(`/sessions/${session}`).expect(204);
+    await call(service, 'linear', request);
+  });
+});
+
+describeWithRedis('several processes and replicas', () => {
+  const entry = compiled();
+  const redis = sharedRedis();
+
+  it('share the sessions of one Redis, on event loops and on threads', async () => {
+    const environment = { SESSION_STORE: redis().url, PROCESSES: '2', WORKERS: '1' };
+    const replicas = [await startProcess(entry(), environment), await startProcess(entry(), environment)];
+    // Its JSON is over 256 KiB, and so goes to a thread.
+    const N = 128;
+    const x = Array.from({ length: N }, (_, n) => Array.from({ length: N }, (_, c) => Math.sin(n * N + c)));
+    const dout = x.map((row) => row.map((value) => Math.cos(value)));
+    const post = async (replica: number, path: string, body: object) => {
+      const response = await fetch(`http://127.0.0.1:${replicas[replica].port}/${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', connection: 'close' },
+        body: JSON.stringify(body),
+      });
+      return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+    };
+    for (const [request, upstream] of [
+      [{ x }, dout],
+      [{ x: [[1], [2], [4]] }, [[1], [0], [0]]],
+    ]) {
+      const stateless = await post(0, 'batchnorm/backward', { forward: request, dout: upstream });
+      const { body } = await post(0, 'batchnorm', request);
+      const { session } = body;
+      for (const replica of [0, 1, 1, 0, 1])
+        expect(await post(replica, 'batchnorm/backward', { session, dout: upstream })).toEqual(stateless);
+      const last = { session, dout: upstream, release: true };
+      expect(await post(1, 'batchnorm/backward', last)).toEqual(stateless);
+      for (const replica of [0, 1]) expect((await post(replica, 'batchnorm/backward', last)).status).toBe(404);
+    }
+    // A replica that ends takes no session with it.
+    const { body } = await post(0, 'batchnorm', { x });
+    replicas[0].kill('SIGKILL');
+    expect((await post(1, 'batchnorm/backward', { session: body.session, dout })).status).toBe(200);
+    replicas[1].kill('SIGTERM');
+    expect(await replicas[1].exited).toMatchObject({ code: 0 });
+  });
+});
