@@ -31,7 +31,7 @@ export function layerRoutes(app: FastifyInstance, layers: readonly Layer[], answ
           const contentType = contentTypeOf(request);
           const accept = acceptedType(request, contentType);
           const body = bodyBytes(request);
-          const pieces = await answer({ layer: name, direction, contentType, accept, body });
+          const { pieces } = await answer({ layer: name, direction, contentType, accept, body });
           // Until it is closed the answer is still being sent, from where it lies; sessions keep nothing there.
           if (request.socket instanceof Socket)
             reply.raw.once('close', () => {
