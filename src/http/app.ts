@@ -25,7 +25,8 @@ import { readBody } from './body.js';
 import { document } from './documentation.js';
 import { handleClientError, handleErrors, sendProblem } from './errors.js';
 import { refuseOtherMethods } from './methods.js';
-import { measure } from './metrics.js';
+import { metricsOf, type Gather } from './metrics.js';
+import { observe } from './observation.js';
 import { problem } from './problems.js';
 import { catalogueRoutes } from './routes/catalogue.js';
 import { layerRoutes } from './routes/layers.js';
@@ -40,12 +41,23 @@ export interface AppOptions {
   readonly clock?: () => number;
   /** Makes the sessions of this process known to others, and theirs to it. */
   readonly share?: (local: SessionStore) => SessionStore;
+  /** Asks the other processes for their metrics, and tells them those of this one. */
+  readonly gather?: Gather;
 }
 
 /** A request id of the client's is taken over where it cannot confuse a log. */
 const REQUEST_ID = /^[\w.-]{1,128}$/;
 
-export async function buildApp({ config, logger, clock, share }: AppOptions): Promise<FastifyInstance> {
+export async function buildApp({ config, logger, clock, share, gather }: AppOptions): Promise<FastifyInstance> {
+  const metrics = metricsOf(
+    layers.map(({ name }) => name),
+    gather,
+  );
+  /** Gives the answer its request's id, and the request its line in the log and its part in the metrics. */
+  const identify = (request: FastifyRequest, reply: FastifyReply): void => {
+    void reply.header('x-request-id', request.id);
+    observe(request, reply, metrics);
+  };
   const app = fastify({
     ...(logger ? { loggerInstance: logger } : {}),
     bodyLimit: config.BODY_LIMIT_BYTES,
@@ -117,12 +129,13 @@ export async function buildApp({ config, logger, clock, share }: AppOptions): Pr
   const environment = {
     kernels,
     limits: { operations: config.WORK_LIMIT_OPERATIONS, resultBytes: config.WORK_LIMIT_RESULT_BYTES },
-    sessions,
+    sessions: metrics.countingSessions(sessions),
     draw: drawInteger,
   };
   const executor = executing(layers, environment, config.WORKERS);
   app.addHook('onClose', () => executor.close());
-  const metrics = measure(app, sessions, executor.usage);
+  metrics.watchSessions(sessions, config.SESSION_BUDGET_BYTES);
+  metrics.watchWorkers(executor.usage);
   layerRoutes(app, layers, executor.answer, pool);
   await app.register(catalogueRoutes, {
     layers,
@@ -137,27 +150,4 @@ export async function buildApp({ config, logger, clock, share }: AppOptions): Pr
   await app.register(sessionRoutes, { sessions });
   await app.register(operationRoutes, { metrics });
   return app;
-}
-
-/** Gives the answer its request's id, and the log its line: at the end, or when the client hangs up before it. */
-function identify(request: FastifyRequest, reply: FastifyReply): void {
-  void reply.header('x-request-id', request.id);
-  let answered = false;
-  // An answer finishes on a connection that is gone, too.
-  reply.raw.once('finish', () => {
-    answered = !request.raw.socket.destroyed;
-  });
-  reply.raw.once('close', () => {
-    request.log.info(
-      {
-        method: request.method,
-        // The template of the route, never the path: a path may hold a session's token.
-        route: request.routeOptions.url,
-        ...(answered ? { status: reply.statusCode } : { aborted: true }),
-        durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
-        ...(request.problemType === undefined ? {} : { problem: request.problemType }),
-      },
-      'request',
-    );
-  });
 }

@@ -19,6 +19,7 @@ type HttpProblem =
   | 'unsupported-media-type'
   | 'header-too-large'
   | 'internal-error'
+  | 'metrics-unavailable'
   | 'shutting-down';
 
 export const problemKinds: Readonly<Record<ProblemName, ProblemKind>> = {
@@ -45,6 +46,7 @@ export const problemKinds: Readonly<Record<ProblemName, ProblemKind>> = {
   'header-too-large': { status: 431, title: 'The header is too large' },
   'internal-error': { status: 500, title: 'The service failed' },
   'session-store-full': { status: 503, title: 'The session store is full' },
+  'metrics-unavailable': { status: 503, title: 'The metrics of all processes are not to be had' },
   'shutting-down': { status: 503, title: 'The service is stopping' },
 };
 

@@ -23,6 +23,7 @@ export class MemoryStore implements SessionStore {
   /** Every session lives equally long, and each use moves it to the end: the map is in the order of expiry. */
   private readonly held = new Map<string, HeldSession>();
   private bytes = 0;
+  private expiredSoFar = 0;
   private readonly sweeper: NodeJS.Timeout;
 
   constructor({ ttlMs, budgetBytes, clock = Date.now }: MemoryStoreOptions) {
@@ -77,6 +78,11 @@ export class MemoryStore implements SessionStore {
     return Promise.resolve({ sessions: this.held.size, bytes: this.bytes });
   }
 
+  expired(): Promise<number> {
+    this.sweep();
+    return Promise.resolve(this.expiredSoFar);
+  }
+
   close(): Promise<void> {
     clearInterval(this.sweeper);
     this.held.clear();
@@ -100,6 +106,7 @@ export class MemoryStore implements SessionStore {
     for (const [token, { expires }] of this.held) {
       if (expires > now) return;
       this.forget(token);
+      this.expiredSoFar++;
     }
   }
 

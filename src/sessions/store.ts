@@ -20,6 +20,8 @@ export interface HeldSession extends Session {
 export interface SessionStore {
   /** How long a session lives after its last use. */
   readonly ttlMs: number;
+  /** Whether every process sees the same sessions here, so that what they count of them must not be added up. */
+  readonly isShared?: boolean;
   /**
    * Keeps a session under a new token.
    * @throws {Refusal} session-store-full, or session-too-large for one that no store of this size could hold
@@ -33,6 +35,8 @@ export interface SessionStore {
   delete(token: string): Promise<boolean>;
   /** Sessions held now, and their bytes. */
   usage(): Promise<{ readonly sessions: number; readonly bytes: number }>;
+  /** Sessions that nobody used until their life ended, since the start; for stores that see them end. */
+  expired?(): Promise<number>;
   close(): Promise<void>;
 }
 

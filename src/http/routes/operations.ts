@@ -26,8 +26,8 @@ export const operationRoutes: FastifyPluginCallbackTypebox<{ metrics: Metrics }>
     schema: {
       tags,
       operationId: 'metrics',
-      summary: 'Metrics in the text format of Prometheus',
-      response: responses({ 200: { content: { 'text/plain': { schema: Type.String() } } } }),
+      summary: 'Metrics of all processes in the text format of Prometheus',
+      response: responses({ 200: { content: { 'text/plain': { schema: Type.String() } } } }, 503),
     },
     handler: async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()),
   });
