@@ -2,7 +2,9 @@
 import closeWithGrace from 'close-with-grace';
 import { pino } from 'pino';
 import { loadConfig, type Config } from './config.js';
-import { PeerStore, processChannel } from './processes/peers.js';
+import { processChannel } from './processes/channel.js';
+import { gathering } from './processes/gathering.js';
+import { PeerStore } from './processes/peers.js';
 import { INDEX_VARIABLE, runPrimary } from './processes/primary.js';
 import type { SessionStore } from './sessions/store.js';
 
@@ -32,7 +34,7 @@ async function runServer(): Promise<void> {
   const app = await buildApp({
     config: { ...config, SESSION_BUDGET_BYTES: budget },
     logger,
-    ...(index === undefined ? {} : { share }),
+    ...(index === undefined ? {} : { share, gather: (own) => gathering(processChannel, own) }),
   });
 
   // Ctrl-C reaches every process of the terminal. Where there is a primary, its word counts: a second signal would end
