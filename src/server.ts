@@ -1,7 +1,7 @@
 /** The process: configuration, the port, signals. */
 import closeWithGrace from 'close-with-grace';
 import { pino } from 'pino';
-import { loadConfig, type Config } from './config.js';
+import { loadConfig, loadTracing, type Config, type TracingConfig } from './config.js';
 import { processChannel } from './processes/channel.js';
 import { gathering } from './processes/gathering.js';
 import { PeerStore } from './processes/peers.js';
@@ -11,16 +11,16 @@ import type { SessionStore } from './sessions/store.js';
 /** What is in flight at SIGTERM has this long to finish; Kubernetes kills after 30 s. */
 const GRACE_MS = 25_000;
 
-function configOrExit(): Config {
+function configOrExit(): { config: Config; tracing: TracingConfig | undefined } {
   try {
-    return loadConfig(process.env);
+    return { config: loadConfig(process.env), tracing: loadTracing(process.env) };
   } catch (error) {
     process.stderr.write(`layerd: ${(error as Error).message}\n`);
     process.exit(1);
   }
 }
 
-const config = configOrExit();
+const { config, tracing } = configOrExit();
 const logger = pino({ level: config.LOG_LEVEL });
 const index = process.env[INDEX_VARIABLE];
 if (config.PROCESSES > 1 && index === undefined) runPrimary(config.PROCESSES, logger);
@@ -34,6 +34,7 @@ async function runServer(): Promise<void> {
   const app = await buildApp({
     config: { ...config, SESSION_BUDGET_BYTES: budget },
     logger,
+    tracing,
     ...(index === undefined ? {} : { share, gather: (own) => gathering(processChannel, own) }),
   });
 

@@ -14,7 +14,7 @@ import fastify, {
 import { mediaTypes } from '../codec/codecs.js';
 import { drawInteger } from '../compute/draw.js';
 import { compileValidation } from '../compute/validate.js';
-import type { Config } from '../config.js';
+import type { Config, TracingConfig } from '../config.js';
 import { layers } from '../layers/registry.js';
 import { Pool } from '../memory/pool.js';
 import { MemoryStore } from '../sessions/memory.js';
@@ -43,12 +43,21 @@ export interface AppOptions {
   readonly share?: (local: SessionStore) => SessionStore;
   /** Asks the other processes for their metrics, and tells them those of this one. */
   readonly gather?: Gather;
+  /** Where traces go, if there are to be any. */
+  readonly tracing?: TracingConfig | undefined;
 }
 
 /** A request id of the client's is taken over where it cannot confuse a log. */
 const REQUEST_ID = /^[\w.-]{1,128}$/;
 
-export async function buildApp({ config, logger, clock, share, gather }: AppOptions): Promise<FastifyInstance> {
+export async function buildApp({
+  config,
+  logger,
+  clock,
+  share,
+  gather,
+  tracing,
+}: AppOptions): Promise<FastifyInstance> {
   const metrics = metricsOf(
     layers.map(({ name }) => name),
     gather,
@@ -116,6 +125,7 @@ export async function buildApp({ config, logger, clock, share, gather }: AppOpti
     identify(request, reply);
     done();
   });
+  if (tracing) await (await import('./traces.js')).trace(app, tracing, app.log);
   stopGracefully(app);
   refuseOtherMethods(app);
   handleErrors(

@@ -23,7 +23,8 @@ export function observe(request: FastifyRequest, reply: FastifyReply, metrics: M
       call: request.layerCall,
     };
     metrics.ended(ended);
-    request.log.info(lineOf(ended), 'request');
+    const { traceId } = request;
+    request.log.info({ ...lineOf(ended), ...(traceId === undefined ? {} : { traceId }) }, 'request');
   });
 }
 
