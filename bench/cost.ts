@@ -124,7 +124,7 @@ async function sidesOf(shape: Shape, python: Python | undefined, url: string): P
     ['layerd, JSON', 'application/json', json],
     ['layerd, safetensors', 'application/vnd.safetensors', binary],
   ] as const) {
-    expectAnswer(name, Buffer.concat(await call(type, body)), type);
+    expectAnswer(name, Buffer.concat((await call(type, body)).pieces), type);
     sides.push(averageOf(name, () => call(type, body)));
   }
   expectAnswer('plain', answerPlainly(json));

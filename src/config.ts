@@ -183,3 +183,38 @@ function readConfig(environment: NodeJS.ProcessEnv): Config {
     throw new Error(details.join('; '), { cause: error });
   }
 }
+
+/** Where traces go. */
+export interface TracingConfig {
+  readonly exporter: 'otlp' | 'console';
+  readonly protocol: 'http/protobuf' | 'http/json';
+}
+
+/**
+ * Of OpenTelemetry's variables those that decide whether there are traces and how they are sent; its own packages read
+ * the others (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/).
+ *
+ * @returns undefined where no traces are wanted
+ * @throws {Error} one line that names the variable whose value is not supported here
+ */
+export function loadTracing(environment: NodeJS.ProcessEnv): TracingConfig | undefined {
+  // An empty variable is one that is not set, by OpenTelemetry's rules.
+  const given = (...names: string[]) => names.find((name) => environment[name]);
+  const oneOf = <Value extends string>(name: string, values: readonly Value[]): Value => {
+    const value = values.find((supported) => supported === environment[name]);
+    if (value !== undefined) return value;
+    const expected = values.map((supported) => JSON.stringify(supported)).join(' or ');
+    throw new Error(`${name} is ${JSON.stringify(environment[name])}; expected ${expected}`);
+  };
+  if (environment.OTEL_SDK_DISABLED?.toLowerCase() === 'true') return undefined;
+  const exporterVariable = given('OTEL_TRACES_EXPORTER');
+  if (!exporterVariable && !given('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT'))
+    return undefined;
+  const exporter = exporterVariable ? oneOf(exporterVariable, ['otlp', 'console', 'none']) : 'otlp';
+  if (exporter === 'none') return undefined;
+  const propagators = given('OTEL_PROPAGATORS');
+  // What a baggage holds is of no use here.
+  if (propagators) oneOf(propagators, ['tracecontext', 'tracecontext,baggage', 'baggage,tracecontext']);
+  const protocol = given('OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL');
+  return { exporter, protocol: protocol ? oneOf(protocol, ['http/protobuf', 'http/json']) : 'http/protobuf' };
+}

@@ -3,8 +3,10 @@ import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import closeWithGrace from 'close-with-grace';
 import { pino } from 'pino';
-import { loadConfig, type Config } from './config.js';
-import { PeerStore, processChannel } from './processes/peers.js';
+import { loadConfig, loadTracing, type Config, type TracingConfig } from './config.js';
+import { processChannel } from './processes/channel.js';
+import { gathering } from './processes/gathering.js';
+import { PeerStore } from './processes/peers.js';
 import { INDEX_VARIABLE, runPrimary } from './processes/primary.js';
 import { isShared } from './sessions/address.js';
 import type { SessionStore } from './sessions/store.js';
@@ -12,16 +14,16 @@ import type { SessionStore } from './sessions/store.js';
 /** After an error that nobody caught an answer may never come: what is in flight has this long. */
 const GRACE_AFTER_ERROR_MS = 2000;
 
-function configOrExit(): Config {
+function configOrExit(): { config: Config; tracing: TracingConfig | undefined } {
   try {
-    return loadConfig(process.env);
+    return { config: loadConfig(process.env), tracing: loadTracing(process.env) };
   } catch (error) {
     process.stderr.write(`layerd: ${(error as Error).message}\n`);
     process.exit(1);
   }
 }
 
-const config = configOrExit();
+const { config, tracing } = configOrExit();
 const logger = pino({ level: config.LOG_LEVEL });
 const index = process.env[INDEX_VARIABLE];
 const graceMs = config.SHUTDOWN_GRACE_SECONDS * 1000;
@@ -57,7 +59,9 @@ async function runServer(): Promise<void> {
   const app = await buildApp({
     config: { ...config, SESSION_BUDGET_BYTES: budget },
     logger,
+    tracing,
     ...(divided && index !== undefined ? { share } : {}),
+    ...(index === undefined ? {} : { gather: (own) => gathering(processChannel, own) }),
   }).catch((error: unknown) => {
     logger.fatal(error, 'cannot start');
     process.exit(1);

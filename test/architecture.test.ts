@@ -148,6 +148,17 @@ describe('imports', () => {
   });
 });
 
+describe('OpenTelemetry', () => {
+  it('is imported by one file, which is loaded only where traces are wanted', () => {
+    const using = files.filter((file) =>
+      importsOf(file).some((name) => /^(@opentelemetry\/|@fastify\/otel)/.test(name)),
+    );
+    expect(using).toEqual(['src/http/traces.ts']);
+    const statically = files.filter((file) => /from '[^']*\/traces\.js'/.test(textOf(file)));
+    expect(statically).toEqual([]);
+  });
+});
+
 describe('the pure modules', () => {
   /** A clock, an environment, chance, the network, or the world in general. */
   const IMPURE = [

@@ -1,8 +1,10 @@
 /** One call from bytes to bytes: what the event loop or a worker thread runs for a request. */
 import type { Codec } from '../codec/codec.js';
 import { codecs, type MediaType } from '../codec/codecs.js';
+import { isTensor, type Fields } from '../codec/fields.js';
 import type { Layer } from '../layers/definition.js';
 import { Refusal, type RefusalKind } from '../refusal.js';
+import { accountOf, now, type Account, type Work } from './account.js';
 import { computationOf, type Environment } from './computation.js';
 
 export interface Call {
@@ -15,8 +17,13 @@ export interface Call {
   readonly owner?: string | undefined;
 }
 
-/** @returns pieces of the answer's body, in order; some may lie in the request's */
-export type Answer = (call: Call) => Promise<readonly Uint8Array[]>;
+export interface Answered {
+  /** Of the answer's body, in order; some may lie in the request's. */
+  readonly pieces: readonly Uint8Array[];
+  readonly account: Account;
+}
+
+export type Answer = (call: Call) => Promise<Answered>;
 
 /** Refusals that come in crowds, and that no body is to blame for. */
 const FULL: ReadonlySet<RefusalKind> = new Set([
@@ -32,12 +39,28 @@ export function answering(layers: readonly Layer[], environment: Environment): A
     if (!computation) throw new Error(`no layer ${layer}`);
     const input: Codec = codecs[contentType];
     const output: Codec = codecs[accept];
+    const begun = now();
+    let work: Work | undefined;
+    let read = begun;
     const decoded = input.decode(body, computation.tensors[direction], environment.limits.nesting);
     try {
-      return output.encode(await computation[direction](decoded, owner));
+      const fields = await computation[direction](decoded, owner, (known) => {
+        work = known;
+        read = now();
+      });
+      if (!work) throw new Error(`${layer} answered without work`);
+      const computed = now();
+      const pieces = output.encode(fields);
+      return { pieces, account: accountOf(work, numbersOf(fields), { begun, read, computed, written: now() }) };
     } catch (error) {
       if (error instanceof Refusal && !FULL.has(error.kind)) decoded.readRest();
       throw error;
     }
   };
+}
+
+function numbersOf(fields: Fields): number {
+  let numbers = 0;
+  for (const field of Object.values(fields)) if (isTensor(field)) numbers += field.data.length;
+  return numbers;
 }

@@ -12,6 +12,7 @@ import { refuse, Refusal, type Path } from '../refusal.js';
 import { packed } from '../sessions/packed.js';
 import type { SessionStore } from '../sessions/store.js';
 import type { FloatDtype, Tensor } from '../tensor/tensor.js';
+import type { Work } from './account.js';
 import { applyDefaults, compileValidation, isOptional, tensorNames } from './validate.js';
 
 /** What one request may ask for at the most. */
@@ -44,9 +45,13 @@ export interface Computation {
   readonly layer: Layer;
   /** What in either body is a tensor. */
   readonly tensors: { readonly forward: TensorNames; readonly backward: TensorNames };
-  /** Both throw a {@link Refusal} where the body cannot be served; `owner` is whose the session is. */
-  readonly forward: (body: Body, owner?: string) => Promise<Fields>;
-  readonly backward: (body: Body, owner?: string) => Promise<Fields>;
+  /**
+   * Both throw a {@link Refusal} where the body cannot be served.
+   * @param owner whose the session is
+   * @param onWork is told what there is to do, before it is done
+   */
+  readonly forward: (body: Body, owner?: string, onWork?: (work: Work) => void) => Promise<Fields>;
+  readonly backward: (body: Body, owner?: string, onWork?: (work: Work) => void) => Promise<Fields>;
 }
 
 /** A forward request, checked. */
@@ -124,9 +129,10 @@ export function computationOf(layer: Layer, environment: Environment): Computati
     layer,
     tensors: { forward: tensorNames(forwardSchema), backward: tensorNames(backwardSchema) },
 
-    async forward(body, owner) {
+    async forward(body, owner, onWork) {
       const request = validateForward(body.values);
       const { inputs, plan, dtype } = prepare(request, body, []);
+      onWork?.({ dtype, tensors: inputs, operations: plan.cost.forward.operations });
       if (!request.session && layer.infer) return layer.infer(inputs, plan, kernels) as Fields;
       const { outputs, cache } = layer.forward(inputs, plan, kernels);
       const fields = outputs as Fields;
@@ -135,7 +141,7 @@ export function computationOf(layer: Layer, environment: Environment): Computati
       return { ...fields, session };
     },
 
-    async backward(body, owner) {
+    async backward(body, owner, onWork) {
       const request = validateBackward(body.values);
       const { session: token, forward, release } = request as { session?: string; forward?: object; release?: boolean };
       if ((token === undefined) === (forward === undefined))
@@ -157,13 +163,21 @@ export function computationOf(layer: Layer, environment: Environment): Computati
         const call = prepare(forward as Record<string, unknown>, body, ['forward']);
         const upstreamTensors = decodeTensors(upstream, request, call.dtype, body, []);
         expectUpstream(call.plan, upstreamTensors);
+        const { forward: there, backward: back } = call.plan.cost;
+        onWork?.({
+          dtype: call.dtype,
+          tensors: { ...behindDot('forward', call.inputs), ...upstreamTensors },
+          operations: there.operations + back.operations,
+        });
         const { cache } = within(['forward'], () => layer.forward(call.inputs, call.plan, kernels));
         return gradients(cache, call.plan, upstreamTensors);
       }
 
       const session = await held(token, owner);
       const upstreamTensors = decodeTensors(upstream, request, session.dtype, body, []);
-      const fields = gradients(session.tensors, session.plan as Plan, upstreamTensors);
+      const plan = session.plan as Plan;
+      onWork?.({ dtype: session.dtype, tensors: upstreamTensors, operations: plan.cost.backward.operations });
+      const fields = gradients(session.tensors, plan, upstreamTensors);
       if (release) await forgotten(token, owner);
       return fields;
     },
@@ -209,6 +223,11 @@ function decodeTensors(
     if (name in request)
       tensors[name] = element === 'integer' ? body.integers([...at, name]) : body.floats([...at, name], dtype);
   return tensors;
+}
+
+/** As safetensors name what stands in an object of the body. */
+function behindDot(name: string, tensors: Record<string, Tensor>): Record<string, Tensor> {
+  return Object.fromEntries(Object.entries(tensors).map(([inner, tensor]) => [`${name}.${inner}`, tensor]));
 }
 
 /** Where every upstream gradient is optional, one must come all the same. */

@@ -14,7 +14,7 @@ import fastify, {
 import { mediaTypes } from '../codec/codecs.js';
 import { drawInteger } from '../compute/draw.js';
 import { compileValidation } from '../compute/validate.js';
-import { listed, type Config } from '../config.js';
+import { listed, type Config, type TracingConfig } from '../config.js';
 import { layers } from '../layers/registry.js';
 import { Pool } from '../memory/pool.js';
 import { openStore } from '../sessions/open.js';
@@ -29,7 +29,8 @@ import { wantKeys } from './keys.js';
 import { limitsInForce } from './limits.js';
 import { boundLoad } from './load.js';
 import { refuseOtherMethods } from './methods.js';
-import { measure } from './metrics.js';
+import { metricsOf, type Gather } from './metrics.js';
+import { observe } from './observation.js';
 import { problem } from './problems.js';
 import { limitRate } from './rate.js';
 import { catalogueRoutes } from './routes/catalogue.js';
@@ -46,12 +47,32 @@ export interface AppOptions {
   readonly clock?: () => number;
   /** Makes the sessions of this process known to others, and theirs to it. */
   readonly share?: (local: SessionStore) => SessionStore;
+  /** Asks the other processes for their metrics, and tells them those of this one. */
+  readonly gather?: Gather;
+  /** Where traces go, if there are to be any. */
+  readonly tracing?: TracingConfig | undefined;
 }
 
 /** A request id of the client's is taken over where it cannot confuse a log. */
 const REQUEST_ID = /^[\w.-]{1,128}$/;
 
-export async function buildApp({ config, logger, clock, share }: AppOptions): Promise<FastifyInstance> {
+export async function buildApp({
+  config,
+  logger,
+  clock,
+  share,
+  gather,
+  tracing,
+}: AppOptions): Promise<FastifyInstance> {
+  const metrics = metricsOf(
+    layers.map(({ name }) => name),
+    gather,
+  );
+  /** Gives the answer its request's id, and the request its line in the log and its part in the metrics. */
+  const identify = (request: FastifyRequest, reply: FastifyReply): void => {
+    void reply.header('x-request-id', request.id);
+    observe(request, reply, metrics);
+  };
   const app = fastify({
     ...(logger ? { loggerInstance: logger } : {}),
     bodyLimit: config.BODY_LIMIT_BYTES,
@@ -113,6 +134,7 @@ export async function buildApp({ config, logger, clock, share }: AppOptions): Pr
     identify(request, reply);
     done();
   });
+  if (tracing) await (await import('./traces.js')).trace(app, tracing, app.log);
   endStalledAnswers(app, config);
   stopGracefully(app);
   if (config.CORS_ORIGINS !== '') await allowOrigins(app, listed(config.CORS_ORIGINS));
@@ -135,12 +157,13 @@ export async function buildApp({ config, logger, clock, share }: AppOptions): Pr
       resultBytes: config.WORK_LIMIT_RESULT_BYTES,
       nesting: config.NESTING_LIMIT,
     },
-    sessions,
+    sessions: metrics.countingSessions(sessions),
     draw: drawInteger,
   };
   const executor = executing(layers, environment, config.WORKERS);
   app.addHook('onClose', () => executor.close());
-  const metrics = measure(app, sessions, executor.usage);
+  metrics.watchSessions(sessions, config.SESSION_BUDGET_BYTES);
+  metrics.watchWorkers(executor.usage);
   layerRoutes(app, layers, executor.answer, pool);
   await app.register(catalogueRoutes, {
     layers,
@@ -149,28 +172,4 @@ export async function buildApp({ config, logger, clock, share }: AppOptions): Pr
   await app.register(sessionRoutes, { sessions });
   await app.register(operationRoutes, { metrics, sessions });
   return app;
-}
-
-/** Gives the answer its request's id, and the log its line: at the end, or when the client hangs up before it. */
-function identify(request: FastifyRequest, reply: FastifyReply): void {
-  void reply.header('x-request-id', request.id);
-  let answered = false;
-  // An answer finishes on a connection that is gone, too.
-  reply.raw.once('finish', () => {
-    answered = !request.raw.socket.destroyed;
-  });
-  reply.raw.once('close', () => {
-    request.log.info(
-      {
-        method: request.method,
-        // The template of the route, never the path: a path may hold a session's token.
-        route: request.routeOptions.url,
-        ...(request.key ? { key: request.key.name } : {}),
-        ...(answered ? { status: reply.statusCode } : { aborted: true }),
-        durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
-        ...(request.problemType === undefined ? {} : { problem: request.problemType }),
-      },
-      'request',
-    );
-  });
 }

@@ -23,6 +23,7 @@ type HttpProblem =
   | 'too-many-requests'
   | 'internal-error'
   | 'overloaded'
+  | 'metrics-unavailable'
   | 'shutting-down';
 
 export const problemKinds: Readonly<Record<ProblemName, ProblemKind>> = {
@@ -54,6 +55,7 @@ export const problemKinds: Readonly<Record<ProblemName, ProblemKind>> = {
   'session-store-full': { status: 503, title: 'The session store is full' },
   'session-store-unavailable': { status: 503, title: 'The session store does not answer' },
   overloaded: { status: 503, title: 'The service has too much to do' },
+  'metrics-unavailable': { status: 503, title: 'The metrics of all processes are not to be had' },
   'shutting-down': { status: 503, title: 'The service is stopping' },
 };
 

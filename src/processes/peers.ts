@@ -3,23 +3,8 @@
  * theirs. A client that stays on its connection stays with its process; for any other the owner is asked.
  */
 import type { HeldSession, NewSession, SessionStore, Usage } from '../sessions/store.js';
+import type { Channel } from './channel.js';
 import { isPeerMessage, type PeerReply, type PeerRequest, type PeerResult } from './messages.js';
-
-/** Where messages to the other processes go: the process itself, when it is one of a cluster. */
-export interface Channel {
-  send(message: PeerRequest | PeerReply): void;
-  receive(listener: (message: unknown) => void): void;
-}
-
-/** The channel of a process that the primary has forked. */
-export const processChannel: Channel = {
-  send(message) {
-    process.send?.(message);
-  },
-  receive(listener) {
-    process.on('message', listener);
-  },
-};
 
 /** A process that does not answer in this time has died, and its sessions with it. */
 const PATIENCE_MS = 5000;
@@ -33,7 +18,7 @@ export class PeerStore implements SessionStore {
     private readonly local: SessionStore,
     private readonly index: number,
     private readonly count: number,
-    private readonly channel: Channel,
+    private readonly channel: Channel<PeerRequest | PeerReply>,
   ) {
     this.ttlMs = local.ttlMs;
     channel.receive((message) => {
@@ -70,6 +55,11 @@ export class PeerStore implements SessionStore {
 
   check(): Promise<void> {
     return this.local.check();
+  }
+
+  /** Of this process alone, likewise. */
+  async expired(): Promise<number> {
+    return (await this.local.expired?.()) ?? 0;
   }
 
   close(): Promise<void> {

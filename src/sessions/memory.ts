@@ -28,6 +28,7 @@ export class MemoryStore implements SessionStore {
   /** Every session lives equally long, and each use moves it to the end: the map is in the order of expiry. */
   private readonly held = new Map<string, Entry>();
   private bytes = 0;
+  private expiredSoFar = 0;
   private readonly sweeper: NodeJS.Timeout;
 
   constructor({ ttlMs, budgetBytes, clock = Date.now }: MemoryStoreOptions) {
@@ -79,6 +80,11 @@ export class MemoryStore implements SessionStore {
     return Promise.resolve();
   }
 
+  expired(): Promise<number> {
+    this.sweep();
+    return Promise.resolve(this.expiredSoFar);
+  }
+
   close(): Promise<void> {
     clearInterval(this.sweeper);
     this.held.clear();
@@ -104,6 +110,7 @@ export class MemoryStore implements SessionStore {
     for (const [token, { session }] of this.held) {
       if (session.expires > now) return;
       this.forget(token, session);
+      this.expiredSoFar++;
     }
   }
 

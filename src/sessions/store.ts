@@ -47,6 +47,8 @@ export interface SessionStore {
    * @throws {Refusal} session-store-unavailable, which says why they cannot
    */
   check(): Promise<void>;
+  /** Sessions that nobody used until their life ended, since the start; for stores that see them end. */
+  expired?(): Promise<number>;
   close(): Promise<void>;
 }
 

@@ -5,7 +5,7 @@
 import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { MediaType } from '../codec/codecs.js';
-import { answering, type Answer, type Call } from '../compute/call.js';
+import { answering, type Answer, type Answered, type Call } from '../compute/call.js';
 import { TooHeavy, type Environment } from '../compute/computation.js';
 import type { Layer } from '../layers/definition.js';
 import type { Outcome, Task, ThreadData } from './messages.js';
@@ -26,8 +26,9 @@ const INLINE_OPERATIONS = 8_000_000;
  */
 const NICENESS = 10;
 
-/** Calls that wait for a thread, and threads that run one. */
+/** The threads that there may be, the calls that wait for one, and the threads that run one. */
 export interface Usage {
+  readonly threads: number;
   readonly queued: number;
   readonly busy: number;
 }
@@ -46,7 +47,7 @@ export function executing(
   if (workers === 0)
     return {
       answer: answering(layers, { ...environment, inlineOperations: Infinity }),
-      usage: () => ({ queued: 0, busy: 0 }),
+      usage: () => ({ threads: 0, queued: 0, busy: 0 }),
       close: () => Promise.resolve(),
     };
   const { limits, sessions } = environment;
@@ -64,7 +65,7 @@ export function executing(
   const inline = answering(layers, { ...environment, inlineOperations: INLINE_OPERATIONS });
 
   let onThreads = 0;
-  async function onThread({ body, ...call }: Call): Promise<readonly Uint8Array[]> {
+  async function onThread({ body, ...call }: Call): Promise<Answered> {
     const { port1, port2 } = new MessageChannel();
     serveSessions(port1, sessions);
     onThreads++;
@@ -72,7 +73,7 @@ export function executing(
       const task = { call, body: inSharedMemory(body), sessions: port2 };
       const outcome = await threads().run(task, { transferList: [port2] });
       if ('refusal' in outcome) throw refusalOf(outcome.refusal);
-      return outcome.pieces;
+      return outcome;
     } finally {
       onThreads--;
       port1.close();
@@ -91,7 +92,7 @@ export function executing(
     },
     usage: () => {
       const queued = pool?.queueSize ?? 0;
-      return { queued, busy: onThreads - queued };
+      return { threads: workers, queued, busy: onThreads - queued };
     },
     close: async () => pool?.close(),
   };

@@ -1,6 +1,6 @@
 /** What goes between the event loop and a worker thread. Everything here is cloned, shared or transferred: plain data. */
 import type { MessagePort } from 'node:worker_threads';
-import type { Call } from '../compute/call.js';
+import type { Answered, Call } from '../compute/call.js';
 import type { WorkLimits } from '../compute/computation.js';
 import type { Place, RefusalKind } from '../refusal.js';
 import type { HeldSession, NewSession } from '../sessions/store.js';
@@ -20,7 +20,7 @@ export interface Task {
 }
 
 /** A refusal is an answer like any other: an error would lose its fields on the way. */
-export type Outcome = { readonly pieces: readonly Uint8Array[] } | { readonly refusal: RefusalData };
+export type Outcome = Answered | { readonly refusal: RefusalData };
 
 export interface RefusalData {
   readonly kind: RefusalKind;

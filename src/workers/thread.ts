@@ -1,7 +1,7 @@
 /** A worker thread: runs calls that would keep the event loop from moving bytes. */
 import { workerData } from 'node:worker_threads';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
-import { answering } from '../compute/call.js';
+import { answering, type Answered } from '../compute/call.js';
 import { drawInteger } from '../compute/draw.js';
 import { layers } from '../layers/registry.js';
 import { Refusal } from '../refusal.js';
@@ -14,23 +14,25 @@ const sessions = new RemoteSessions(ttlMs);
 const answer = answering(layers, { kernels, limits, sessions, draw: drawInteger, inlineOperations: Infinity });
 
 /** Moves the pieces' memory to the event loop, where cloning would copy it. Pieces in shared memory just go. */
-class Pieces {
-  constructor(private readonly pieces: readonly Uint8Array[]) {}
+class Moved {
+  constructor(private readonly answered: Answered) {}
 
   get [transferableSymbol](): ArrayBuffer[] {
-    return [...new Set(this.pieces.map(({ buffer }) => buffer))].filter((buffer) => buffer instanceof ArrayBuffer);
+    return [...new Set(this.answered.pieces.map(({ buffer }) => buffer))].filter(
+      (buffer) => buffer instanceof ArrayBuffer,
+    );
   }
 
   get [valueSymbol](): Outcome {
-    return { pieces: this.pieces };
+    return this.answered;
   }
 }
 
 export default async function run({ call, body, sessions: port }: Task): Promise<Outcome> {
   sessions.connect(port);
   try {
-    const pieces = await answer({ ...call, body: Buffer.from(body.buffer, body.byteOffset, body.byteLength) });
-    return move(new Pieces(pieces)) as unknown as Outcome;
+    const answered = await answer({ ...call, body: Buffer.from(body.buffer, body.byteOffset, body.byteLength) });
+    return move(new Moved(answered)) as unknown as Outcome;
   } catch (error) {
     if (error instanceof Refusal) return { refusal: refusalData(error) };
     throw error;

@@ -38,6 +38,53 @@ describe('the log', () => {
     for (const { durationMs } of lines) expect(durationMs).toBeGreaterThan(0);
   });
 
+  it('says of a call which layer, direction, dtype and shapes, what arithmetic, and how many bytes', async () => {
+    const service = await serve();
+    const body = JSON.stringify({ ...good.linear.forward, dtype: 'float32' });
+    const { text } = await service.client.post('/linear').set('content-type', 'application/json').send(body);
+    const { session } = JSON.parse(text) as { session: string };
+    await call(service, 'linear/backward', { session, ...good.linear.backward });
+    await call(service, 'linear/backward', { forward: good.linear.forward, ...good.linear.backward });
+    const lines = await logged(service, 3);
+    expect(lines).toMatchObject([
+      {
+        layer: 'linear',
+        direction: 'forward',
+        dtype: 'float32',
+        shapes: { x: [2, 3], weight: [2, 3], bias: [2] },
+        operations: expect.any(Number) as number,
+        bytesIn: body.length,
+        bytesOut: text.length,
+      },
+      { layer: 'linear', direction: 'backward', dtype: 'float32', shapes: { dout: [2, 2] } },
+      {
+        layer: 'linear',
+        direction: 'backward',
+        dtype: 'float64',
+        shapes: { 'forward.x': [2, 3], 'forward.weight': [2, 3], 'forward.bias': [2], dout: [2, 2] },
+      },
+    ]);
+    // All that there is, so that nothing of a body comes in unseen.
+    expect(Object.keys(lines[0]).sort()).toEqual(
+      [
+        ...['level', 'time', 'pid', 'hostname', 'reqId', 'msg'],
+        ...['method', 'route', 'status', 'durationMs', 'bytesIn', 'bytesOut'],
+        ...['layer', 'direction', 'dtype', 'shapes', 'operations'],
+      ].sort(),
+    );
+  });
+
+  it('says of a call that was refused which layer and why, and nothing of its shapes', async () => {
+    const service = await serve();
+    await service.client
+      .post('/linear')
+      .send({ ...good.linear.forward, bias: [1] })
+      .expect(422);
+    const [line] = await logged(service, 1);
+    expect(line).toMatchObject({ layer: 'linear', direction: 'forward', problem: '/problems/shape-mismatch' });
+    expect(line).not.toHaveProperty('shapes');
+  });
+
   it('has a line for what no route and no hook sees', async () => {
     const service = await serve();
     await service.client.get('/%zz').set('x-request-id', 'odd').expect(400);
@@ -52,9 +99,14 @@ describe('the log', () => {
     expect(await logged(service, 1)).toMatchObject([{ reqId: 'client-7', route: '/layers', status: 200 }]);
   });
 
-  it('never has a token in it, nor what a body held', async () => {
-    const service = await serve({ LOG_LEVEL: 'trace' });
+  it('never has a token or a key in it, nor what a body held', async () => {
+    const service = await serve({ LOG_LEVEL: 'trace' }, (app) => {
+      app.get('/failure', () => {
+        throw new Error('broken');
+      });
+    });
     const { client } = service;
+    const key = 'made-up-key';
     const { session } = await call(service, 'linear', { ...good.linear.forward, bias: [123456.75, 0] });
     const secret = 'made-up-token';
     for (const token of [session, secret]) {
@@ -70,8 +122,11 @@ describe('the log', () => {
       await client.delete(`/sessions/${token}`);
       await client.delete(`/sessions/${token}`);
     }
-    await logged(service, 23);
+    for (const path of ['/failure', '/layers', '/nothing', '/%zz'])
+      await client.get(path).set('authorization', `Bearer ${key}`).set('cookie', key).set('x-api-key', key);
+    await logged(service, 27);
     const text = JSON.stringify(service.log);
+    expect(text).not.toContain(key);
     expect(text).not.toContain(session);
     expect(text).not.toContain(secret);
     expect(text).not.toContain('123456.75');

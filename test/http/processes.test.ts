@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, vi } from 'vitest';
 import { bearer, keysFile } from '../support/keys.js';
+import { samplesOf, valueOf } from '../support/prometheus.js';
 import { compiled, startProcess, type RunningService } from '../support/process.js';
 
 const entry = compiled();
@@ -132,6 +133,51 @@ describe('two processes', () => {
       await post(port, 'linear', { x: [[1]], weight: [[1]], session: false });
     }
     expect(owners).toEqual(new Set(['0', '1']));
+  });
+
+  it('tell the metrics of both, whichever is asked, and keep those of one that has died', async () => {
+    const service = await startProcess(entry(), { PROCESSES: '2', SESSION_BUDGET_BYTES: '100000' });
+    const both = () =>
+      vi.waitFor(
+        async () => {
+          const response = await fetch(`http://127.0.0.1:${service.port}/metrics`, {
+            headers: { connection: 'close' },
+          });
+          expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+          const samples = samplesOf(await response.text());
+          expect(valueOf(samples, 'layerd_processes')).toBe(2);
+          return samples;
+        },
+        { timeout: 15_000 },
+      );
+    await both();
+    for (let i = 0; i < 8; i++) await post(service.port, 'linear', { x: [[1]], weight: [[1]] });
+    const figures = async () => {
+      const samples = await both();
+      return [
+        valueOf(samples, 'layerd_calls_total', { layer: 'linear', dtype: 'float64' }),
+        valueOf(samples, 'http_server_request_duration_seconds_count', { http_route: '/linear' }),
+        valueOf(samples, 'layerd_sessions_created_total'),
+        valueOf(samples, 'layerd_sessions_budget_bytes'),
+        valueOf(samples, 'layerd_process_restarts_total'),
+      ];
+    };
+    for (let i = 0; i < 4; i++) expect(await figures()).toEqual([8, 8, 8, 100000, 0]);
+    expect(valueOf(await both(), 'layerd_sessions')).toBe(8);
+
+    const [victim] = pidsOf(service);
+    process.kill(victim, 'SIGKILL');
+    await vi.waitFor(
+      () => {
+        expect(pidsOf(service).size).toBe(3);
+      },
+      { timeout: 15_000 },
+    );
+    expect(await figures()).toEqual([8, 8, 8, 100000, 1]);
+    // What it held is gone.
+    expect(valueOf(await both(), 'layerd_sessions')).toBeLessThan(8);
+    await post(service.port, 'linear', { x: [[1]], weight: [[1]] });
+    expect(await figures()).toEqual([9, 9, 9, 100000, 1]);
   });
 
   it('are started again when they die', async () => {

@@ -1,5 +1,6 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { PeerStore, type Channel } from '../../src/processes/peers.js';
+import type { Channel } from '../../src/processes/channel.js';
+import { PeerStore } from '../../src/processes/peers.js';
 import type { PeerReply, PeerRequest } from '../../src/processes/messages.js';
 import { MemoryStore } from '../../src/sessions/memory.js';
 import type { Session } from '../../src/sessions/store.js';
@@ -10,7 +11,7 @@ import { tensor } from '../../src/tensor/tensor.js';
 function peers(count: number): PeerStore[] {
   const listeners: ((message: unknown) => void)[] = [];
   const stores = Array.from({ length: count }, (_, index) => {
-    const channel: Channel = {
+    const channel: Channel<PeerRequest | PeerReply> = {
       send: (message: PeerRequest | PeerReply) => {
         const { to } = message;
         queueMicrotask(() => {

@@ -6,6 +6,7 @@ import type { Answer } from '../../compute/call.js';
 import type { Layer } from '../../layers/definition.js';
 import type { Pool } from '../../memory/pool.js';
 import { responses } from '../documentation.js';
+import type { LayerCall } from '../metrics.js';
 import { acceptedType, bodyBytes, contentTypeOf, expectTensorsAccepted, sendPieces } from '../negotiation.js';
 
 export function layerRoutes(app: FastifyInstance, layers: readonly Layer[], answer: Answer, pool: Pool): void {
@@ -31,7 +32,10 @@ export function layerRoutes(app: FastifyInstance, layers: readonly Layer[], answ
           const contentType = contentTypeOf(request);
           const accept = acceptedType(request, contentType);
           const body = bodyBytes(request);
-          const pieces = await answer({ layer: name, direction, contentType, accept, body, owner: request.key?.owner });
+          const call: LayerCall = { layer: name, direction };
+          request.layerCall = call;
+          const { pieces, account } = await answer({ ...call, contentType, accept, body, owner: request.key?.owner });
+          call.account = account;
           // Until it is closed the answer is still being sent, from where it lies; sessions keep nothing there.
           if (request.socket instanceof Socket)
             reply.raw.once('close', () => {

@@ -2,8 +2,13 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import { Type } from '@sinclair/typebox';
 import type { SessionStore } from '../../sessions/store.js';
 import { probeResponses, responses } from '../documentation.js';
+import { ProblemError } from '../errors.js';
 import type { Metrics } from '../metrics.js';
+import { problem } from '../problems.js';
 import { shuttingDown } from '../stopping.js';
+
+/** Processes that are only busy have caught up by then. */
+const RETRY_SECONDS = 1;
 
 const Probe = Type.Object({ status: Type.String() });
 
@@ -44,10 +49,17 @@ export const operationRoutes: FastifyPluginCallbackTypebox<{ metrics: Metrics; s
     schema: {
       tags,
       operationId: 'metrics',
-      summary: 'Metrics in the text format of Prometheus',
-      response: responses({ 200: { content: { 'text/plain': { schema: Type.String() } } } }),
+      summary: 'Metrics of all processes in the text format of Prometheus',
+      response: responses({ 200: { content: { 'text/plain': { schema: Type.String() } } } }, 503),
     },
-    handler: async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()),
+    handler: async (_request, reply) => {
+      const text = await metrics.text();
+      if (text !== undefined) return reply.type(metrics.contentType).send(text);
+      void reply.header('retry-after', RETRY_SECONDS);
+      throw new ProblemError(
+        problem('metrics-unavailable', 'the other processes did not tell theirs in time; expected an answer from all'),
+      );
+    },
   });
   done();
 };
