@@ -108,15 +108,20 @@ function pidsOf(service: RunningService): Set<number> {
   return new Set(listening.map(({ pid }) => pid as number));
 }
 
+/** Once so many have. */
+async function listened(service: RunningService, count: number): Promise<void> {
+  await vi.waitFor(
+    () => {
+      expect(pidsOf(service).size).toBe(count);
+    },
+    { timeout: 15_000 },
+  );
+}
+
 describe('two processes', () => {
   it('serve each other’s sessions', async () => {
     const service = await startProcess(entry(), { PROCESSES: '2' });
-    await vi.waitFor(
-      () => {
-        expect(pidsOf(service).size).toBe(2);
-      },
-      { timeout: 15_000 },
-    );
+    await listened(service, 2);
     const { port } = service;
     const small = { x: [[1], [2], [4]] };
     const owners = new Set<string>();
@@ -167,12 +172,7 @@ describe('two processes', () => {
 
     const [victim] = pidsOf(service);
     process.kill(victim, 'SIGKILL');
-    await vi.waitFor(
-      () => {
-        expect(pidsOf(service).size).toBe(3);
-      },
-      { timeout: 15_000 },
-    );
+    await listened(service, 3);
     expect(await figures()).toEqual([8, 8, 8, 100000, 1]);
     // What it held is gone.
     expect(valueOf(await both(), 'layerd_sessions')).toBeLessThan(8);
@@ -182,20 +182,10 @@ describe('two processes', () => {
 
   it('are started again when they die', async () => {
     const service = await startProcess(entry(), { PROCESSES: '2' });
-    await vi.waitFor(
-      () => {
-        expect(pidsOf(service).size).toBe(2);
-      },
-      { timeout: 15_000 },
-    );
+    await listened(service, 2);
     const [victim] = pidsOf(service);
     process.kill(victim, 'SIGKILL');
-    await vi.waitFor(
-      () => {
-        expect(pidsOf(service).size).toBe(3);
-      },
-      { timeout: 15_000 },
-    );
+    await listened(service, 3);
     expect((await post(service.port, 'linear', { x: [[1]], weight: [[1]] })).status).toBe(200);
   });
 
@@ -287,12 +277,7 @@ describe('two processes', () => {
 
   it('answer what is in flight at Ctrl-C, which reaches them all', async () => {
     const service = await startProcess(entry(), { PROCESSES: '2' });
-    await vi.waitFor(
-      () => {
-        expect(pidsOf(service).size).toBe(2);
-      },
-      { timeout: 15_000 },
-    );
+    await listened(service, 2);
     const weight = Array.from({ length: 1500 }, () => Array<number>(1500).fill(1));
     // Seconds of work: the signals come while it is under way.
     const answer = post(service.port, 'linear', { x: weight, weight, session: false });
