@@ -98,6 +98,12 @@ export const ConfigSchema = Type.Object({
     default: 256 * MEBIBYTE,
     description: 'Most bytes of results, working memory included, that one request may ask for.',
   }),
+  BODIES_BUDGET_BYTES: Type.Integer({
+    minimum: 1,
+    maximum: Number.MAX_SAFE_INTEGER,
+    default: 1024 * MEBIBYTE,
+    description: 'Memory for the bodies of all requests in flight together, in bytes; for one at least.',
+  }),
   HEADER_LIMIT_BYTES: Type.Integer({
     minimum: 1024,
     maximum: MEBIBYTE,

@@ -55,9 +55,14 @@ async function runServer(): Promise<void> {
   const share = (local: SessionStore) => new PeerStore(local, Number(index), config.PROCESSES, processChannel);
   // Not at the top: the primary has no use for what the app loads.
   const { buildApp } = await import('./http/app.js');
-  const budget = divided ? Math.floor(config.SESSION_BUDGET_BYTES / config.PROCESSES) : config.SESSION_BUDGET_BYTES;
+  const shareOf = (bytes: number) => Math.floor(bytes / config.PROCESSES);
   const app = await buildApp({
-    config: { ...config, SESSION_BUDGET_BYTES: budget },
+    config: {
+      ...config,
+      SESSION_BUDGET_BYTES: divided ? shareOf(config.SESSION_BUDGET_BYTES) : config.SESSION_BUDGET_BYTES,
+      // A body of any size that is read must find room in every process.
+      BODIES_BUDGET_BYTES: Math.max(shareOf(config.BODIES_BUDGET_BYTES), config.BODY_LIMIT_BYTES),
+    },
     logger,
     tracing,
     ...(divided && index !== undefined ? { share } : {}),

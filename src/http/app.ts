@@ -117,8 +117,13 @@ export async function buildApp({
   const pool = new Pool();
   app.removeAllContentTypeParsers();
   for (const type of mediaTypes)
-    app.addContentTypeParser(type, (_request: FastifyRequest, payload: IncomingMessage) =>
-      readBody(payload, { limitBytes: config.BODY_LIMIT_BYTES, sharedOverBytes: INLINE_BYTES[type], pool }),
+    app.addContentTypeParser(type, (request: FastifyRequest, payload: IncomingMessage) =>
+      readBody(payload, {
+        limitBytes: config.BODY_LIMIT_BYTES,
+        sharedOverBytes: INLINE_BYTES[type],
+        pool,
+        room: (bytes) => request.roomFor(bytes),
+      }),
     );
 
   const held = await openStore(config.SESSION_STORE, {

@@ -14,11 +14,13 @@ export interface BodyOptions {
   readonly sharedOverBytes: number;
   /** Where a body's memory comes from, and goes back to when the request has been answered. */
   readonly pool: Pool;
+  /** Takes room for so many bytes more of this request, or says why there is none. */
+  readonly room: (bytes: number) => Error | undefined;
 }
 
 /**
  * @throws {ProblemError} 413 for a body that is too large, 415 for one that is compressed as nobody reads it here, 400
- * for one that is not compressed as it says
+ * for one that is not compressed as it says; and what `room` says
  */
 export async function readBody(request: IncomingMessage, options: BodyOptions): Promise<Buffer> {
   const { limitBytes } = options;
@@ -46,7 +48,8 @@ function readPlain(request: IncomingMessage, body: Gathering): Promise<Buffer> {
       reject(error);
     };
     request.on('data', (chunk: Buffer) => {
-      if (!body.append(chunk)) fail(tooLarge('more', body.limitBytes));
+      const refused = body.append(chunk, 'more');
+      if (refused) fail(refused);
       else if (ownsChunks && chunk.length >= LEAST_BYTES && chunk.length === chunk.buffer.byteLength)
         discard(chunk.buffer as ArrayBuffer);
     });
@@ -64,6 +67,7 @@ function readCompressed(request: IncomingMessage, { name, decoder }: Coding, bod
     const fail = (error: Error) => {
       request.unpipe(decoder);
       request.removeAllListeners('data');
+      decoder.removeAllListeners('data');
       decoder.destroy();
       body.giveUp();
       reject(error);
@@ -82,7 +86,8 @@ function readCompressed(request: IncomingMessage, { name, decoder }: Coding, bod
     });
     // The decoder's chunks may share memory: none is discarded.
     decoder.on('data', (chunk: Buffer) => {
-      if (!body.append(chunk)) fail(tooLarge(`more when it is decompressed (${name})`, body.limitBytes));
+      const refused = body.append(chunk, `more when it is decompressed (${name})`);
+      if (refused) fail(refused);
     });
     decoder.on('end', () => {
       if (decoder.bytesWritten < came) malformed(`bytes follow its end`);
@@ -111,10 +116,12 @@ class Gathering {
     this.buffer = this.take(firstBytes);
   }
 
-  /** Whether there was room. */
-  append(chunk: Buffer): boolean {
+  /** What is wrong, if the chunk cannot be had: `came` says what did, where it is over the limit. */
+  append(chunk: Buffer, came: string): Error | undefined {
     const length = this.length + chunk.length;
-    if (length > this.limitBytes || this.gaveUp) return false;
+    if (length > this.limitBytes) return tooLarge(came, this.limitBytes);
+    const refused = this.options.room(chunk.length);
+    if (refused) return refused;
     if (length > this.buffer.length) {
       // A length that was not declared: twice as much room each time copies each byte twice at the most.
       const larger = this.take(Math.min(this.limitBytes, Math.max(2 * this.buffer.length, length)));
@@ -123,7 +130,7 @@ class Gathering {
       this.buffer = larger;
     }
     this.length += chunk.copy(this.buffer, this.length);
-    return true;
+    return undefined;
   }
 
   end(): Buffer {

@@ -9,6 +9,7 @@ export function limitsInForce(config: Config): Readonly<Record<string, number>> 
     result_bytes: config.WORK_LIMIT_RESULT_BYTES,
     session_ttl_seconds: config.SESSION_TTL_SECONDS,
     session_budget_bytes: config.SESSION_BUDGET_BYTES,
+    bodies_budget_bytes: config.BODIES_BUDGET_BYTES,
     header_bytes: config.HEADER_LIMIT_BYTES,
     headers_timeout_seconds: config.HEADERS_TIMEOUT_SECONDS,
     request_timeout_seconds: config.REQUEST_TIMEOUT_SECONDS,

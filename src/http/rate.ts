@@ -48,6 +48,7 @@ async function connected(app: FastifyInstance, address: string): Promise<Connect
   const redis = connectRedis(address);
   // Readiness says that it is away; here nobody is refused for that.
   redis.on('error', () => undefined);
+  await new Promise<unknown>((resolve) => redis.once('ready', resolve).once('error', resolve));
   app.addHook('onClose', (_app, done) => {
     redis.disconnect();
     done();

@@ -54,6 +54,7 @@ describe('GET /layers', () => {
       WORK_LIMIT_RESULT_BYTES: ['result_bytes', 1003],
       SESSION_TTL_SECONDS: ['session_ttl_seconds', 1004],
       SESSION_BUDGET_BYTES: ['session_budget_bytes', 1005],
+      BODIES_BUDGET_BYTES: ['bodies_budget_bytes', 2015],
       HEADER_LIMIT_BYTES: ['header_bytes', 2006],
       HEADERS_TIMEOUT_SECONDS: ['headers_timeout_seconds', 1007],
       REQUEST_TIMEOUT_SECONDS: ['request_timeout_seconds', 1008],

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { getHeapStatistics } from 'node:v8';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { bearer, keysFile } from '../../support/keys.js';
 import { expectProblem } from '../../support/problem.js';
@@ -57,6 +58,85 @@ describe('requests in flight', () => {
       await service.client.get('/%zz').expect(400);
     }
   });
+});
+
+describe('the bodies of requests in flight', () => {
+  /** Sends a part of a body, and gives the connection when the service holds it. */
+  async function partly(service: Service, bytes: number): Promise<Socket> {
+    const socket = connect(service.port, '127.0.0.1');
+    onTestFinished(() => {
+      socket.destroy();
+    });
+    socket.write(
+      'POST /linear HTTP/1.1\r\nHost: layerd\r\nContent-Type: application/json\r\nContent-Length: 90000\r\nExpect: 100-continue\r\n\r\n',
+    );
+    await once(socket, 'data');
+    socket.write(' '.repeat(bytes));
+    return socket;
+  }
+  const body = JSON.stringify({ ...good.linear.forward, session: false }).padEnd(40_000);
+  const post = ({ client }: Service) => client.post('/linear').set('content-type', 'application/json').send(body);
+
+  it('over their budget are 503 with Retry-After, until there is room again', async () => {
+    const service = await serve({ BODIES_BUDGET_BYTES: '100000' });
+    await post(service).expect(200);
+    const held = await partly(service, 70_000);
+    const refused = await vi.waitFor(async () => {
+      const response = await post(service);
+      expect(response.status).toBe(503);
+      return response;
+    });
+    expectProblem(refused, {
+      status: 503,
+      type: 'overloaded',
+      says: /^the bodies in flight hold \d+ bytes; expected at most 100000 with this one$/,
+    });
+    expect(refused.headers['retry-after']).toBe('1');
+    // What fits is served.
+    await service.client.post('/linear').send(good.linear.forward).expect(200);
+    held.destroy();
+    await vi.waitFor(() => post(service).expect(200));
+  });
+
+  it('are no more than they are: what is only announced takes no room', async () => {
+    const service = await serve({ BODIES_BUDGET_BYTES: '100000' });
+    for (let i = 0; i < 5; i++) await partly(service, 10);
+    await post(service).expect(200);
+  });
+
+  it('give their room back, whatever becomes of them', async () => {
+    const service = await serve({ BODIES_BUDGET_BYTES: '100000', BODY_LIMIT_BYTES: '90000' });
+    for (let i = 0; i < 5; i++) {
+      await post(service).expect(200);
+      await service.client.post('/linear').send('x'.repeat(60_000)).set('content-type', 'application/json').expect(400);
+      await service.client
+        .post('/linear')
+        .set({ 'content-type': 'application/json', 'content-encoding': 'gzip' })
+        .serialize((bytes: unknown) => bytes as string)
+        .send(gzipSync(' '.repeat(90_001)))
+        .expect(413);
+    }
+  });
+});
+
+it('takes no room for a body whose client has gone while it was decompressed', async () => {
+  const service = await serve({ BODIES_BUDGET_BYTES: '1000000', BODY_LIMIT_BYTES: '1000000' });
+  const bytes = gzipSync(Buffer.alloc(900_000, ' '));
+  for (let i = 0; i < 20; i++) {
+    const socket = connect(service.port, '127.0.0.1');
+    socket.write(
+      `POST /linear HTTP/1.1\r\nHost: layerd\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: ${bytes.length}\r\n\r\n`,
+    );
+    await new Promise((written) => socket.write(bytes, written));
+    socket.resetAndDestroy();
+  }
+  await vi.waitFor(() => {
+    expect(service.log.filter(({ msg }) => msg === 'request')).toHaveLength(20);
+  });
+  const whole = JSON.stringify({ ...good.linear.forward, session: false }).padEnd(1_000_000);
+  await vi.waitFor(() =>
+    service.client.post('/linear').set('content-type', 'application/json').send(whole).expect(200),
+  );
 });
 
 describe('an event loop that is late', () => {
