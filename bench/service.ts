@@ -19,7 +19,7 @@ export const responds = (url: string) =>
   );
 
 /** Not port 0: the service would say in its log alone which one it took. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

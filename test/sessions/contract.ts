@@ -35,7 +35,7 @@ function session(length: number, layer = 'linear'): Session {
   return { layer, dtype: 'float64', plan: { N: length }, tensors: { x } };
 }
 
-async function refusalOf(work: Promise<unknown>): Promise<Refusal> {
+export async function refusalOf(work: Promise<unknown>): Promise<Refusal> {
   const error: unknown = await work.then(
     () => undefined,
     (reason: unknown) => reason,

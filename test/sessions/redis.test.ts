@@ -1,12 +1,11 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { Refusal } from '../../src/refusal.js';
 import { connectRedis } from '../../src/sessions/connection.js';
 import { packed } from '../../src/sessions/packed.js';
 import { RedisStore, type RedisStoreOptions } from '../../src/sessions/redis.js';
 import type { Session } from '../../src/sessions/store.js';
 import { tensor } from '../../src/tensor/tensor.js';
 import { describeWithRedis, sharedRedis, startRedis, type RunningRedis } from '../support/redis.js';
-import { storeContract, type Open } from './contract.js';
+import { refusalOf, storeContract, type Open } from './contract.js';
 
 /** Every key nearer to its end by so much: as if that time had passed, without waiting for it. */
 const AGE = `
@@ -66,15 +65,6 @@ async function open(redis: RunningRedis, options: Partial<RedisStoreOptions> = {
   onTestFinished(() => store.close());
   await store.open();
   return { store, lines };
-}
-
-async function refusalOf(work: Promise<unknown>): Promise<Refusal> {
-  const error: unknown = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (error instanceof Refusal) return error;
-  throw new Error('nothing was refused', { cause: error });
 }
 
 describeWithRedis('sessions in Redis', () => {

@@ -2,11 +2,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, onTestFinished } from 'vitest';
+import { freePort } from '../../bench/service.js';
 import { isLeftOut } from './programs.js';
 
 const leftOut = isLeftOut('redis-server');
@@ -27,15 +27,6 @@ export interface RunningRedis {
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void;
   /** After a kill, on the same port, with what it had written to its folder. */
   restart(...settings: string[]): Promise<void>;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** @param given as in a configuration file, `'maxmemory 10mb'` */
