@@ -17,8 +17,11 @@ const REDIS_CONFIGURATION = join(root, 'deploy', 'kubernetes', 'redis', 'redis.c
 /** Where nobody listens (discard, RFC 863): the replica that there is not. */
 const NOBODY = '127.0.0.1:9';
 
-/** @param replicas three at the most, as host:port */
-export async function startProxy(replicas: readonly string[]): Promise<Service> {
+/**
+ * @param replicas three at the most, as host:port
+ * @param ready a path that is answered with success once it serves
+ */
+export async function startProxy(replicas: readonly string[], ready?: string): Promise<Service> {
   const bind = `127.0.0.1:${await freePort()}`;
   const places = [1, 2, 3].map((i): [string, string] => [`LAYERD_${i}`, replicas.at(i - 1) ?? NOBODY]);
   const child = spawn('haproxy', ['-f', HAPROXY_CONFIGURATION], {
@@ -26,7 +29,7 @@ export async function startProxy(replicas: readonly string[]): Promise<Service> 
     env: { PATH: `${process.env.PATH ?? ''}:/usr/sbin`, BIND: bind, ...Object.fromEntries(places) },
     stdio: 'ignore',
   });
-  return started('HAProxy', `http://${bind}`, child);
+  return started('HAProxy', `http://${bind}`, child, ready);
 }
 
 export interface Redis {
@@ -40,12 +43,30 @@ export interface Redis {
 export async function startRedis(): Promise<Redis> {
   const folder = await mkdtemp(join(tmpdir(), 'layerd-redis-'));
   const port = await freePort();
-  const settings = ['--bind', '127.0.0.1', '--port', String(port), '--dir', folder];
-  const child = spawn('redis-server', [REDIS_CONFIGURATION, ...settings], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const settings = ['--bind', '127.0.0.1', '--port', String(port)];
+  const child = spawn('redis-server', [REDIS_CONFIGURATION, ...settings], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const end = () => child.kill('SIGTERM');
   process.once('exit', end);
   const ended = once(child, 'exit');
-  for await (const chunk of child.stdout) if (String(chunk).includes('Ready to accept connections')) break;
+  const stop = async () => {
+    process.off('exit', end);
+    end();
+    await ended;
+    await rm(folder, { recursive: true });
+  };
+  await new Promise<void>((resolve, reject) => {
+    let log = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      log += chunk;
+      if (log.includes('Ready to accept connections')) resolve();
+    });
+    child.once('exit', () => {
+      reject(new Error(`Redis ended: ${log}`));
+    });
+  });
   return {
     url: `redis://127.0.0.1:${port}`,
     pid: child.pid ?? 0,
@@ -56,11 +77,6 @@ export async function startRedis(): Promise<Redis> {
       const field = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(answer)?.[1]);
       return field('total_net_input_bytes') + field('total_net_output_bytes');
     },
-    async stop() {
-      process.off('exit', end);
-      end();
-      await ended;
-      await rm(folder, { recursive: true });
-    },
+    stop,
   };
 }

@@ -41,7 +41,12 @@ export async function startService(variables: Readonly<Record<string, string>> =
 }
 
 /** What listens at `url` when it is ready; ended with this process at the latest. */
-export async function started(what: string, url: string, child: ChildProcess): Promise<Service> {
+export async function started(
+  what: string,
+  url: string,
+  child: ChildProcess,
+  ready = '/health/ready',
+): Promise<Service> {
   const ended = once(child, 'exit');
   const end = () => child.kill('SIGTERM');
   // It would outlive a benchmark that is broken off.
@@ -56,7 +61,7 @@ export async function started(what: string, url: string, child: ChildProcess): P
     Date.now() < limit;
     await new Promise((resolve) => setTimeout(resolve, 100))
   )
-    if (await responds(`${url}/health/ready`)) return { url, pid: child.pid ?? 0, stop };
+    if (await responds(url + ready)) return { url, pid: child.pid ?? 0, stop };
   await stop();
   throw new Error(`${what} is not ready after ${START_MS / 1000} s`);
 }

@@ -1,5 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { HAPROXY_CONFIGURATION, startProxy } from '../../bench/proxy.js';
 import { compiled, startProcess } from '../support/process.js';
 
@@ -24,6 +27,31 @@ it('haproxy.cfg is a configuration without a warning', () => {
 
 /** Some milliseconds of work, so that a replica dies in the middle of requests; the same numbers each time. */
 const x = Array.from({ length: 64 }, (_, n) => Array.from({ length: 64 }, (_, c) => Math.sin(n * 64 + c)));
+
+it('sends to replicas that live while none is ready, as when Redis is away', async () => {
+  const places: string[] = [];
+  const checks = [0, 0, 0];
+  for (const i of checks.keys()) {
+    const replica = createServer(({ url }, response) => {
+      if (url === '/health/ready') checks[i]++;
+      response.statusCode = url === '/health/ready' ? 503 : 200;
+      response.end();
+    }).listen(0, '127.0.0.1');
+    onTestFinished(() => void replica.close());
+    await once(replica, 'listening');
+    places.push(`127.0.0.1:${(replica.address() as AddressInfo).port}`);
+  }
+  const proxy = await startProxy(places, '/health/live');
+  onTestFinished(() => proxy.stop());
+  // Two of them, and HAProxy knows that none is ready.
+  await vi.waitFor(
+    () => {
+      expect(Math.min(...checks)).toBeGreaterThan(2);
+    },
+    { timeout: 20_000 },
+  );
+  expect((await fetch(`${proxy.url}/layers`)).status).toBe(200);
+});
 
 describe('HAProxy before three replicas', () => {
   const entry = compiled();

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config.js';
 import { typeErrors } from '../support/kubernetes.js';
 import { documentsOf, type Manifest } from '../support/manifests.js';
-import { expectKnown, graceSeconds } from '../support/variables.js';
+import { expectKnown, expectPatience } from '../support/variables.js';
 
 interface Predictor {
   readonly labels: Readonly<Record<string, string>>;
@@ -65,7 +65,6 @@ describe('kserve.yaml', () => {
   });
 
   it('lets it finish before it is killed', () => {
-    const delay = Number(environment.SHUTDOWN_DELAY_SECONDS);
-    expect(predictor.terminationGracePeriodSeconds).toBeGreaterThan(delay + graceSeconds);
+    expectPatience(predictor.terminationGracePeriodSeconds, environment);
   });
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { loadConfig } from '../../src/config.js';
-import { expectKnown, graceSeconds } from '../support/variables.js';
+import { expectKnown, expectPatience } from '../support/variables.js';
 import { expectValid, typeErrors, typeOf } from '../support/kubernetes.js';
 import { build, deploy, documentsOf, filesIn, kustomizations, type Manifest } from '../support/manifests.js';
 
@@ -255,12 +255,12 @@ describe.each(OVERLAYS)('%s', (overlay) => {
   });
 
   it('has the service finish before it is killed', () => {
-    const delay = Number(environmentOf(objects).SHUTDOWN_DELAY_SECONDS);
+    const environment = environmentOf(objects);
     const { terminationGracePeriodSeconds, containers } = layerdOf(objects).spec.template.spec;
-    expect(terminationGracePeriodSeconds).toBeGreaterThan(delay + graceSeconds);
+    expectPatience(terminationGracePeriodSeconds, environment);
     // By then two probes have failed, and no new request comes.
     const { periodSeconds, failureThreshold } = containers[0].readinessProbe as Record<string, number>;
-    expect(delay).toBeGreaterThanOrEqual(periodSeconds * failureThreshold);
+    expect(Number(environment.SHUTDOWN_DELAY_SECONDS)).toBeGreaterThanOrEqual(periodSeconds * failureThreshold);
   });
 });
 

@@ -1,10 +1,12 @@
 /** What manifests may say of the service's configuration. */
-import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { ConfigSchema } from '../../src/config.js';
 
 /** Of parts of the service that a build may be without. */
-const OF_OTHER_PARTS = ['SESSION_STORE', 'SHUTDOWN_DELAY_SECONDS', 'API_KEYS_FILE', 'RATE_LIMIT_PER_MINUTE'];
+const OF_OTHER_PARTS = [
+  ...['SESSION_STORE', 'SHUTDOWN_DELAY_SECONDS', 'SHUTDOWN_GRACE_SECONDS'],
+  ...['API_KEYS_FILE', 'RATE_LIMIT_PER_MINUTE', 'TRUST_PROXY'],
+];
 
 /** @param others that are not the service's own */
 export function expectKnown(names: readonly string[], others: readonly string[] = []): void {
@@ -12,12 +14,12 @@ export function expectKnown(names: readonly string[], others: readonly string[] 
   expect(names.filter((name) => !known.includes(name))).toEqual([]);
 }
 
-/** How long the service takes to stop at the most, its primary's own grace included, without the delay before it. */
-export const graceSeconds = Math.max(
-  ...['server.ts', 'processes/primary.ts'].map((file) => {
-    const text = readFileSync(new URL(`../../src/${file}`, import.meta.url), 'utf8');
-    const ms = /GRACE_MS = ([\d_]+)/.exec(text)?.[1];
-    if (ms === undefined) throw new Error(`src/${file} has no GRACE_MS`);
-    return Number(ms.replaceAll('_', '')) / 1000;
-  }),
-);
+/**
+ * That whoever ends the process waits for it: longer than it takes by itself at the most, a primary's 3 s included.
+ * @param patience in seconds
+ */
+export function expectPatience(patience: number, environment: Readonly<Record<string, string>>): void {
+  const [delay, grace] = [Number(environment.SHUTDOWN_DELAY_SECONDS), Number(environment.SHUTDOWN_GRACE_SECONDS)];
+  expect(delay).toBeLessThan(grace);
+  expect(patience).toBeGreaterThan(grace + 3);
+}
