@@ -150,7 +150,7 @@ async function measure(
   report({ what, unit: elements ? 'ns a number' : 'time', layerd: figures[0], beside: figures.slice(1) });
 }
 
-interface Prepared {
+export interface Prepared {
   readonly inputs: Tensors;
   readonly dout: Tensor;
   readonly forward: (by: Kernels) => { outputs: Tensors; cache: Cache };
@@ -159,7 +159,7 @@ interface Prepared {
   readonly backward: (cache: Cache, by: Kernels) => Tensors;
 }
 
-function prepare({ layer: name, shapes, options }: Case, dtype: FloatDtype): Prepared {
+export function prepare({ layer: name, shapes, options }: Case, dtype: FloatDtype): Prepared {
   const layer = layers.find((candidate) => candidate.name === name);
   if (!layer) throw new Error(`no layer ${name}`);
   const scaleOf = (field: string) => (field.startsWith('weight') ? 1 / 16 : 1);

@@ -1,5 +1,5 @@
 /** The built service in processes of its own, on a free port of this machine. */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +9,7 @@ const START_MS = 20_000;
 
 export interface Service {
   readonly url: string;
+  readonly pid: number;
   readonly stop: () => Promise<void>;
 }
 
@@ -36,6 +37,16 @@ export async function startService(variables: Readonly<Record<string, string>> =
     // The table has standard output to itself.
     stdio: ['ignore', 'ignore', 'inherit'],
   });
+  return started('the service', url, child);
+}
+
+/** What listens at `url` when it is ready; ended with this process at the latest. */
+export async function started(
+  what: string,
+  url: string,
+  child: ChildProcess,
+  ready = '/health/ready',
+): Promise<Service> {
   const ended = once(child, 'exit');
   const end = () => child.kill('SIGTERM');
   // It would outlive a benchmark that is broken off.
@@ -50,9 +61,9 @@ export async function startService(variables: Readonly<Record<string, string>> =
     Date.now() < limit;
     await new Promise((resolve) => setTimeout(resolve, 100))
   )
-    if (await responds(`${url}/health/ready`)) return { url, stop };
+    if (await responds(url + ready)) return { url, pid: child.pid ?? 0, stop };
   await stop();
-  throw new Error(`the service is not ready after ${START_MS / 1000} s`);
+  throw new Error(`${what} is not ready after ${START_MS / 1000} s`);
 }
 
 /** Starts the service, and ends it after the work whatever comes of that. */
