@@ -42,6 +42,8 @@ export interface Computation {
   readonly layer: Layer;
   /** What in either body is a tensor. */
   readonly tensors: { readonly forward: TensorNames; readonly backward: TensorNames };
+  /** The tensors that either answer can have. */
+  readonly results: { readonly forward: readonly string[]; readonly backward: readonly string[] };
   /** Both throw a {@link Refusal} where the body cannot be served. */
   readonly forward: (body: Body) => Promise<Fields>;
   readonly backward: (body: Body) => Promise<Fields>;
@@ -112,13 +114,17 @@ export function computationOf(layer: Layer, environment: Environment): Computati
   return {
     layer,
     tensors: { forward: tensorNames(forwardSchema), backward: tensorNames(backwardSchema) },
+    results: {
+      forward: Object.keys(tensorNames(layer.schemas.outputs)),
+      backward: Object.keys(tensorNames(layer.schemas.gradients)),
+    },
 
     async forward(body) {
       const request = validateForward(body.values);
       const { inputs, plan, dtype } = prepare(request, body, []);
-      if (!request.session && layer.infer) return layer.infer(inputs, plan, kernels) as Fields;
+      if (!request.session && layer.infer) return expected(layer.infer(inputs, plan, kernels) as Fields, body);
       const { outputs, cache } = layer.forward(inputs, plan, kernels);
-      const fields = outputs as Fields;
+      const fields = expected(outputs as Fields, body);
       if (!request.session) return fields;
       const session = await sessions.create({ layer: layer.name, dtype, plan, tensors: packed(cache) });
       return { ...fields, session };
@@ -147,16 +153,22 @@ export function computationOf(layer: Layer, environment: Environment): Computati
         const upstreamTensors = decodeTensors(upstream, request, call.dtype, body, []);
         expectUpstream(call.plan, upstreamTensors);
         const { cache } = within(['forward'], () => layer.forward(call.inputs, call.plan, kernels));
-        return gradients(cache, call.plan, upstreamTensors);
+        return expected(gradients(cache, call.plan, upstreamTensors), body);
       }
 
       const session = await held(token);
       const upstreamTensors = decodeTensors(upstream, request, session.dtype, body, []);
-      const fields = gradients(session.tensors, session.plan as Plan, upstreamTensors);
+      const fields = expected(gradients(session.tensors, session.plan as Plan, upstreamTensors), body);
       if (release) await sessions.delete(token);
       return fields;
     },
   };
+}
+
+/** The results, once the request wants none that is not among them: before a session is made or released for it. */
+function expected(results: Fields, body: Body): Fields {
+  body.expectResults?.(results);
+  return results;
 }
 
 /** What is refused in a request that stands at `at` of the body is refused there. */

@@ -19,7 +19,7 @@ import { layers } from '../layers/registry.js';
 import { Pool } from '../memory/pool.js';
 import { MemoryStore } from '../sessions/memory.js';
 import type { SessionStore } from '../sessions/store.js';
-import { executing, INLINE_BYTES } from '../workers/executor.js';
+import { executing, inlineBytes } from '../workers/executor.js';
 import { kernels } from '../workers/kernels.js';
 import { readBody } from './body.js';
 import { document } from './documentation.js';
@@ -28,6 +28,7 @@ import { refuseOtherMethods } from './methods.js';
 import { measure } from './metrics.js';
 import { problem } from './problems.js';
 import { catalogueRoutes } from './routes/catalogue.js';
+import { inferenceRoutes } from './routes/inference.js';
 import { layerRoutes } from './routes/layers.js';
 import { operationRoutes } from './routes/operations.js';
 import { sessionRoutes } from './routes/sessions.js';
@@ -89,7 +90,11 @@ export async function buildApp({ config, logger, clock, share }: AppOptions): Pr
   app.removeAllContentTypeParsers();
   for (const type of mediaTypes)
     app.addContentTypeParser(type, (_request: FastifyRequest, payload: IncomingMessage) =>
-      readBody(payload, { limitBytes: config.BODY_LIMIT_BYTES, sharedOverBytes: INLINE_BYTES[type], pool }),
+      readBody(payload, {
+        limitBytes: config.BODY_LIMIT_BYTES,
+        sharedOverBytes: inlineBytes({ contentType: type, accept: type }),
+        pool,
+      }),
     );
 
   const held = new MemoryStore({
@@ -124,6 +129,12 @@ export async function buildApp({ config, logger, clock, share }: AppOptions): Pr
   app.addHook('onClose', () => executor.close());
   const metrics = measure(app, sessions, executor.usage);
   layerRoutes(app, layers, executor.answer, pool);
+  await app.register(inferenceRoutes, {
+    layers,
+    answer: executor.answer,
+    bodyLimitBytes: config.BODY_LIMIT_BYTES,
+    pool,
+  });
   await app.register(catalogueRoutes, {
     layers,
     limits: {

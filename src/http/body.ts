@@ -10,19 +10,22 @@ export interface BodyOptions {
   readonly limitBytes: number;
   /** Bodies over this size go to a worker thread, and so into memory that threads share. */
   readonly sharedOverBytes: number;
+  /** Where in the body the first number lies that is read in its place; 0 where none does. */
+  readonly alignedAt?: number;
   /** Where a body's memory comes from, and goes back to when the request has been answered. */
   readonly pool: Pool;
 }
 
 export function readBody(
   request: IncomingMessage,
-  { limitBytes, sharedOverBytes, pool }: BodyOptions,
+  { limitBytes, sharedOverBytes, alignedAt = 0, pool }: BodyOptions,
 ): Promise<Buffer> {
   const declared = request.headers['content-length'];
   const tooLarge = (came: string) =>
     new ProblemError(problem('body-too-large', `the body has ${came}; at most ${limitBytes} bytes are read here`));
   if (declared !== undefined && Number(declared) > limitBytes) return Promise.reject(tooLarge(`${declared} bytes`));
-  const take = (bytes: number) => pool.take(bytes, bytes > sharedOverBytes);
+  const blanks = (ALIGNMENT - (alignedAt % ALIGNMENT)) % ALIGNMENT;
+  const take = (bytes: number) => pool.take(blanks + bytes, bytes > sharedOverBytes).subarray(blanks);
   // What a socket gives is a copy of its own that nobody else has; what a test injects is the test's.
   const ownsChunks = request.socket instanceof Socket;
 
@@ -56,3 +59,6 @@ export function readBody(
 }
 
 const FIRST_BYTES = 64 * 1024;
+
+/** Numbers of any dtype can be read in their place at a multiple of this. */
+const ALIGNMENT = 8;
