@@ -66,6 +66,14 @@ describe('/openapi.json', () => {
       'GET /health/live',
       'GET /health/ready',
       'GET /metrics',
+      'GET /v2',
+      'GET /v2/health/live',
+      'GET /v2/health/ready',
+      ...['/v2/models/{model}', '/v2/models/{model}/versions/{version}'].flatMap((model) => [
+        `GET ${model}`,
+        `GET ${model}/ready`,
+        `POST ${model}/infer`,
+      ]),
     ];
     const operations = operationsOf(document);
     expect(operations.map(({ method, path }) => `${method.toUpperCase()} ${path}`).sort()).toEqual(wanted.sort());

@@ -4,7 +4,7 @@
  *
  * Both directions of a call are one exchange, since the request says how its answer is to be written.
  */
-import { jsonPointer, refuse, type Path } from '../../refusal.js';
+import { jsonPointer, refuse, Refusal, type Path } from '../../refusal.js';
 import { formatShape, sameShape, sizeOf, tensor, type Tensor } from '../../tensor/tensor.js';
 import type { Body, TensorNames } from '../codec.js';
 import { dotted, nest } from '../dotted.js';
@@ -46,10 +46,15 @@ export interface InferenceCall {
 /** @throws {Refusal} where the bytes are no inference request */
 export function readInference(bytes: Buffer, { model, jsonBytes, names, results }: InferenceCall): Exchange {
   const request = readRequest(bytes, model, jsonBytes);
-  return {
-    body: bodyOf(request, names, results),
-    encode: (fields) => writeAnswer(fields, request, model),
-  };
+  try {
+    return {
+      body: bodyOf(request, names, results),
+      encode: (fields) => writeAnswer(fields, request, model),
+    };
+  } catch (error) {
+    request.readRest();
+    throw error;
+  }
 }
 
 function bodyOf(request: InferenceRequest, names: TensorNames, results: readonly string[]): Body {
@@ -87,29 +92,34 @@ function bodyOf(request: InferenceRequest, names: TensorNames, results: readonly
     );
   };
 
+  const placeOf = (path: Path): Path => {
+    // What is refused in the data of an input bears its place in the request already.
+    if (path.length === 0 || (path.length > 1 && FIELDS.includes(path[0]))) return path;
+    const depth = path[0] === FORWARD && path.length > 1 ? 2 : 1;
+    const name = dotted(path.slice(0, depth));
+    const input = byName.get(name);
+    if (input) return placeIn(input, path.slice(depth));
+    if (Object.hasOwn(parameters, name)) return ['parameters', name];
+    const inside = inputs.find((other) => other.name.startsWith(`${name}.`));
+    if (inside) return inside.path;
+    // It is missing.
+    const holder = (depth === 2 ? names[FORWARD] : names) as Readonly<Record<string, unknown>> | undefined;
+    return holder?.[path[depth - 1]] === true ? ['inputs'] : ['parameters'];
+  };
+
+  let values: unknown;
+  try {
+    values = nest({ ...parameters, ...Object.fromEntries(byName) });
+  } catch (error) {
+    throw error instanceof Refusal ? error.placed(placeOf) : error;
+  }
   return {
-    values: nest({ ...parameters, ...Object.fromEntries(byName) }),
+    values,
     ...(dtype ? { dtype } : {}),
     floats: (path, wanted) => read(path, wanted),
     integers: (path) => read(path, 'int32'),
     readRest,
-
-    placeOf(path) {
-      // What is refused in the data of an input bears its place in the request already.
-      if (path.length === 0 || (path.length > 1 && FIELDS.includes(path[0]))) return path;
-      const [outer] = path;
-      const depth = outer === FORWARD && path.length > 1 ? 2 : 1;
-      const name = dotted(path.slice(0, depth));
-      const input = byName.get(name);
-      if (input) return placeIn(input, path.slice(depth));
-      if (Object.hasOwn(parameters, name)) return ['parameters', name];
-      const inside = [...byName.values()].find((other) => other.name.startsWith(`${name}.`));
-      if (inside) return inside.path;
-      // It is missing.
-      const holder = depth === 2 ? names[FORWARD] : names;
-      return (holder as Readonly<Record<string, unknown>>)[path[depth - 1]] === true ? ['inputs'] : ['parameters'];
-    },
-
+    placeOf,
     expectResults(fields) {
       const there = Object.keys(fields).filter((name) => isTensor(fields[name]));
       const absent = outputs.find(({ name }) => !there.includes(name));
@@ -134,12 +144,14 @@ function tensorOf({ name, path, shape, datatype, data }: InferenceInput): Tensor
   const place = [...path, 'data'];
   const read = dtype === 'int32' ? decodeIntegers(data.json, place) : decodeFloats(data.json, dtype, place);
   if (sameShape(read.shape, shape)) return read;
-  const came = read.shape.length === 1 ? `${read.data.length} numbers` : `data of shape ${formatShape(read.shape)}`;
   const size = sizeOf(shape);
-  if (read.shape.length === 1 && read.data.length === size) return { ...read, shape };
+  const flat = read.shape.length === 1;
+  if (flat && read.data.length === size) return { ...read, shape };
   throw refuse(
     'invalid-tensor',
     place,
-    `${name} has ${came}; expected ${size} numbers, because its shape is ${formatShape(shape)}: nested so, or in one array`,
+    flat
+      ? `${name} has ${read.data.length} numbers; expected ${size}, because its shape is ${formatShape(shape)}`
+      : `${name} has data nested as ${formatShape(read.shape)}; expected ${formatShape(shape)}, its shape, or ${size} numbers in one array`,
   );
 }

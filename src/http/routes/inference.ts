@@ -112,6 +112,13 @@ export const inferenceRoutes: FastifyPluginCallbackTypebox<{
     handler: () => ({ ready: true }),
   });
 
+  const answered = {
+    description: 'What the model gives; with bytes of tensors behind the JSON part where they are asked for.',
+    content: {
+      [JSON_TYPE]: { schema: InferenceAnswer },
+      [BINARY_TYPE]: { schema: Type.String({ format: 'binary' }) },
+    },
+  };
   const name = { model: Type.String({ description: 'Its name.', examples: [[...models.keys()][0]] }) };
   const numbered = { ...name, version: Type.String({ description: 'Its version; there is one.', examples: ['1'] }) };
   for (const [path, params, suffix] of [
@@ -147,7 +154,8 @@ export const inferenceRoutes: FastifyPluginCallbackTypebox<{
         description: `Bytes of tensors may follow the JSON part of the body, whose length is then in the header ${JSON_LENGTH_HEADER}; likewise in the answer, whose type is then ${BINARY_TYPE}.`,
         params,
         body: { ...InferenceRequest, examples: [exampleOf(layers[0])] },
-        response: responses({ 200: InferenceAnswer }, 400, 404, 406, 409, 413, 415, 422, 503),
+        consumes: [JSON_TYPE, BINARY_TYPE],
+        response: responses({ 200: answered }, 400, 404, 406, 409, 413, 415, 422, 503),
       },
       // The codec checks the body itself, which to Fastify is bytes.
       validatorCompiler: () => () => true,
