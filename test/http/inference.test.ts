@@ -437,6 +437,16 @@ describe('a wrong request', () => {
       request('invalid-request', '/inputs/2 is "x", as /inputs/0 is; expected each name once', '/inputs/2'),
     ],
     [
+      'more inputs than any model has',
+      inJson({ inputs: Array.from({ length: 65 }, (_, i) => ({ ...x, name: `x${i}` })) }),
+      request('invalid-request', '/inputs has 65 entries; expected at most 64', '/inputs'),
+    ],
+    [
+      'more parameters than any model takes',
+      text({ parameters: Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`p${i}`, i])) }),
+      request('invalid-request', '/parameters has 65 entries; expected at most 64', '/parameters'),
+    ],
+    [
       'an input that is no object',
       inJson({ ...linear, inputs: [1] }),
       request('invalid-request', '/inputs/0 is 1; expected an object', '/inputs/0'),
