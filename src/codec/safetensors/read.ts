@@ -4,7 +4,7 @@
  * Source: the format's own description, https://github.com/huggingface/safetensors#format. Strict as its reference
  * implementation is: the tensors cover the bytes after the header without holes and without overlap.
  */
-import { parseJson, preview } from '../json/read.js';
+import { HIGHEST_RANK, parseJson, preview } from '../json/read.js';
 import { refuse, Refusal } from '../../refusal.js';
 import { formatShape, sizeOf, tensor, type Tensor } from '../../tensor/tensor.js';
 import { packings, type PackedDtype } from '../packed.js';
@@ -78,11 +78,11 @@ function entryOf(name: string, entry: unknown): Entry {
       [name],
       `${name} has dtype ${preview(dtype)}; expected one of ${Object.keys(dtypes).join(', ')}`,
     );
-  if (!isSizes(shape) || shape.length === 0 || shape.includes(0))
+  if (!isSizes(shape) || shape.length === 0 || shape.length > HIGHEST_RANK || shape.includes(0))
     throw refuse(
       'invalid-tensor',
       [name],
-      `${name} has shape ${preview(shape)}; expected one axis at least, and none empty`,
+      `${name} has shape ${preview(shape)}; expected one axis at least and ${HIGHEST_RANK} at most, and none empty`,
     );
   if (!isSizes(offsets) || offsets.length !== 2)
     throw refuse('invalid-tensor', [name], `${name} has data_offsets ${preview(offsets)}; expected [begin, end]`);
@@ -128,7 +128,7 @@ function metadataOf(metadata: unknown = {}): Record<string, unknown> {
           `__metadata__.${name} is ${preview(text)}; expected a string with a JSON text in it`,
         );
       try {
-        return [name, JSON.parse(text) as unknown];
+        return [name, parseJson(Buffer.from(text))];
       } catch {
         throw refuse('invalid-request', [name], `__metadata__.${name} is ${preview(text)}; expected a JSON text`);
       }
