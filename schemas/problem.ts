@@ -14,6 +14,9 @@ export const Problem = Type.Object(
         }),
       ),
     ),
+    error: Type.Optional(
+      Type.String({ description: 'Under /v2: the detail once more, where clients of that protocol look for it.' }),
+    ),
   },
   { $id: 'Problem', description: 'Problem details (RFC 9457).' },
 );

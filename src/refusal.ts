@@ -5,6 +5,7 @@
 export type RefusalKind =
   | 'invalid-json'
   | 'invalid-safetensors'
+  | 'invalid-inference-request'
   | 'invalid-request'
   | 'invalid-tensor'
   | 'ragged-tensor'
@@ -41,7 +42,12 @@ export class Refusal extends Error {
 
   /** The same refusal, seen from a body in which its request stands at `at`. */
   within(at: Path): Refusal {
-    const places = this.places.map(({ path, detail }) => ({ path: [...at, ...path], detail }));
+    return this.placed((path) => [...at, ...path]);
+  }
+
+  /** The same refusal, in a body where what it means stands elsewhere. */
+  placed(placeOf: (path: Path) => Path): Refusal {
+    const places = this.places.map(({ path, detail }) => ({ path: placeOf(path), detail }));
     return new Refusal(this.kind, this.message, places, this.retryAfterSeconds);
   }
 }

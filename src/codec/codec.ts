@@ -18,11 +18,18 @@ export interface Body {
    * @throws {Refusal} as `decode`
    */
   readRest(): void;
+  /** Where in the body stands what has this path by its names, in a format that does not nest as JSON does. */
+  placeOf?(path: Path): Path;
+  /**
+   * For a format in which a request names the results that it wants: holds them against those that there are.
+   * @throws {Refusal} invalid-request or value-mismatch
+   */
+  expectResults?(results: Fields): void;
 }
 
-/** Names of a body's tensors, and of the objects in it that hold some. */
+/** Names of a body's tensors, and of the objects in it that hold some, or lists of such objects. */
 export interface TensorNames {
-  readonly [name: string]: true | TensorNames;
+  readonly [name: string]: true | TensorNames | readonly [TensorNames];
 }
 
 export interface Codec {

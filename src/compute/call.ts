@@ -2,20 +2,26 @@
 import type { Codec } from '../codec/codec.js';
 import { codecs, type MediaType } from '../codec/codecs.js';
 import { isTensor, type Fields } from '../codec/fields.js';
+import { modelId, readInference, type Exchange } from '../codec/inference/inference.js';
 import type { Layer } from '../layers/definition.js';
 import { Refusal, type RefusalKind } from '../refusal.js';
 import { accountOf, now, type Account, type Work } from './account.js';
-import { computationOf, type Environment } from './computation.js';
+import { computationOf, type Computation, type Environment } from './computation.js';
 
-export interface Call {
+/** How a body is written, and how its answer is to be. */
+export type Format =
+  | { readonly contentType: MediaType; readonly accept: MediaType }
+  /** Open Inference Protocol, with the length of the JSON part where the client says it. */
+  | { readonly protocol: 'open-inference'; readonly jsonBytes: number | undefined };
+
+export type Operation = Format & {
   readonly layer: string;
   readonly direction: 'forward' | 'backward';
-  readonly contentType: MediaType;
-  readonly accept: MediaType;
-  readonly body: Buffer;
   /** Whose sessions it makes and finds, where clients are told apart. */
   readonly owner?: string | undefined;
-}
+};
+
+export type Call = Operation & { readonly body: Buffer };
 
 export interface Answered {
   /** Of the answer's body, in order; some may lie in the request's. */
@@ -34,27 +40,26 @@ const FULL: ReadonlySet<RefusalKind> = new Set([
 
 export function answering(layers: readonly Layer[], environment: Environment): Answer {
   const computations = new Map(layers.map((layer) => [layer.name, computationOf(layer, environment)]));
-  return async ({ layer, direction, contentType, accept, body, owner }) => {
-    const computation = computations.get(layer);
-    if (!computation) throw new Error(`no layer ${layer}`);
-    const input: Codec = codecs[contentType];
-    const output: Codec = codecs[accept];
+  return async (call) => {
+    const computation = computations.get(call.layer);
+    if (!computation) throw new Error(`no layer ${call.layer}`);
     const begun = now();
     let work: Work | undefined;
     let read = begun;
-    const decoded = input.decode(body, computation.tensors[direction], environment.limits.nesting);
+    const { body, encode } = exchangeOf(call, computation, environment.limits.nesting);
     try {
-      const fields = await computation[direction](decoded, owner, (known) => {
+      const fields = await computation[call.direction](body, call.owner, (known) => {
         work = known;
         read = now();
       });
-      if (!work) throw new Error(`${layer} answered without work`);
+      if (!work) throw new Error(`${call.layer} answered without work`);
       const computed = now();
-      const pieces = output.encode(fields);
+      const pieces = encode(fields);
       return { pieces, account: accountOf(work, numbersOf(fields), { begun, read, computed, written: now() }) };
     } catch (error) {
-      if (error instanceof Refusal && !FULL.has(error.kind)) decoded.readRest();
-      throw error;
+      if (!(error instanceof Refusal)) throw error;
+      if (!FULL.has(error.kind)) body.readRest();
+      throw body.placeOf ? error.placed((path) => body.placeOf?.(path) ?? path) : error;
     }
   };
 }
@@ -63,4 +68,19 @@ function numbersOf(fields: Fields): number {
   let numbers = 0;
   for (const field of Object.values(fields)) if (isTensor(field)) numbers += field.data.length;
   return numbers;
+}
+
+function exchangeOf(call: Call, { tensors, results }: Computation, nesting?: number): Exchange {
+  const { layer, direction, body } = call;
+  if ('protocol' in call)
+    return readInference(body, {
+      model: modelId(layer, direction),
+      jsonBytes: call.jsonBytes,
+      names: tensors[direction],
+      results: results[direction],
+      nesting,
+    });
+  const input: Codec = codecs[call.contentType];
+  const output: Codec = codecs[call.accept];
+  return { body: input.decode(body, tensors[direction], nesting), encode: (fields) => output.encode(fields) };
 }

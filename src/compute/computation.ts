@@ -45,6 +45,8 @@ export interface Computation {
   readonly layer: Layer;
   /** What in either body is a tensor. */
   readonly tensors: { readonly forward: TensorNames; readonly backward: TensorNames };
+  /** The tensors that either answer can have. */
+  readonly results: { readonly forward: readonly string[]; readonly backward: readonly string[] };
   /**
    * Both throw a {@link Refusal} where the body cannot be served.
    * @param owner whose the session is
@@ -128,14 +130,18 @@ export function computationOf(layer: Layer, environment: Environment): Computati
   return {
     layer,
     tensors: { forward: tensorNames(forwardSchema), backward: tensorNames(backwardSchema) },
+    results: {
+      forward: Object.keys(tensorNames(layer.schemas.outputs)),
+      backward: Object.keys(tensorNames(layer.schemas.gradients)),
+    },
 
     async forward(body, owner, onWork) {
       const request = validateForward(body.values);
       const { inputs, plan, dtype } = prepare(request, body, []);
       onWork?.({ dtype, tensors: inputs, operations: plan.cost.forward.operations });
-      if (!request.session && layer.infer) return layer.infer(inputs, plan, kernels) as Fields;
+      if (!request.session && layer.infer) return expected(layer.infer(inputs, plan, kernels) as Fields, body);
       const { outputs, cache } = layer.forward(inputs, plan, kernels);
-      const fields = outputs as Fields;
+      const fields = expected(outputs as Fields, body);
       if (!request.session) return fields;
       const session = await sessions.create({ layer: layer.name, dtype, plan, tensors: packed(cache), owner });
       return { ...fields, session };
@@ -170,18 +176,24 @@ export function computationOf(layer: Layer, environment: Environment): Computati
           operations: there.operations + back.operations,
         });
         const { cache } = within(['forward'], () => layer.forward(call.inputs, call.plan, kernels));
-        return gradients(cache, call.plan, upstreamTensors);
+        return expected(gradients(cache, call.plan, upstreamTensors), body);
       }
 
       const session = await held(token, owner);
       const upstreamTensors = decodeTensors(upstream, request, session.dtype, body, []);
       const plan = session.plan as Plan;
       onWork?.({ dtype: session.dtype, tensors: upstreamTensors, operations: plan.cost.backward.operations });
-      const fields = gradients(session.tensors, plan, upstreamTensors);
+      const fields = expected(gradients(session.tensors, plan, upstreamTensors), body);
       if (release) await forgotten(token, owner);
       return fields;
     },
   };
+}
+
+/** The results, once the request wants none that is not among them: before a session is made or released for it. */
+function expected(results: Fields, body: Body): Fields {
+  body.expectResults?.(results);
+  return results;
 }
 
 /** What is refused in a request that stands at `at` of the body is refused there. */

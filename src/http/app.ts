@@ -19,7 +19,7 @@ import { layers } from '../layers/registry.js';
 import { Pool } from '../memory/pool.js';
 import { openStore } from '../sessions/open.js';
 import type { SessionStore } from '../sessions/store.js';
-import { executing, INLINE_BYTES } from '../workers/executor.js';
+import { executing, inlineBytes } from '../workers/executor.js';
 import { kernels } from '../workers/kernels.js';
 import { readBody } from './body.js';
 import { allowOrigins } from './browsers.js';
@@ -34,6 +34,7 @@ import { observe } from './observation.js';
 import { problem } from './problems.js';
 import { limitRate } from './rate.js';
 import { catalogueRoutes } from './routes/catalogue.js';
+import { inferenceRoutes } from './routes/inference.js';
 import { layerRoutes } from './routes/layers.js';
 import { operationRoutes } from './routes/operations.js';
 import { sessionRoutes } from './routes/sessions.js';
@@ -120,7 +121,7 @@ export async function buildApp({
     app.addContentTypeParser(type, (request: FastifyRequest, payload: IncomingMessage) =>
       readBody(payload, {
         limitBytes: config.BODY_LIMIT_BYTES,
-        sharedOverBytes: INLINE_BYTES[type],
+        sharedOverBytes: inlineBytes({ contentType: type, accept: type }),
         pool,
         room: (bytes) => request.roomFor(bytes),
       }),
@@ -170,6 +171,13 @@ export async function buildApp({
   metrics.watchSessions(sessions, config.SESSION_BUDGET_BYTES);
   metrics.watchWorkers(executor.usage);
   layerRoutes(app, layers, executor.answer, pool);
+  await app.register(inferenceRoutes, {
+    layers,
+    answer: executor.answer,
+    bodyLimitBytes: config.BODY_LIMIT_BYTES,
+    pool,
+    sessions,
+  });
   await app.register(catalogueRoutes, {
     layers,
     limits: limitsInForce(config),

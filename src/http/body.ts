@@ -12,6 +12,8 @@ export interface BodyOptions {
   readonly limitBytes: number;
   /** Bodies over this size go to a worker thread, and so into memory that threads share. */
   readonly sharedOverBytes: number;
+  /** Where in the body the first number lies that is read in its place; 0 where none does. */
+  readonly alignedAt?: number;
   /** Where a body's memory comes from, and goes back to when the request has been answered. */
   readonly pool: Pool;
   /** Takes room for so many bytes more of this request, or says why there is none. */
@@ -144,6 +146,11 @@ class Gathering {
   }
 
   private take(bytes: number): Buffer {
-    return this.options.pool.take(bytes, bytes > this.options.sharedOverBytes);
+    const { alignedAt = 0, pool, sharedOverBytes } = this.options;
+    const blanks = (ALIGNMENT - (alignedAt % ALIGNMENT)) % ALIGNMENT;
+    return pool.take(blanks + bytes, bytes > sharedOverBytes).subarray(blanks);
   }
 }
+
+/** Numbers of any dtype can be read in their place at a multiple of this. */
+const ALIGNMENT = 8;

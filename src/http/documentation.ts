@@ -66,6 +66,10 @@ export async function document(
       tags: [
         ...layers.map(({ name, reference }) => ({ name, description: reference.summary })),
         { name: 'catalogue', description: 'What there is, for machines to read.' },
+        {
+          name: 'inference',
+          description: 'Layers as models of the Open Inference Protocol, which KServe and Triton speak.',
+        },
         { name: 'sessions', description: 'What forward leaves for backward.' },
         { name: 'operation', description: 'Probes and metrics.' },
       ],
@@ -85,6 +89,6 @@ export async function document(
 }
 
 /** `#package.json` is the package's own file, wherever the code has been built to. */
-function version(): string {
+export function version(): string {
   return (createRequire(import.meta.url)('#package.json') as { version: string }).version;
 }

@@ -20,11 +20,17 @@ export class ProblemError extends Error {
 
 export function sendProblem(reply: FastifyReply, answer: Problem, retryAfterSeconds?: number): FastifyReply {
   if (retryAfterSeconds !== undefined) void reply.header('retry-after', retryAfterSeconds);
+  const written = isInference(reply.request.url) ? { ...answer, error: answer.detail } : answer;
   // Bytes, so that no serializer or charset is added to them.
   return reply
     .code(answer.status)
     .type(PROBLEM_JSON)
-    .send(Buffer.from(JSON.stringify(answer)));
+    .send(Buffer.from(JSON.stringify(written)));
+}
+
+/** Whether a path is one of the Open Inference Protocol. */
+function isInference(url: string): boolean {
+  return /^\/v2(?![^/?])/.test(url);
 }
 
 function problemOf(

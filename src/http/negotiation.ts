@@ -1,6 +1,8 @@
 /** Which media types go in and out. */
+import { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { codecs, mediaTypes, type MediaType } from '../codec/codecs.js';
+import type { Pool } from '../memory/pool.js';
 import { Refusal } from '../refusal.js';
 import { ProblemError } from './errors.js';
 import { problem } from './problems.js';
@@ -10,10 +12,10 @@ export const JSON_TYPE = 'application/json';
 /** As clients may ask for a type: some name the charset that JSON always has. */
 const asAsked = (type: string): string[] => (type === JSON_TYPE ? [type, `${type}; charset=utf-8`] : [type]);
 
-type Hook = (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => void;
+export type Hook = (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => void;
 
 /** onRequest hook: 406 unless the client takes one of the types. */
-function expectAccepted(types: readonly string[]): Hook {
+export function expectAccepted(types: readonly string[]): Hook {
   const answers = types.flatMap(asAsked);
   return (request, _reply, done) => {
     if (request.accepts().type(answers)) done();
@@ -44,8 +46,26 @@ export function acceptedType(request: FastifyRequest, own: MediaType): MediaType
   return mediaTypes.find((type) => best !== false && asAsked(type).includes(best as string)) ?? own;
 }
 
+/**
+ * Gives back the memory of a request's body and of its answer's pieces. Until it is closed the answer is still being
+ * sent, from where it lies; sessions keep nothing there.
+ */
+export function giveBack(
+  pool: Pool,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  [body, ...pieces]: readonly [Buffer, ...Uint8Array[]],
+): void {
+  // What a test injects is the test's.
+  if (!(request.socket instanceof Socket)) return;
+  reply.raw.once('close', () => {
+    const buffers = pieces.map(({ buffer }) => buffer).filter((buffer) => buffer instanceof ArrayBuffer);
+    for (const buffer of new Set([body.buffer, ...buffers])) pool.give(buffer);
+  });
+}
+
 /** The pieces as one body: written together, and none of them copied. */
-export function sendPieces(reply: FastifyReply, type: MediaType, pieces: readonly Uint8Array[]): FastifyReply {
+export function sendPieces(reply: FastifyReply, type: string, pieces: readonly Uint8Array[]): FastifyReply {
   const length = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
   void reply.header('content-type', type).header('content-length', length);
   if (pieces.length === 1) return reply.send(asBuffer(pieces[0]));

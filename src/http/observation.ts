@@ -23,8 +23,9 @@ export function observe(request: FastifyRequest, reply: FastifyReply, metrics: M
       call: request.layerCall,
     };
     metrics.ended(ended);
-    const { traceId } = request;
-    request.log.info({ ...lineOf(ended), ...(traceId === undefined ? {} : { traceId }) }, 'request');
+    const { traceId, key } = request;
+    const of = { ...(key ? { key: key.name } : {}), ...(traceId === undefined ? {} : { traceId }) };
+    request.log.info({ ...lineOf(ended), ...of }, 'request');
   });
 }
 

@@ -14,6 +14,7 @@ type HttpProblem =
   | 'key-required'
   | 'not-found'
   | 'unknown-layer'
+  | 'unknown-model'
   | 'method-not-allowed'
   | 'not-acceptable'
   | 'request-timeout'
@@ -29,6 +30,7 @@ type HttpProblem =
 export const problemKinds: Readonly<Record<ProblemName, ProblemKind>> = {
   'invalid-json': { status: 400, title: 'The body is not JSON' },
   'invalid-safetensors': { status: 400, title: 'The body is not safetensors' },
+  'invalid-inference-request': { status: 400, title: 'The body is not an inference request' },
   'invalid-request': { status: 400, title: 'The request breaks its schema' },
   'invalid-tensor': { status: 400, title: 'A tensor holds something else than numbers' },
   'ragged-tensor': { status: 400, title: 'A tensor is ragged' },
@@ -38,6 +40,7 @@ export const problemKinds: Readonly<Record<ProblemName, ProblemKind>> = {
   'key-required': { status: 401, title: 'The request shows no key of this service' },
   'not-found': { status: 404, title: 'There is no such route' },
   'unknown-layer': { status: 404, title: 'There is no such layer' },
+  'unknown-model': { status: 404, title: 'There is no such model' },
   'unknown-session': { status: 404, title: 'There is no such session' },
   'method-not-allowed': { status: 405, title: 'The route has no such method' },
   'not-acceptable': { status: 406, title: 'No acceptable media type is spoken' },
@@ -65,6 +68,8 @@ export interface Problem {
   readonly status: number;
   readonly detail: string;
   readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
+  /** The detail once more, where clients of the Open Inference Protocol look for it. */
+  readonly error?: string;
 }
 
 export const PROBLEM_JSON = 'application/problem+json';

@@ -5,17 +5,26 @@
 import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { MediaType } from '../codec/codecs.js';
-import { answering, type Answer, type Answered, type Call } from '../compute/call.js';
+import { answering, type Answer, type Answered, type Call, type Format } from '../compute/call.js';
 import { TooHeavy, type Environment } from '../compute/computation.js';
 import type { Layer } from '../layers/definition.js';
 import type { Outcome, Task, ThreadData } from './messages.js';
 import { refusalOf, serveSessions } from './sessions.js';
 
 /** Bodies up to this size are read on the event loop: by the codec's figures in bench/RESULTS.md, about a millisecond. */
-export const INLINE_BYTES: Readonly<Record<MediaType, number>> = {
+const INLINE_BYTES: Readonly<Record<MediaType, number>> = {
   'application/json': 256 * 1024,
   'application/vnd.safetensors': 4 * 1024 * 1024,
 };
+
+/** The size of the largest body of a format that is read on the event loop. */
+export function inlineBytes(format: Format): number {
+  if ('contentType' in format) return INLINE_BYTES[format.contentType];
+  const { jsonBytes = Infinity } = format;
+  const mostJson = INLINE_BYTES['application/json'];
+  // What follows a JSON part lies there as it does in safetensors.
+  return jsonBytes <= mostJson ? INLINE_BYTES['application/vnd.safetensors'] : mostJson;
+}
 
 /** Calls up to this much arithmetic run on the event loop. An estimate, not yet measured. */
 const INLINE_OPERATIONS = 8_000_000;
@@ -82,7 +91,7 @@ export function executing(
 
   return {
     async answer(call) {
-      if (call.body.byteLength > INLINE_BYTES[call.contentType]) return onThread(call);
+      if (call.body.byteLength > inlineBytes(call)) return onThread(call);
       try {
         return await inline(call);
       } catch (error) {

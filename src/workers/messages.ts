@@ -1,6 +1,6 @@
 /** What goes between the event loop and a worker thread. Everything here is cloned, shared or transferred: plain data. */
 import type { MessagePort } from 'node:worker_threads';
-import type { Answered, Call } from '../compute/call.js';
+import type { Answered, Operation } from '../compute/call.js';
 import type { WorkLimits } from '../compute/computation.js';
 import type { Place, RefusalKind } from '../refusal.js';
 import type { HeldSession, NewSession } from '../sessions/store.js';
@@ -12,7 +12,7 @@ export interface ThreadData {
 }
 
 export interface Task {
-  readonly call: Omit<Call, 'body'>;
+  readonly call: Operation;
   /** In shared memory. */
   readonly body: Uint8Array;
   /** Where the thread asks for sessions, which live with the event loop. */

@@ -72,6 +72,7 @@ describe('reading safetensors', () => {
     ],
     ['an entry that is no object', file({ x: null }), 'invalid-tensor', 'x has dtype undefined'],
     ['a scalar', file(f64([], [0, 8]), new Uint8Array(8)), 'invalid-tensor', 'expected one axis at least'],
+    ['33 axes', file(f64(Array(33).fill(1), [0, 8]), new Uint8Array(8)), 'invalid-tensor', 'and 32 at most'],
     ['an empty axis', file(f64([2, 0], [0, 0])), 'invalid-tensor', 'and none empty'],
     ['a negative size', file(f64([-1], [0, 8]), new Uint8Array(8)), 'invalid-tensor', 'x has shape'],
     ['offsets that are none', file(f64([1], [0]), new Uint8Array(8)), 'invalid-tensor', 'expected [begin, end]'],
@@ -116,6 +117,13 @@ describe('reading safetensors', () => {
       file({ __metadata__: { epsilon: 1 } }),
       'invalid-request',
       '__metadata__.epsilon is 1; expected a string',
+    ],
+    [
+      // JSON.parse would take 8 s for it.
+      'a metadata value that is nested without end',
+      file({ __metadata__: { stride: '['.repeat(2 ** 24) } }),
+      'invalid-request',
+      'expected a JSON text',
     ],
     [
       'a metadata value that is no JSON text',

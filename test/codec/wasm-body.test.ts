@@ -11,7 +11,7 @@ import { Refusal } from '../../src/refusal.js';
 import { tensor, type FloatDtype, type Tensor } from '../../src/tensor/tensor.js';
 import { fillBits, randomBits } from '../support/decimals.js';
 
-const names: TensorNames = { x: true, y: true, n: true, forward: { x: true, n: true } };
+const names: TensorNames = { x: true, y: true, n: true, forward: { x: true, n: true }, list: [{ x: true, n: true }] };
 
 interface Reader {
   readonly parse: (bytes: Buffer) => unknown;
@@ -29,7 +29,11 @@ function outcome(reader: Reader, bytes: Buffer, dtype: FloatDtype): unknown {
     const fields = value as Record<string, unknown>;
     for (const [name, what] of Object.entries(wanted))
       if (Object.hasOwn(fields, name))
-        if (what !== true) fields[name] = decode(fields[name], what);
+        if (Array.isArray(what)) {
+          const entries = fields[name];
+          const [inEach] = what as readonly [TensorNames];
+          if (Array.isArray(entries)) fields[name] = entries.map((entry) => decode(entry, inEach));
+        } else if (what !== true) fields[name] = decode(fields[name], what as TensorNames);
         else
           fields[name] =
             name === 'n' ? reader.integers(fields[name], [name]) : reader.floats(fields[name], dtype, [name]);
@@ -94,6 +98,22 @@ describe('bodies', () => {
     '{"forward":{"x":[1]},"forward":1}',
     '{"forward":[1]}',
     '{"forward":{"x":{"x":[1]}}}',
+    '{"list":[{"x":[1,2],"n":[3]},{"name":"a","x":[[0.5]]}],"x":[1]}',
+    '{"list":[ { "x" : [1] } , {"z":[{"x":[1,[2]]}]}]}',
+    '{"list":[]}',
+    '{"list":[{}]}',
+    '{"list":[{"x":[1]},{}]}',
+    '{"list":[{"x":[1]},1,"x",[{"x":[1]}]]}',
+    '{"list":[{"x":[1]}',
+    '{"list":[{"x":[1]}]',
+    '{"list":[{"x":[1]},]}',
+    '{"list":[,{"x":[1]}]}',
+    '{"list":[{"x":[1]}{"x":[1]}]}',
+    '{"list":[{"x":[1],"x":[2]}]}',
+    '{"list":[{"x":[1]}],"list":[{"x":[2]}]}',
+    '{"list":[{"x":[null]}]}',
+    '{"list":{"x":[1]}}',
+    `{"list":[${'{"x":[1,2]},'.repeat(100)}{"x":[3]}]}`,
     '{"z":{"x":[1,[2]]},"x":[1]}',
     '{"z":"\\"x\\":[1]","x":[1]}',
     '{"z":"ü","x":[1]}',
@@ -315,7 +335,13 @@ describe('float32 that float64 would round twice', () => {
 describe('answers', () => {
   const next = randomBits(13);
   const same = (x: Tensor) => {
-    const fields = { x, session: 'abc', none: undefined, deep: { x, list: [1, 'ü', null], empty: {} } };
+    const fields = {
+      x,
+      session: 'abc',
+      none: undefined,
+      deep: { x, list: [1, 'ü', null], empty: {} },
+      all: [{ x }, {}, { a: 1, x }],
+    };
     expect(encodeJson(fields).toString()).toBe(plainWriter.encodeJson(fields).toString());
   };
   it('are written alike in every shape', () => {

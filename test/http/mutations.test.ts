@@ -64,23 +64,28 @@ function parsed(text: string): unknown {
 }
 
 /** What is wrong with an answer; nothing, most of the time. */
-function faultOf({ method, body }: MutatedRequest, { status, headers, text }: Answer): string | undefined {
+function faultOf(
+  { method, path, headers: sent, body }: MutatedRequest,
+  { status, headers, text }: Answer,
+): string | undefined {
   if (status >= 500) return `is a ${status}`;
   if (!headers['x-request-id']) return 'has no request id';
   if (method === 'HEAD') return undefined;
   const isJson = String(headers['content-type']).startsWith('application/json');
+  const isInference = /^\/v2(?![^/?])/.test(path);
   if (status < 400) return isJson && parsed(text) === undefined ? 'is not the JSON that it says' : undefined;
   if (headers['content-type'] !== 'application/problem+json') return 'is no problem+json';
   const problem = parsed(text) as Record<string, unknown> | undefined;
   if (!problem) return 'is not JSON';
-  const { type, title, status: told, detail, errors = [], ...others } = problem;
+  const { type, title, status: told, detail, errors = [], error, ...others } = problem;
+  if (error !== (isInference ? detail : undefined)) return 'has no error, or one that it should not have';
   if (!/^\/problems\/[a-z-]+$/.test(String(type))) return 'has no type';
   if (typeof title !== 'string' || title === '') return 'has no title';
   if (told !== status) return 'has another status inside';
   if (typeof detail !== 'string' || detail === '') return 'has no detail';
   if (Object.keys(others).length > 0) return 'has more than its fields';
   if (!Array.isArray(errors)) return 'has errors that are no array';
-  const root = parsed(body.toString('utf8'));
+  const root = parsed(body.toString('utf8', 0, Number(sent['inference-header-content-length'] ?? body.length)));
   for (const { pointer, detail: about } of errors as Record<string, unknown>[]) {
     if (typeof pointer !== 'string' || !/^(\/|$)/.test(pointer)) return 'has an error without a pointer';
     if (typeof about !== 'string' || about === '') return 'has an error without a detail';

@@ -66,6 +66,14 @@ describe('/openapi.json', () => {
       'GET /health/live',
       'GET /health/ready',
       'GET /metrics',
+      'GET /v2',
+      'GET /v2/health/live',
+      'GET /v2/health/ready',
+      ...['/v2/models/{model}', '/v2/models/{model}/versions/{version}'].flatMap((model) => [
+        `GET ${model}`,
+        `GET ${model}/ready`,
+        `POST ${model}/infer`,
+      ]),
     ];
     const operations = operationsOf(document);
     expect(operations.map(({ method, path }) => `${method.toUpperCase()} ${path}`).sort()).toEqual(wanted.sort());
@@ -97,8 +105,8 @@ describe('/openapi.json', () => {
     for (const { path, operation } of operations) {
       const statuses = Object.keys(operation.responses);
       const wanted = ['401', '429', '503'].filter((status) => statuses.includes(status));
-      if (path === '/health/live') expect(wanted).toEqual([]);
-      else if (path === '/health/ready') expect(wanted).toEqual(['503']);
+      if (/^(\/v2)?\/health\/live$/.test(path)) expect(wanted).toEqual([]);
+      else if (/^(\/v2)?\/health\/ready$/.test(path)) expect(wanted).toEqual(['503']);
       else expect(wanted, path).toEqual(['401', '429', '503']);
     }
   });

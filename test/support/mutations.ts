@@ -1,6 +1,7 @@
 /** Good requests, made wrong at random: as JSON values, as bytes, and in what stands around the body. */
 import { Dtype } from '../../schemas/request.js';
 import { backwardWith, forwardWith, good, layerNames, schemasOf, type Body, type LayerName } from './requests.js';
+import { encode, inferenceOf, type Inference } from './inference.js';
 import { randomNumbers } from './random.js';
 
 export interface MutatedRequest {
@@ -238,6 +239,10 @@ class Mutator {
 }
 
 const OTHER_ROUTES = [
+  ['GET', '/v2'],
+  ['GET', '/v2/models/linear_forward'],
+  ['GET', '/v2/models/linear_forward/versions/1/ready'],
+  ['GET', '/v2/health/ready'],
   ['GET', '/layers'],
   ['GET', '/layers/linear'],
   ['GET', '/sessions/'],
@@ -266,6 +271,52 @@ function written(value: Json): string {
   return text.replaceAll('"release":true', '"release":false');
 }
 
+/** A request of the Open Inference Protocol, wrong in its JSON part, in its bytes, or in the length of either. */
+function mutatedInference(mutator: Mutator, layer: LayerName, body: Body): MutatedRequest {
+  const direction = 'dout' in body || 'dh_n' in body ? 'backward' : 'forward';
+  const dtype = mutator.pick(['float64', 'float32'] as const);
+  const good: Inference = inferenceOf(layer, body, dtype);
+  const way = mutator.pick(['nested', 'flat', 'binary', 'mixed'] as const);
+  const { body: bytes, jsonBytes } = encode(good, () =>
+    way === 'mixed' ? mutator.pick(['nested', 'flat', 'binary'] as const) : way,
+  );
+  const length = jsonBytes ?? bytes.length;
+  const json = bytes.toString('utf8', 0, length);
+  const tail = bytes.subarray(length);
+  const path = `/v2/models/${layer}_${direction}/infer`;
+  const whole = (text: Buffer, after: Buffer, said = text.length): MutatedRequest => {
+    const told = jsonBytes === undefined && said === text.length && mutator.chance(0.5) ? undefined : said;
+    const headers = {
+      ...(told === undefined ? {} : { 'inference-header-content-length': String(told) }),
+      ...(mutator.chance(0.5)
+        ? { 'content-type': mutator.pick(['application/json', 'application/octet-stream']) }
+        : {}),
+    };
+    return { method: 'POST', path, headers, body: Buffer.concat([text, after]) };
+  };
+  const wanted = mutator.pick<Json>([
+    [],
+    [{ name: 'out', parameters: { binary_data: true } }],
+    [{ name: 'dx' }],
+    [{ name: 'mask' }, { name: 'out', parameters: { binary_data: false } }],
+  ]);
+  return mutator.pick<() => MutatedRequest>([
+    () => whole(Buffer.from(json), tail),
+    ...Array<() => MutatedRequest>(6).fill(() =>
+      whole(Buffer.from(written(mutator.values(JSON.parse(json) as Body))), tail),
+    ),
+    ...Array<() => MutatedRequest>(3).fill(() => whole(mutator.bytes(json), tail)),
+    ...Array<() => MutatedRequest>(2).fill(() => whole(Buffer.from(json), mutator.bytes(tail.toString('latin1')))),
+    () => whole(Buffer.from(json), tail, mutator.pick([0, 1, length - 1, length + 1, bytes.length, 2 ** 40])),
+    () => whole(Buffer.from(JSON.stringify({ ...(JSON.parse(json) as object), outputs: wanted })), tail),
+    () => ({
+      ...whole(Buffer.from(json), tail),
+      headers: { 'inference-header-content-length': mutator.pick(['', '-1', 'x', '1e3', '0x20', ' 7', '7, 7']) },
+    }),
+    () => ({ ...whole(Buffer.from(json), tail), path: mutator.path(path) }),
+  ])();
+}
+
 /**
  * @param seed decides everything; one seed, one request
  * @param tokens of live sessions, by layer
@@ -287,6 +338,7 @@ export function mutatedRequest(seed: number, tokens: Readonly<Record<string, str
       : kind === 'stateless'
         ? backwardWith(layer, {})
         : forwardWith(layer, {});
+  if (mutator.chance(0.2)) return mutatedInference(mutator, layer, body);
   const path = kind.startsWith('s') ? `/${layer}/backward` : `/${layer}${kind}`;
   const request = { method: 'POST', path, headers: json, body: Buffer.from(JSON.stringify(body)) };
   return mutator.pick<() => MutatedRequest>([

@@ -2,7 +2,7 @@
 import { connect } from 'node:net';
 
 /** Sends bytes, and gives back all that comes until the server closes the connection. */
-export function exchange(port: number, bytes: string): Promise<string> {
+export function exchange(port: number, bytes: string | Buffer): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
     let answer = '';

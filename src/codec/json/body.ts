@@ -17,9 +17,9 @@ class Source {
 
   constructor(readonly bytes: Buffer) {}
 
-  plainly(keys: readonly string[]): unknown {
+  plainly(keys: Path): unknown {
     this.parsed ??= { value: plain.parseJson(this.bytes) };
-    return keys.reduce((value, key) => (value as Record<string, unknown>)[key], this.parsed.value);
+    return keys.reduce((value, key) => (value as Record<string | number, unknown>)[key], this.parsed.value);
   }
 }
 
@@ -27,7 +27,7 @@ class Source {
 export class TensorText {
   constructor(
     private readonly source: Source,
-    private readonly keys: readonly string[],
+    private readonly keys: Path,
     private readonly start: number,
     private readonly elements: number,
   ) {}
@@ -59,6 +59,12 @@ const BACKSLASH = 0x5c;
 /** Stands for a tensor in the rest. An array, since it must end where it ends: `[1]2` must not become a number. */
 const PLACEHOLDER = '[]';
 
+/**
+ * No layer has half as many. A list may have a million, and to look at one in a large body takes as long as to copy a
+ * window of it.
+ */
+const MOST_TENSORS = 64;
+
 /** Nothing that a layer's definition knows has such a character, so the rest need not be read as UTF-8. */
 const NOT_ASCII = /[\x80-\xff]/;
 
@@ -84,15 +90,19 @@ export function parseBody(bytes: Buffer, names: TensorNames, deepest: number): u
   for (const { keys, start, elements } of scanner.tensors) {
     const holder = keys
       .slice(0, -1)
-      .reduce((value, key) => value[key] as Record<string, unknown>, body as Record<string, unknown>);
+      .reduce((value, key) => value[key] as Record<string | number, unknown>, body as Record<string | number, unknown>);
     holder[keys[keys.length - 1]] = new TensorText(source, keys, start, elements);
   }
   return body;
 }
 
+function isList(names: TensorNames[string] | undefined): names is readonly [TensorNames] {
+  return Array.isArray(names);
+}
+
 /** Steps over a body of JSON. It need not be strict about what `JSON.parse` will see after it. */
 class Scanner {
-  readonly tensors: { keys: readonly string[]; start: number; end: number; elements: number }[] = [];
+  readonly tensors: { keys: Path; start: number; end: number; elements: number }[] = [];
   private at = 0;
 
   constructor(
@@ -107,7 +117,7 @@ class Scanner {
     return this.at === this.bytes.length;
   }
 
-  private object(names: TensorNames, path: readonly string[]): boolean {
+  private object(names: TensorNames, path: Path): boolean {
     if (!this.take(BRACE)) return false;
     const seen: string[] = [];
     do {
@@ -125,12 +135,25 @@ class Scanner {
       const first = this.bytes[this.at];
       if (wanted === true && first === BRACKET) {
         if (!this.tensor([...path, key])) return false;
-      } else if (typeof wanted === 'object' && first === BRACE) {
+      } else if (isList(wanted) && first === BRACKET) {
+        if (!this.objects(wanted[0], [...path, key])) return false;
+      } else if (typeof wanted === 'object' && !isList(wanted) && first === BRACE) {
         if (!this.object(wanted, [...path, key])) return false;
       } else if (!this.other()) return false;
       this.space();
     } while (this.take(COMMA));
     return this.take(BRACE_END);
+  }
+
+  private objects(names: TensorNames, path: Path): boolean {
+    this.at++;
+    let entry = 0;
+    do {
+      this.space();
+      if (!this.object(names, [...path, entry++])) return false;
+      this.space();
+    } while (this.take(COMMA));
+    return this.take(BRACKET_END);
   }
 
   private take(byte: number): boolean {
@@ -172,7 +195,8 @@ class Scanner {
     return false;
   }
 
-  private tensor(keys: readonly string[]): boolean {
+  private tensor(keys: Path): boolean {
+    if (this.tensors.length === MOST_TENSORS) return false;
     const start = this.at;
     const found = skipTensor(this.bytes, start);
     if (!found) return false;

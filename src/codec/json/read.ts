@@ -6,7 +6,7 @@ import { parseBody, TensorText } from './body.js';
 import { DEEPEST, expectShallow } from './nesting.js';
 import * as plain from './plain/read.js';
 
-export { preview } from './plain/read.js';
+export { HIGHEST_RANK, preview } from './plain/read.js';
 
 /**
  * @param names of the tensors, which stay text until their dtype is known; without, all is parsed

@@ -1,6 +1,6 @@
 /** From tensors and plain values to the bytes of a JSON object. */
-import type { Dtype, Tensor } from '../../tensor/tensor.js';
-import { isTensor, type Field, type Fields } from '../fields.js';
+import type { Dtype } from '../../tensor/tensor.js';
+import { isList, isObject, isTensor, type Field, type Fields } from '../fields.js';
 import { printTensor } from './wasm/memory.js';
 
 /**
@@ -59,6 +59,7 @@ function expectedBytes(fields: Fields): number {
   for (const value of Object.values(fields)) {
     if (value === undefined) continue;
     if (isTensor(value)) bytes += value.data.length * BYTES_PER_NUMBER[value.dtype];
+    else if (isList(value)) for (const entry of value) bytes += expectedBytes(entry);
     else if (isObject(value)) bytes += expectedBytes(value);
   }
   return bytes;
@@ -69,17 +70,23 @@ function writeFields(fields: Fields, bytes: Bytes): void {
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined) continue;
     bytes.addUtf8(`${separator}${JSON.stringify(name)}:`);
-    if (isTensor(value))
-      printTensor(value, (piece) => {
-        bytes.add(piece);
-      });
-    else if (isObject(value)) writeFields(value, bytes);
-    else bytes.addUtf8(JSON.stringify(value));
+    writeField(value, bytes);
     separator = ',';
   }
   bytes.addUtf8(separator === '{' ? '{}' : '}');
 }
 
-function isObject(value: Exclude<Field, Tensor | undefined>): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+function writeField(value: Exclude<Field, undefined>, bytes: Bytes): void {
+  if (isTensor(value))
+    printTensor(value, (piece) => {
+      bytes.add(piece);
+    });
+  else if (isList(value)) {
+    value.forEach((entry, i) => {
+      bytes.addUtf8(i === 0 ? '[' : ',');
+      writeFields(entry, bytes);
+    });
+    bytes.addUtf8(']');
+  } else if (isObject(value)) writeFields(value, bytes);
+  else bytes.addUtf8(JSON.stringify(value));
 }

@@ -4,9 +4,10 @@
  * Source: the format's own description, https://github.com/huggingface/safetensors#format. Strict as its reference
  * implementation is: the tensors cover the bytes after the header without holes and without overlap.
  */
-import { parseJson, preview } from '../json/read.js';
+import { HIGHEST_RANK, parseJson, preview } from '../json/read.js';
 import { refuse, Refusal } from '../../refusal.js';
-import { formatShape, sizeOf, tensor, type Tensor, type TensorData } from '../../tensor/tensor.js';
+import { formatShape, sizeOf, tensor, type Tensor } from '../../tensor/tensor.js';
+import { packings, type PackedDtype } from '../packed.js';
 
 const LENGTH_BYTES = 8;
 
@@ -21,43 +22,13 @@ export interface SafetensorsFile {
 
 interface Entry {
   readonly name: string;
-  readonly dtype: keyof typeof readers;
+  readonly dtype: keyof typeof dtypes;
   readonly shape: readonly number[];
   readonly begin: number;
   readonly end: number;
 }
 
-/** Elements where they lie if they are aligned there, else a copy of them. */
-function floats<Data extends Float64Array | Float32Array>(Type: {
-  new (buffer: ArrayBufferLike, offset: number, length: number): Data;
-  readonly BYTES_PER_ELEMENT: number;
-}) {
-  return (bytes: Uint8Array): Data => {
-    const length = bytes.byteLength / Type.BYTES_PER_ELEMENT;
-    if (bytes.byteOffset % Type.BYTES_PER_ELEMENT === 0) return new Type(bytes.buffer, bytes.byteOffset, length);
-    // Not `slice`, which in a Buffer is another view of the same bytes.
-    return new Type(new Uint8Array(bytes).buffer, 0, length);
-  };
-}
-
-/** Integers of 64 bits on the wire, of 32 inside: no axis that they count along is longer. */
-function integers(bytes: Uint8Array, name: string): Int32Array {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return Int32Array.from({ length: bytes.byteLength / 8 }, (_, i) => {
-    const value = view.getBigInt64(i * 8, true);
-    if (BigInt.asIntN(32, value) !== value)
-      throw refuse('invalid-tensor', [name], `${name} holds ${value}; expected integers of 32 bits`);
-    return Number(value);
-  });
-}
-
-const readers: Readonly<
-  Record<'F64' | 'F32' | 'I64', { bytes: number; read: (bytes: Uint8Array, name: string) => TensorData }>
-> = {
-  F64: { bytes: 8, read: floats(Float64Array) },
-  F32: { bytes: 4, read: floats(Float32Array) },
-  I64: { bytes: 8, read: integers },
-};
+const dtypes = { F64: 'float64', F32: 'float32', I64: 'int32' } as const satisfies Record<string, PackedDtype>;
 
 /** @throws {Refusal} invalid-safetensors or invalid-tensor */
 export function readSafetensors(bytes: Buffer): SafetensorsFile {
@@ -67,7 +38,7 @@ export function readSafetensors(bytes: Buffer): SafetensorsFile {
   expectCovered(parsed, data.byteLength);
   const tensors = parsed.map(({ name, dtype, shape, begin, end }) => [
     name,
-    tensor(shape, readers[dtype].read(data.subarray(begin, end), name)),
+    tensor(shape, packings[dtypes[dtype]].read(data.subarray(begin, end), name, [name])),
   ]);
   return { tensors: Object.fromEntries(tensors) as Record<string, Tensor>, metadata: metadataOf(metadata) };
 }
@@ -101,23 +72,23 @@ function entryOf(name: string, entry: unknown): Entry {
     shape,
     data_offsets: offsets,
   } = (typeof entry === 'object' && entry !== null ? entry : {}) as Record<string, unknown>;
-  if (typeof dtype !== 'string' || !Object.hasOwn(readers, dtype))
+  if (typeof dtype !== 'string' || !Object.hasOwn(dtypes, dtype))
     throw refuse(
       'invalid-tensor',
       [name],
-      `${name} has dtype ${preview(dtype)}; expected one of ${Object.keys(readers).join(', ')}`,
+      `${name} has dtype ${preview(dtype)}; expected one of ${Object.keys(dtypes).join(', ')}`,
     );
-  if (!isSizes(shape) || shape.length === 0 || shape.includes(0))
+  if (!isSizes(shape) || shape.length === 0 || shape.length > HIGHEST_RANK || shape.includes(0))
     throw refuse(
       'invalid-tensor',
       [name],
-      `${name} has shape ${preview(shape)}; expected one axis at least, and none empty`,
+      `${name} has shape ${preview(shape)}; expected one axis at least and ${HIGHEST_RANK} at most, and none empty`,
     );
   if (!isSizes(offsets) || offsets.length !== 2)
     throw refuse('invalid-tensor', [name], `${name} has data_offsets ${preview(offsets)}; expected [begin, end]`);
   const [begin, end] = offsets;
   const kind = dtype as Entry['dtype'];
-  const expected = sizeOf(shape) * readers[kind].bytes;
+  const expected = sizeOf(shape) * packings[dtypes[kind]].bytes;
   if (end - begin !== expected)
     throw refuse(
       'invalid-tensor',
@@ -157,7 +128,7 @@ function metadataOf(metadata: unknown = {}): Record<string, unknown> {
           `__metadata__.${name} is ${preview(text)}; expected a string with a JSON text in it`,
         );
       try {
-        return [name, JSON.parse(text) as unknown];
+        return [name, parseJson(Buffer.from(text))];
       } catch {
         throw refuse('invalid-request', [name], `__metadata__.${name} is ${preview(text)}; expected a JSON text`);
       }

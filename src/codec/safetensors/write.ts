@@ -1,6 +1,8 @@
 /** From fields to the bytes of a safetensors file; see `read.ts` for the format. */
 import { isTensor, type Fields } from '../fields.js';
-import { sizeOf, type Dtype, type FloatDtype, type Tensor } from '../../tensor/tensor.js';
+import { floatDtypeOf, packedBytes, packedDtype, type PackedDtype } from '../packed.js';
+
+const codes: Readonly<Record<PackedDtype, string>> = { float64: 'F64', float32: 'F32', int32: 'I64' };
 
 /** The header is filled up with blanks to this, so that tensors lie aligned in the file. */
 const ALIGNMENT = 8;
@@ -12,9 +14,7 @@ const ALIGNMENT = 8;
  * @returns the file in pieces, so that float tensors are sent from where they lie
  */
 export function writeSafetensors(fields: Fields): Uint8Array[] {
-  const dtype = Object.values(fields).some((field) => isTensor(field) && field.dtype === 'float32')
-    ? 'float32'
-    : 'float64';
+  const dtype = floatDtypeOf(fields);
   const header: Record<string, unknown> = {};
   const metadata: Record<string, string> = {};
   const pieces: Uint8Array[] = [];
@@ -25,30 +25,17 @@ export function writeSafetensors(fields: Fields): Uint8Array[] {
       metadata[name] = JSON.stringify(value);
       continue;
     }
-    const { code, bytes } = contents(value, dtype);
-    header[name] = { dtype: code, shape: value.shape, data_offsets: [at, at + bytes.byteLength] };
+    const bytes = packedBytes(value, dtype);
+    header[name] = {
+      dtype: codes[packedDtype(value, dtype)],
+      shape: value.shape,
+      data_offsets: [at, at + bytes.byteLength],
+    };
     pieces.push(bytes);
     at += bytes.byteLength;
   }
   if (Object.keys(metadata).length > 0) header.__metadata__ = metadata;
   return [head(header), ...pieces];
-}
-
-function contents({ dtype, shape, data }: Tensor, floatDtype: FloatDtype): { code: string; bytes: Uint8Array } {
-  const own = (of: ArrayBufferView) => new Uint8Array(of.buffer, of.byteOffset, of.byteLength);
-  const codes: Record<Dtype, string> = { float64: 'F64', float32: 'F32', int32: 'I64', uint8: codeOf(floatDtype) };
-  if (dtype === 'int32')
-    return { code: codes.int32, bytes: own(BigInt64Array.from({ length: sizeOf(shape) }, (_, i) => BigInt(data[i]))) };
-  if (dtype === 'uint8')
-    return {
-      code: codes.uint8,
-      bytes: own(floatDtype === 'float64' ? Float64Array.from(data) : Float32Array.from(data)),
-    };
-  return { code: codes[dtype], bytes: own(data) };
-}
-
-function codeOf(dtype: FloatDtype): string {
-  return dtype === 'float64' ? 'F64' : 'F32';
 }
 
 function head(header: object): Uint8Array {

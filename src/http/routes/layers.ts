@@ -1,5 +1,4 @@
 /** The routes of every layer, made from its definition. */
-import { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { BackwardAnswer, BackwardRequest, ForwardAnswer, ForwardRequest } from '../../../schemas/request.js';
 import type { Answer } from '../../compute/call.js';
@@ -7,7 +6,7 @@ import type { Layer } from '../../layers/definition.js';
 import type { Pool } from '../../memory/pool.js';
 import { responses } from '../documentation.js';
 import type { LayerCall } from '../metrics.js';
-import { acceptedType, bodyBytes, contentTypeOf, expectTensorsAccepted, sendPieces } from '../negotiation.js';
+import { acceptedType, bodyBytes, contentTypeOf, expectTensorsAccepted, giveBack, sendPieces } from '../negotiation.js';
 
 export function layerRoutes(app: FastifyInstance, layers: readonly Layer[], answer: Answer, pool: Pool): void {
   for (const { name, reference, schemas } of layers) {
@@ -36,12 +35,7 @@ export function layerRoutes(app: FastifyInstance, layers: readonly Layer[], answ
           request.layerCall = call;
           const { pieces, account } = await answer({ ...call, contentType, accept, body, owner: request.key?.owner });
           call.account = account;
-          // Until it is closed the answer is still being sent, from where it lies; sessions keep nothing there.
-          if (request.socket instanceof Socket)
-            reply.raw.once('close', () => {
-              const buffers = pieces.map(({ buffer }) => buffer).filter((buffer) => buffer instanceof ArrayBuffer);
-              for (const buffer of new Set([body.buffer, ...buffers])) pool.give(buffer);
-            });
+          giveBack(pool, request, reply, [body, ...pieces]);
           return sendPieces(reply, accept, pieces);
         },
       });

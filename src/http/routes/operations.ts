@@ -5,7 +5,7 @@ import { probeResponses, responses } from '../documentation.js';
 import { ProblemError } from '../errors.js';
 import type { Metrics } from '../metrics.js';
 import { problem } from '../problems.js';
-import { shuttingDown } from '../stopping.js';
+import { expectReady } from '../readiness.js';
 
 /** Processes that are only busy have caught up by then. */
 const RETRY_SECONDS = 1;
@@ -40,8 +40,7 @@ export const operationRoutes: FastifyPluginCallbackTypebox<{ metrics: Metrics; s
       response: probeResponses({ 200: Probe }, 503),
     },
     handler: async () => {
-      if (app.isStopping()) throw shuttingDown();
-      await sessions.check();
+      await expectReady(app, sessions);
       return { status: 'ready' };
     },
   });

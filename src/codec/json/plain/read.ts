@@ -4,7 +4,7 @@ import { jsonPointer, refuse, Refusal, type Path } from '../../../refusal.js';
 import { floatArray, sizeOf, tensor, type FloatDtype, type Tensor } from '../../../tensor/tensor.js';
 
 /** As deep as NumPy's arrays went for decades (NPY_MAXDIMS); no layer needs more than 5. */
-const HIGHEST_RANK = 32;
+export const HIGHEST_RANK = 32;
 
 /** @throws {Refusal} invalid-json */
 export function parseJson(bytes: Buffer): unknown {

@@ -1,6 +1,6 @@
 /** From tensors and plain values to the bytes of a JSON object. */
 import type { Dtype, Tensor } from '../../../tensor/tensor.js';
-import { isTensor, type Field, type Fields } from '../../fields.js';
+import { isList, isObject, isTensor, type Field, type Fields } from '../../fields.js';
 import { float32ToDecimal, float64ToDecimal } from './decimal.js';
 
 /** Text is turned into bytes in pieces of about this many characters: a string has a limit, 2^29 in V8. */
@@ -44,16 +44,22 @@ function writeFields(fields: Fields, bytes: Bytes): void {
     if (value === undefined) continue;
     bytes.add(separator);
     bytes.addUtf8(`${JSON.stringify(name)}:`);
-    if (isTensor(value)) writeTensor(value, bytes);
-    else if (isObject(value)) writeFields(value, bytes);
-    else bytes.addUtf8(JSON.stringify(value));
+    writeField(value, bytes);
     separator = ',';
   }
   bytes.add(separator === '{' ? '{}' : '}');
 }
 
-function isObject(value: Exclude<Field, Tensor | undefined>): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+function writeField(value: Exclude<Field, undefined>, bytes: Bytes): void {
+  if (isTensor(value)) writeTensor(value, bytes);
+  else if (isList(value)) {
+    value.forEach((entry, i) => {
+      bytes.add(i === 0 ? '[' : ',');
+      writeFields(entry, bytes);
+    });
+    bytes.add(']');
+  } else if (isObject(value)) writeFields(value, bytes);
+  else bytes.addUtf8(JSON.stringify(value));
 }
 
 const decimals: Record<Dtype, (value: number) => string> = {

@@ -1,0 +1,121 @@
+/** Requests of the Open Inference Protocol, as the clients of Triton and KServe write them, and its answers. */
+import type { TProperties } from '@sinclair/typebox';
+import type { FloatDtype } from '../../src/tensor/tensor.js';
+import { schemasOf, type Body, type LayerName } from './requests.js';
+
+export interface Input {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly datatype: string;
+  readonly data?: unknown;
+  readonly parameters?: Body;
+}
+
+export interface Inference {
+  readonly id?: string;
+  readonly parameters?: Body;
+  readonly inputs: readonly Input[];
+  readonly outputs?: readonly Body[];
+}
+
+/** How an input's numbers come. */
+export type Way = 'nested' | 'flat' | 'binary';
+
+export interface Encoded {
+  readonly body: Buffer;
+  /** Of the JSON part; nothing where that is all there is. */
+  readonly jsonBytes?: number;
+}
+
+export function shapeOf(data: unknown): number[] {
+  return Array.isArray(data) ? [data.length, ...shapeOf(data[0])] : [];
+}
+
+function flat(data: unknown): unknown[] {
+  return (data as unknown[]).flat(32);
+}
+
+/** A tensor's numbers as NumPy's `tobytes` gives them. */
+export function bytesOf(data: unknown, datatype: string): Buffer {
+  const numbers = flat(data).map(Number);
+  const size = datatype === 'FP32' ? 4 : 8;
+  const bytes = Buffer.alloc(numbers.length * size);
+  numbers.forEach((number, i) => {
+    if (datatype === 'FP32') bytes.writeFloatLE(number, i * size);
+    else if (datatype === 'FP64') bytes.writeDoubleLE(number, i * size);
+    else bytes.writeBigInt64LE(BigInt(number), i * size);
+  });
+  return bytes;
+}
+
+/** A request of a layer's JSON route as one of its model. */
+export function inferenceOf(layer: LayerName, request: Body, dtype: FloatDtype): Inference {
+  const { inputs, upstream } = schemasOf(layer);
+  const tensors: TProperties = { ...inputs.properties, ...upstream.properties };
+  const found: Input[] = [];
+  const parameters: Record<string, unknown> = {};
+  const walk = (fields: Body, prefix: string) => {
+    for (const [name, value] of Object.entries(fields))
+      if (name === 'forward') walk(value as Body, 'forward.');
+      else if (name in tensors) {
+        const datatype = tensors[name]['x-tensor'] === 'integer' ? 'INT64' : dtype === 'float64' ? 'FP64' : 'FP32';
+        found.push({ name: prefix + name, shape: shapeOf(value), datatype, data: value });
+      } else parameters[prefix + name] = Array.isArray(value) ? JSON.stringify(value) : value;
+  };
+  walk(request, '');
+  return { inputs: found, parameters };
+}
+
+/** The bytes of a request, each input in its way. */
+export function encode(request: Inference, way: (index: number) => Way): Encoded {
+  const tails: Buffer[] = [];
+  const inputs = request.inputs.map((input, i) => {
+    const { data, ...rest } = input;
+    if (way(i) === 'nested') return input;
+    if (way(i) === 'flat') return { ...input, data: flat(data) };
+    const bytes = bytesOf(data, input.datatype);
+    tails.push(bytes);
+    return { ...rest, parameters: { binary_data_size: bytes.length } };
+  });
+  const json = Buffer.from(JSON.stringify({ ...request, inputs }));
+  return tails.length === 0 ? { body: json } : { body: Buffer.concat([json, ...tails]), jsonBytes: json.length };
+}
+
+export interface Output {
+  readonly name: string;
+  readonly datatype: string;
+  readonly shape: readonly number[];
+  readonly parameters?: { readonly binary_data_size: number };
+  readonly data?: unknown[];
+  /** As Triton's client gives them; the strings for what is not finite are numbers. */
+  readonly numbers: readonly number[];
+}
+
+export interface InferenceAnswer {
+  readonly model_name: string;
+  readonly model_version: string;
+  readonly id?: string;
+  readonly parameters?: { readonly session?: string; readonly seed?: number };
+  readonly outputs: readonly Output[];
+}
+
+/** An answer as Triton's client reads it: the bytes behind the JSON part belong to the outputs that say so, in order. */
+export function decode(bytes: Buffer, header: string | null): InferenceAnswer {
+  const length = header === null ? bytes.length : Number(header);
+  const answer = JSON.parse(bytes.toString('utf8', 0, length)) as InferenceAnswer;
+  let at = length;
+  const outputs = answer.outputs.map((output) => {
+    const size = output.parameters?.binary_data_size;
+    if (size === undefined) return { ...output, numbers: (output.data ?? []).map(Number) };
+    const own = bytes.subarray(at, at + size);
+    at += size;
+    const width = output.datatype === 'FP32' ? 4 : 8;
+    const numbers = Array.from({ length: own.length / width }, (_, i) => {
+      if (output.datatype === 'FP32') return own.readFloatLE(i * width);
+      return output.datatype === 'FP64' ? own.readDoubleLE(i * width) : Number(own.readBigInt64LE(i * width));
+    });
+    return { ...output, numbers };
+  });
+  if (at !== bytes.length) throw new Error(`${bytes.length - at} bytes are no output's`);
+  return { ...answer, outputs };
+}
