@@ -1,5 +1,6 @@
 /** The service over a Redis: what its clients see when Redis comes, goes, or is full. */
 import { expect, it, vi } from 'vitest';
+import { bearer, keysFile } from '../support/keys.js';
 import { compiled, startProcess } from '../support/process.js';
 import { expectProblem, type Refusal } from '../support/problem.js';
 import { backwardWith, forwardWith, good, layerNames } from '../support/requests.js';
@@ -41,6 +42,51 @@ describeWithRedis('sessions over Redis', () => {
       await call(replicas[1], `${name}/backward`, { ...body, release: true });
       for (const { client } of replicas) await client.post(`/${name}/backward`).send(body).expect(404);
     }
+  });
+
+  it('belong to the key that made them, at every replica', async () => {
+    const { path, keys } = keysFile('a', 'b');
+    const variables = { SESSION_STORE: redis().url, API_KEYS_FILE: path };
+    const replicas = [await serve(variables), await serve(variables)];
+    const made = await replicas[0].client.post('/linear').set(bearer(keys.a)).send(good.linear.forward).expect(200);
+    const { session } = made.body as { session: string };
+    const backward = (replica: Service, key: string, more = {}) =>
+      replica.client
+        .post('/linear/backward')
+        .set(bearer(key))
+        .send({ session, ...good.linear.backward, ...more });
+    for (const replica of replicas) {
+      await backward(replica, keys.b).expect(404);
+      await backward(replica, keys.b, { release: true }).expect(404);
+      await replica.client.get(`/sessions/${session}`).set(bearer(keys.b)).expect(404);
+      await replica.client.delete(`/sessions/${session}`).set(bearer(keys.b)).expect(404);
+      await backward(replica, keys.a).expect(200);
+      await replica.client.get(`/sessions/${session}`).set(bearer(keys.a)).expect(200);
+    }
+    await backward(replicas[1], keys.a, { release: true }).expect(200);
+    await backward(replicas[0], keys.a).expect(404);
+  });
+
+  it('are not all that replicas share: they count a client’s requests together', async () => {
+    const { path, keys } = keysFile('a', 'b');
+    const variables = { SESSION_STORE: redis().url, API_KEYS_FILE: path, RATE_LIMIT_PER_MINUTE: '4' };
+    const replicas = [await serve(variables), await serve(variables)];
+    for (const key of [keys.a, keys.b]) {
+      const ask = ({ client }: Service) => client.get('/layers/linear').set(bearer(key));
+      for (let i = 0; i < 4; i++) await ask(replicas[i % 2]).expect(200);
+      for (const replica of replicas) {
+        const refused = await ask(replica);
+        expectProblem(refused, {
+          status: 429,
+          type: 'too-many-requests',
+          says: 'this key has sent over 4 requests within a minute; expected no more',
+        });
+        expect(Number(refused.headers['retry-after'])).toBeGreaterThan(50);
+      }
+    }
+    const kept = await redis().admin.keys('layerd:rate:*');
+    expect(kept).toHaveLength(2);
+    for (const key of kept) expect(await redis().admin.pttl(key)).toBeGreaterThan(50_000);
   });
 
   it('are released once, by one of many', async () => {
@@ -131,6 +177,15 @@ describeWithRedis('a Redis that goes away', () => {
     const kept = await call(service, 'linear/backward', body);
     expect(await call(service, 'linear/backward', { ...body, release: true })).toEqual(kept);
     expectAway(await service.client.delete(`/sessions/${session}`));
+  });
+
+  it('limits no client while it is away, and each again when it is back', async () => {
+    const redis = await startRedis();
+    const { client } = await serve({ SESSION_STORE: redis.url, RATE_LIMIT_PER_MINUTE: '2' });
+    await redis.kill();
+    for (let i = 0; i < 5; i++) await client.get('/layers/linear').expect(200);
+    await redis.restart();
+    await vi.waitFor(() => client.get('/layers/linear').expect(429), { timeout: 10_000, interval: 50 });
   });
 
   it('may be away when the service starts', async () => {

@@ -49,6 +49,15 @@ async function stopping(port: number): Promise<Response> {
 const head = (length: number) =>
   `POST /linear HTTP/1.1\r\nHost: layerd\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\nExpect: 100-continue\r\n\r\n`;
 
+/** A request that the service waits for the body of, and all that will come back. */
+async function inFlight(port: number, length: number): Promise<{ socket: Socket; answer: Promise<string> }> {
+  const socket = await open(port);
+  const answer = received(socket);
+  socket.write(head(length));
+  await new Promise((continued) => socket.once('data', continued));
+  return { socket, answer };
+}
+
 describe('the process', () => {
   it('serves on the port that it logs', async () => {
     const service = await startProcess(entry());
@@ -75,10 +84,7 @@ describe('the process', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)('answers what is in flight at %s, and exits with 0', async (signal) => {
     const service = await startProcess(entry());
     const body = JSON.stringify(good.linear.forward);
-    const socket = await open(service.port);
-    const answer = received(socket);
-    socket.write(head(body.length));
-    await new Promise((continued) => socket.once('data', continued));
+    const { socket, answer } = await inFlight(service.port, body.length);
     socket.write(body.slice(0, 10));
     service.kill(signal);
     const refusal = await stopping(service.port);
@@ -145,10 +151,7 @@ describe('the process', () => {
   it('lives, says its probe, while what is in flight is answered', async () => {
     const service = await startProcess(entry());
     const body = JSON.stringify(good.linear.forward);
-    const socket = await open(service.port);
-    const answer = received(socket);
-    socket.write(head(body.length));
-    await new Promise((continued) => socket.once('data', continued));
+    const { socket, answer } = await inFlight(service.port, body.length);
     service.kill('SIGTERM');
     await stopping(service.port);
     expect((await fetch(`http://127.0.0.1:${service.port}/layers`)).status).toBe(503);
@@ -164,10 +167,7 @@ describe('the process', () => {
   ] as const)('exits at once at a second signal, %s, with %i', async (signal, code) => {
     const service = await startProcess(entry());
     // In flight until it is ended: the first signal alone would wait for it.
-    const socket = await open(service.port);
-    const answer = received(socket);
-    socket.write(head(10));
-    await new Promise((continued) => socket.once('data', continued));
+    const { answer } = await inFlight(service.port, 10);
     service.kill('SIGTERM');
     await stopping(service.port);
     service.kill(signal);
@@ -180,10 +180,7 @@ describe('the process', () => {
 
   it('exits with 1 when what is in flight is not answered within the grace', async () => {
     const service = await startProcess(entry(), { SHUTDOWN_GRACE_SECONDS: '1' });
-    const socket = await open(service.port);
-    const answer = received(socket);
-    socket.write(head(10));
-    await new Promise((continued) => socket.once('data', continued));
+    const { answer } = await inFlight(service.port, 10);
     service.kill('SIGTERM');
     expect(await service.exited).toMatchObject({ code: 1, signal: null });
     expect(service.log()).toContainEqual(expect.objectContaining({ level: 50, msg: 'killed by timeout (1000ms)' }));
@@ -193,10 +190,7 @@ describe('the process', () => {
   it('logs an error that nobody caught, and exits with 1', async () => {
     const service = await startProcess(entry(), { NODE_OPTIONS: `--import ${fail}` });
     // An answer that will never come does not hold it up.
-    const socket = await open(service.port);
-    const answer = received(socket);
-    socket.write(head(10));
-    await new Promise((continued) => socket.once('data', continued));
+    const { answer } = await inFlight(service.port, 10);
     service.kill('SIGWINCH');
     expect(await service.exited).toMatchObject({ code: 1, signal: null });
     expect(service.log()).toContainEqual(

@@ -26,6 +26,18 @@ async function expectProbes({ client }: Service): Promise<void> {
   await client.get('/health/ready').expect(200);
 }
 
+/** The load is measured every second. */
+function untilRefused({ client }: Service) {
+  return vi.waitFor(
+    async () => {
+      const response = await client.post('/linear').send(good.linear.forward);
+      expect(response.status).toBe(503);
+      return response;
+    },
+    { timeout: 5000, interval: 20 },
+  );
+}
+
 describe('requests in flight', () => {
   it('over the limit are 503 with Retry-After, and probes are served', async () => {
     const service = await serve({ REQUESTS_IN_FLIGHT_LIMIT: '2' });
@@ -149,14 +161,7 @@ describe('an event loop that is late', () => {
       });
     });
     await service.client.get('/block').expect(200);
-    const refused = await vi.waitFor(
-      async () => {
-        const response = await service.client.post('/linear').send(good.linear.forward);
-        expect(response.status).toBe(503);
-        return response;
-      },
-      { timeout: 5000, interval: 20 },
-    );
+    const refused = await untilRefused(service);
     expectProblem(refused, {
       status: 503,
       type: 'overloaded',
@@ -174,14 +179,7 @@ describe('an event loop that is late', () => {
 describe('a heap that is full', () => {
   it('has requests refused with 503 and Retry-After, but no probes', async () => {
     const service = await serve({ HEAP_LIMIT_BYTES: '1000' });
-    const refused = await vi.waitFor(
-      async () => {
-        const response = await service.client.post('/linear').send(good.linear.forward);
-        expect(response.status).toBe(503);
-        return response;
-      },
-      { timeout: 5000, interval: 50 },
-    );
+    const refused = await untilRefused(service);
     expectProblem(refused, {
       status: 503,
       type: 'overloaded',
