@@ -166,6 +166,12 @@ export function poolingSuite(kernels: Kernels): void {
       expectAverage(2, axes);
     });
 
+    it('both pool one window whose stride is as large as can be', () => {
+      const axis = { input: 4, kernel: 2, stride: 2 ** 31 - 1, dilation: 1, before: 0, after: 0, output: 1 };
+      expectMaximum([1, 3, 2, 0], 1, threeAxes([axis]));
+      expectAverage(1, threeAxes([axis]));
+    });
+
     it('averagePool loses no digits over a plane of 90,000', () => {
       const side = { input: 300, kernel: 300, stride: 1, dilation: 1, before: 0, after: 0, output: 1 };
       const whole = input('int32', [300]);

@@ -35,9 +35,13 @@ function atOnce(planes: number, planeBytes: number): number {
   return Math.min(planes, Math.max(1, Math.floor(PIECE_BYTES / planeBytes)));
 }
 
-/** Bytes behind a piece of x, or of out, that the last vector of its last row of windows may touch. */
-function overhang([, , { stride }]: WindowAxes): number {
-  return 64 * (stride + 1);
+/**
+ * Bytes behind a piece of x, or of out, that the last vector of its last row of windows may touch. Two windows within
+ * the input are at most its length apart; a single one, whose stride may be anything, goes without vectors.
+ */
+function overhang([, , axis]: WindowAxes): number {
+  const [first, end] = within(axis);
+  return 64 * (end - first < 2 ? 1 : axis.stride + 1);
 }
 
 type PoolingKernels = Pick<Kernels, 'maxPool' | 'maxPoolBackward' | 'averagePool' | 'averagePoolBackward'>;
