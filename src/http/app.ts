@@ -11,6 +11,7 @@ import fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
+import { allChecks } from '../check/registry.js';
 import { mediaTypes } from '../codec/codecs.js';
 import { drawInteger } from '../compute/draw.js';
 import { compileValidation } from '../compute/validate.js';
@@ -28,8 +29,10 @@ import { refuseOtherMethods } from './methods.js';
 import { measure } from './metrics.js';
 import { problem } from './problems.js';
 import { catalogueRoutes } from './routes/catalogue.js';
+import { checkRoutes } from './routes/checks.js';
 import { layerRoutes } from './routes/layers.js';
 import { operationRoutes } from './routes/operations.js';
+import { posting, sending } from './routes/posting.js';
 import { sessionRoutes } from './routes/sessions.js';
 import { stopGracefully } from './stopping.js';
 
@@ -123,7 +126,10 @@ export async function buildApp({ config, logger, clock, share }: AppOptions): Pr
   const executor = executing(layers, environment, config.WORKERS);
   app.addHook('onClose', () => executor.close());
   const metrics = measure(app, sessions, executor.usage);
-  layerRoutes(app, layers, executor.answer, pool);
+  const send = sending(executor.answer, pool);
+  const post = posting(app, send);
+  layerRoutes(post, layers);
+  checkRoutes(app, post, send, allChecks);
   await app.register(catalogueRoutes, {
     layers,
     limits: {

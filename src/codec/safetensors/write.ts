@@ -1,5 +1,5 @@
 /** From fields to the bytes of a safetensors file; see `read.ts` for the format. */
-import { isTensor, type Fields } from '../fields.js';
+import { isTensor, type Field, type Fields } from '../fields.js';
 import { sizeOf, type Dtype, type FloatDtype, type Tensor } from '../../tensor/tensor.js';
 
 /** The header is filled up with blanks to this, so that tensors lie aligned in the file. */
@@ -12,14 +12,15 @@ const ALIGNMENT = 8;
  * @returns the file in pieces, so that float tensors are sent from where they lie
  */
 export function writeSafetensors(fields: Fields): Uint8Array[] {
-  const dtype = Object.values(fields).some((field) => isTensor(field) && field.dtype === 'float32')
+  const flat = flatten(fields);
+  const dtype = Object.values(flat).some((field) => isTensor(field) && field.dtype === 'float32')
     ? 'float32'
     : 'float64';
   const header: Record<string, unknown> = {};
   const metadata: Record<string, string> = {};
   const pieces: Uint8Array[] = [];
   let at = 0;
-  for (const [name, value] of Object.entries(fields)) {
+  for (const [name, value] of Object.entries(flat)) {
     if (value === undefined) continue;
     if (!isTensor(value)) {
       metadata[name] = JSON.stringify(value);
@@ -32,6 +33,23 @@ export function writeSafetensors(fields: Fields): Uint8Array[] {
   }
   if (Object.keys(metadata).length > 0) header.__metadata__ = metadata;
   return [head(header), ...pieces];
+}
+
+/** Objects with tensors in them: their fields' names stand behind a dot, as `safetensors.ts` reads them. */
+function flatten(fields: Fields): Fields {
+  return Object.fromEntries(
+    Object.entries(fields).flatMap(([name, value]) =>
+      holdsTensors(value)
+        ? Object.entries(value).map(([inner, field]): [string, Field] => [`${name}.${inner}`, field])
+        : [[name, value]],
+    ),
+  );
+}
+
+function holdsTensors(value: Field): value is Fields {
+  return (
+    typeof value === 'object' && value !== null && !isTensor(value) && Object.values(value as Fields).some(isTensor)
+  );
 }
 
 function contents({ dtype, shape, data }: Tensor, floatDtype: FloatDtype): { code: string; bytes: Uint8Array } {

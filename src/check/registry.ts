@@ -1,0 +1,5 @@
+/** The checks of every layer: its file in `mistakes/`, and a line in this list. */
+import type { Checks } from './definition.js';
+import { batchnorm } from './mistakes/batchnorm.js';
+
+export const allChecks: readonly Checks[] = [batchnorm];
