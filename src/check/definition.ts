@@ -110,7 +110,7 @@ interface Definition<Given extends object, Made extends object> extends Omit<
 > {
   /** With the types of any layer: its own are narrower than what is known of a request here. */
   readonly layer: unknown;
-  readonly given: (call: Call, claims: Tensors) => Given;
+  readonly given: (call: Call, claims: Tensors, right: Tensors) => Given;
   /** Those that make a tensor bear its name. */
   readonly steps: Steps<Given, Made>;
   readonly mistakes: readonly Mistake<Given, Made>[];
@@ -204,7 +204,7 @@ export function defineChecks<Given extends object, Products extends object>(
   const layer = definition.layer as Layer;
   const evaluate = evaluator<Given, Products>(Object.keys(steps));
   const made = (call: Call, right: Tensors, claims: Tensors) => {
-    const base = { given: given(call, claims), steps, evaluate };
+    const base = { given: given(call, claims, right), steps, evaluate };
     return (text: MistakeText, way: Way<Given, Products>) => new Made(text, base, way, right);
   };
   return {

@@ -4,6 +4,7 @@ import type { BatchnormInputs, BatchnormOptions, BatchnormUpstream } from '../..
 import { batchnorm as layer } from '../../layers/batchnorm.js';
 import type { Decoded } from '../../layers/definition.js';
 import { sizeOf, type FloatArray } from '../../tensor/tensor.js';
+import { each } from '../arrays.js';
 import { defineChecks, type Call, type Mistake } from '../definition.js';
 
 interface Given {
@@ -53,8 +54,6 @@ interface Made {
 type State = Given & Made;
 
 const channelOf = ({ C, S }: Pick<Given, 'C' | 'S'>, i: number) => Math.floor(i / S) % C;
-
-const each = (length: number, value: (i: number) => number) => Float64Array.from({ length }, (_, i) => value(i));
 
 /** Σ over the elements of each group. */
 function sums(
