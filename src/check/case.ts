@@ -19,7 +19,7 @@ interface Wanted {
 }
 
 /** The first few numbers do; where mistakes are hard to tell apart, or none is found, the best of these. */
-const MOST_TRIES = 40;
+const MOST_TRIES = 12;
 
 /** Told apart by no more than this, two mistakes would be one to float32. */
 const { float32: APART } = TOLERANCES;

@@ -56,7 +56,7 @@ export interface Mistake<Given, Made> extends MistakeText {
 /** Something that may have been computed in place of the right answer. */
 export interface Alternative {
   readonly text: MistakeText;
-  /** Nothing where the mistake cannot be made. */
+  /** Nothing where the call does not answer it. */
   readonly tensor: (name: string) => Tensor | undefined;
   /** Forgets the values that were computed for `tensor`. */
   readonly release: () => void;
@@ -158,6 +158,7 @@ class Made<Given extends object, Products extends object> implements Alternative
   ) {}
 
   readonly tensor = (name: string): Tensor | undefined => {
+    if (!(name in this.right)) return undefined;
     this.state ??= this.evaluated() as Record<string, unknown>;
     const result = this.state[name] as Result;
     if (result === undefined) return undefined;

@@ -1,7 +1,9 @@
 /** The checks of every layer: its file in `mistakes/`, and a line in this list. */
 import type { Checks } from './definition.js';
 import { batchnorm } from './mistakes/batchnorm.js';
+import { convolution } from './mistakes/convolution.js';
 import { dropout } from './mistakes/dropout.js';
 import { linear } from './mistakes/linear.js';
+import { pooling } from './mistakes/pooling.js';
 
-export const allChecks: readonly Checks[] = [batchnorm, dropout, linear];
+export const allChecks: readonly Checks[] = [batchnorm, convolution, dropout, linear, pooling];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { caseOf } from '../../src/check/case.js';
+import { caseOf, type Case } from '../../src/check/case.js';
 import { check, type Verdict } from '../../src/check/check.js';
-import type { Call, Checks, Tensors } from '../../src/check/definition.js';
+import type { Call, Checks, MistakeText, Tensors } from '../../src/check/definition.js';
 import { allChecks } from '../../src/check/registry.js';
 import { plain } from '../../src/kernels/plain/plain.js';
 import { layers } from '../../src/layers/registry.js';
@@ -11,6 +11,16 @@ const SEEDS = [1, 2, 3, 4, 5];
 
 /** Of all cases of all mistakes of a layer. */
 const LEAST_FOUND = 0.95;
+
+/** Made once for all tests. */
+const cases = new Map<string, Case>();
+
+function caseFor(checks: Checks, seed: number, mistake?: MistakeText): Case {
+  const key = `${checks.layer.name} ${seed} ${mistake?.id ?? ''}`;
+  const made = cases.get(key) ?? caseOf(checks, { seed, mistake, kernels: plain });
+  cases.set(key, made);
+  return made;
+}
 
 function verdictOn(checks: Checks, call: Call, claims: Tensors): Verdict {
   return check(checks, call, claims, { dtype: 'float64', kernels: plain, pairs: () => 1000 });
@@ -51,7 +61,7 @@ describe.each(allChecks.map((checks) => [checks.layer.name, checks] as const))('
   it('is right by hand, where no mistake is made', () => {
     for (const seed of SEEDS)
       for (const mistake of [undefined, ...checks.mistakes]) {
-        const { call } = caseOf(checks, { seed, mistake, kernels: plain });
+        const { call } = caseFor(checks, seed, mistake);
         const verdict = verdictOn(checks, call, implementation(call));
         const failed = Object.entries(verdict.tensors).filter(([, { pass }]) => !pass);
         expect(failed, `case ${seed} of ${mistake?.id ?? 'none'}`).toEqual([]);
@@ -62,7 +72,7 @@ describe.each(allChecks.map((checks) => [checks.layer.name, checks] as const))('
     const missed: string[] = [];
     for (const mistake of checks.mistakes)
       for (const seed of SEEDS) {
-        const { call } = caseOf(checks, { seed, mistake, kernels: plain });
+        const { call } = caseFor(checks, seed, mistake);
         const verdict = verdictOn(checks, call, implementation(call, mistake.id));
         if (isFound(mistake.id, mistake.tensors, verdict)) continue;
         const named = Object.entries(verdict.tensors).map(
@@ -82,7 +92,7 @@ describe.each(allChecks.map((checks) => [checks.layer.name, checks] as const))('
   it('gives with its plain steps what the layer gives', () => {
     for (const seed of SEEDS)
       for (const mistake of [undefined, ...checks.mistakes]) {
-        const { call, answers } = caseOf(checks, { seed, mistake, kernels: plain });
+        const { call, answers } = caseFor(checks, seed, mistake);
         const own = checks.plain(call, answers);
         const claims = Object.keys(answers).flatMap((tensor) => {
           const value = own.tensor(tensor);
@@ -96,7 +106,7 @@ describe.each(allChecks.map((checks) => [checks.layer.name, checks] as const))('
 
   it('tells its mistakes apart by the cases that it makes', () => {
     for (const seed of SEEDS) {
-      const { call, answers } = caseOf(checks, { seed, mistake: undefined, kernels: plain });
+      const { call, answers } = caseFor(checks, seed);
       const { indistinguishable } = verdictOn(checks, call, answers);
       expect(indistinguishable, `case ${seed}`).toEqual([]);
     }

@@ -1,7 +1,15 @@
 import { batchnorm } from './batchnorm.js';
+import { convolution } from './convolution.js';
 import { dropout } from './dropout.js';
 import type { Implementation } from './implementation.js';
 import { linear } from './linear.js';
+import { pooling } from './pooling.js';
 
 /** By the layer's name. */
-export const implementations: Readonly<Record<string, Implementation>> = { batchnorm, dropout, linear };
+export const implementations: Readonly<Record<string, Implementation>> = {
+  batchnorm,
+  convolution,
+  dropout,
+  linear,
+  pooling,
+};
