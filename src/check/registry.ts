@@ -4,6 +4,8 @@ import { batchnorm } from './mistakes/batchnorm.js';
 import { convolution } from './mistakes/convolution.js';
 import { dropout } from './mistakes/dropout.js';
 import { linear } from './mistakes/linear.js';
+import { lstm } from './mistakes/lstm.js';
 import { pooling } from './mistakes/pooling.js';
+import { rnn } from './mistakes/rnn.js';
 
-export const allChecks: readonly Checks[] = [batchnorm, convolution, dropout, linear, pooling];
+export const allChecks: readonly Checks[] = [batchnorm, convolution, dropout, linear, lstm, pooling, rnn];
