@@ -262,6 +262,8 @@ interface Tried {
   }[];
   /** Claims that it agrees with, less those that it contradicts. */
   readonly score: number;
+  /** Tensors that it makes wrong and that nothing was claimed of. */
+  readonly unclaimed: number;
 }
 
 /** One alternative's values are in memory at a time. */
@@ -276,7 +278,7 @@ function tryOut(alternative: Alternative, trials: readonly Trial[]): Tried {
       return { name: trial.name, shows, fits: shows && fits(trial, value) };
     });
   alternative.release();
-  return { alternative, results, score };
+  return { alternative, results, score, unclaimed: alternative.text.tensors.length - results.length };
 }
 
 function isEqual(claimed: Tensor, expected: Tensor, tolerance: Tolerance): boolean {
@@ -314,7 +316,10 @@ class Search {
     return distinct((found.length > 0 ? found : this.matching(looser)).map(({ text }) => diagnosisOf(text)));
   }
 
-  /** Those whose other tensors agree with the other claims first; then in the order of the catalogue. */
+  /**
+   * Those whose other tensors agree with the other claims first; then those that say least of what was not claimed;
+   * then in the order of the catalogue.
+   */
   private matching(trial: Trial): Alternative[] {
     const same = trial === this.trials.find(({ name }) => name === trial.name);
     return this.tried
@@ -322,7 +327,7 @@ class Search {
         const result = results.find(({ name }) => name === trial.name);
         return result && (same ? result.fits : result.shows && tryOut(alternative, [trial]).results[0].fits);
       })
-      .sort((a, b) => b.score - a.score)
+      .sort((a, b) => b.score - a.score || a.unclaimed - b.unclaimed)
       .map(({ alternative }) => alternative);
   }
 

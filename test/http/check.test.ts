@@ -50,7 +50,7 @@ describe.each(layerNames)('POST /%s/check', (name) => {
     const seeded = 'mask' in forward ? { ...request, seed: 5 } : request;
     const { session, ...outputs } = await call(service(), `${name}/forward`, seeded);
     const gradients = await call(service(), `${name}/backward`, { session, ...backward, release: true });
-    const { seed: _seed, ...claims } = { ...outputs, ...gradients } as Record<string, unknown>;
+    const claims = Object.fromEntries(Object.entries({ ...outputs, ...gradients }).filter(([key]) => key !== 'seed'));
     expect(Object.keys(claims).sort()).toEqual(Object.keys(answers).sort());
     expect(await checked(name, { forward: seeded, backward, claims })).toMatchObject({ pass: true });
   });
@@ -91,8 +91,11 @@ describe.each(layerNames)('POST /%s/check', (name) => {
 
 describe.each(layerNames)('GET /layers/%s/mistakes', (name) => {
   it('lists what is known, with a case that shows each', async () => {
-    const { body } = await service().client.get(`/layers/${name}/mistakes`).expect(200);
-    const { layer, mistakes } = body as { layer: string; mistakes: { id: string; fix: string; ways?: unknown }[] };
+    const response = await service().client.get(`/layers/${name}/mistakes`).expect(200);
+    const { layer, mistakes } = response.body as {
+      layer: string;
+      mistakes: { id: string; fix: string; ways?: unknown }[];
+    };
     expect(layer).toBe(name);
     const known = allChecks.find((checks) => checks.layer.name === name)?.mistakes ?? [];
     expect(mistakes.map(({ id }) => id)).toEqual(expect.arrayContaining(known.map(({ id }) => id)));

@@ -116,12 +116,12 @@ export function recurrent({ inputs, options, upstream }: Call, cell: Cell, wrong
           sums.ih[r] = plus(
             sums.ih[r],
             step.x.map((entry) => value * entry),
-          ) as number[];
+          );
           if (wrong !== 'dweight_hh_without_h0' || s > 0)
             sums.hh[r] = plus(
               sums.hh[r],
               ofWeight.map((entry) => value * entry),
-            ) as number[];
+            );
           sums.bias[r] += value;
         });
         dh = wrong === 'later_steps_dropped' && s > 0 ? zero(H) : times(back, dz);
