@@ -35,6 +35,15 @@ function atOnce(planes: number, planeBytes: number): number {
   return Math.min(planes, Math.max(1, Math.floor(PIECE_BYTES / planeBytes)));
 }
 
+/**
+ * A single window does not slide: its stride, which may be any number, must not decide how much memory is taken. Where
+ * there are two at least, the stride is no larger than what they lie in.
+ */
+function sliding([d, h, w]: WindowAxes): WindowAxes {
+  const of = (axis: WindowAxis): WindowAxis => (axis.output === 1 ? { ...axis, stride: 1 } : axis);
+  return [of(d), of(h), of(w)];
+}
+
 /** Bytes behind a piece of x, or of out, that the last vector of its last row of windows may touch. */
 function overhang([, , { stride }]: WindowAxes): number {
   return 64 * (stride + 1);
@@ -44,7 +53,8 @@ type PoolingKernels = Pick<Kernels, 'maxPool' | 'maxPoolBackward' | 'averagePool
 
 export function poolingIn(memory: Memory): PoolingKernels {
   return {
-    maxPool(x, planes, axes, out, indices) {
+    maxPool(x, planes, given, out, indices) {
+      const axes = sliding(given);
       const [D, P] = [product(axes, 'input'), product(axes, 'output')];
       const planeBytes = D * x.BYTES_PER_ELEMENT;
       const most = atOnce(planes, planeBytes);
@@ -80,7 +90,8 @@ export function poolingIn(memory: Memory): PoolingKernels {
       });
     },
 
-    averagePool(x, planes, axes, counts, out) {
+    averagePool(x, planes, given, counts, out) {
+      const axes = sliding(given);
       const [D, P] = [product(axes, 'input'), product(axes, 'output')];
       const planeBytes = D * x.BYTES_PER_ELEMENT;
       const most = atOnce(planes, planeBytes);
