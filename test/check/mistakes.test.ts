@@ -12,11 +12,11 @@ const SEEDS = [1, 2, 3, 4, 5];
 /** Of all cases of all mistakes of a layer. */
 const LEAST_FOUND = 0.95;
 
-/** Made once for all tests. */
+/** Made once for all mistakes that want the same options: a case shows all of them. */
 const cases = new Map<string, Case>();
 
 function caseFor(checks: Checks, seed: number, mistake?: MistakeText): Case {
-  const key = `${checks.layer.name} ${seed} ${mistake?.id ?? ''}`;
+  const key = `${checks.layer.name} ${seed} ${JSON.stringify(mistake?.needs ?? {})}`;
   const made = cases.get(key) ?? caseOf(checks, { seed, mistake, kernels: plain });
   cases.set(key, made);
   return made;

@@ -212,7 +212,7 @@ const mistakes: readonly Mistake<Given, Made>[] = [
       steps: {
         backwardMask: (s: State) =>
           s.claimed ? Float64Array.from(s.claimed.data, (value) => (value ? 1 : 0)) : s.mask,
-        backwardScale: (s: State) => (scaled ? s.scale : 1),
+        backwardScale: (s: State) => (scaled || !s.claimed ? s.scale : 1),
       },
     })),
   },

@@ -89,9 +89,14 @@ const valueAt = (s: State, { plane, taps }: Window, tap: number) => s.x[plane + 
 
 const inside = ({ taps }: Window) => taps.map((place, tap) => (place < 0 ? -1 : tap)).filter((tap) => tap >= 0);
 
-/** The first tap that no other one beats. */
-const best = (s: State, window: Window, beats: (a: number, b: number) => boolean) =>
-  inside(window).reduce((winner, tap) => (beats(valueAt(s, window, tap), valueAt(s, window, winner)) ? tap : winner));
+/** The first tap that no other one beats; none in a window that a mistake has moved out of the input. */
+const best = (s: State, window: Window, beats: (a: number, b: number) => boolean) => {
+  const taps = inside(window);
+  return taps.reduce(
+    (winner, tap) => (beats(valueAt(s, window, tap), valueAt(s, window, winner)) ? tap : winner),
+    taps.length > 0 ? taps[0] : -1,
+  );
+};
 
 const greater = (a: number, b: number) => a > b || (Number.isNaN(a) && !Number.isNaN(b));
 
@@ -468,7 +473,11 @@ const mistakes: readonly Mistake<Given, Made>[] = [
     ways: [0, 1].map((undivided) => ({
       steps: {
         shares: (s: State) =>
-          s.windows.map((window) => [[inside(window)[0], undivided || 1 / s.counts[window.at]] as const]),
+          s.windows.map((window) =>
+            inside(window)
+              .slice(0, 1)
+              .map((tap) => [tap, undivided || 1 / s.counts[window.at]] as const),
+          ),
       },
     })),
   },
