@@ -60,6 +60,11 @@ const RULES: readonly Rule[] = [
     mayImport: ['schemas', 'src/refusal.ts', 'src/tensor', 'src/kernels/kernels.ts'],
     packages: ['@sinclair/typebox'],
   },
+  {
+    place: 'src/check',
+    mayImport: ['schemas', 'src/refusal.ts', 'src/tensor', 'src/kernels/kernels.ts', 'src/layers'],
+    packages: ['@sinclair/typebox'],
+  },
   { place: 'src/codec', mayImport: ['src/refusal.ts', 'src/tensor', 'src/kernels', 'src/wasm'] },
   { place: 'src/sessions', mayImport: ['src/refusal.ts', 'src/tensor'] },
   {
@@ -70,6 +75,7 @@ const RULES: readonly Rule[] = [
       'src/tensor',
       'src/kernels/kernels.ts',
       'src/layers',
+      'src/check',
       'src/codec',
       'src/sessions',
     ],
@@ -100,6 +106,7 @@ const RULES: readonly Rule[] = [
       'src/kernels',
       'src/wasm',
       'src/layers',
+      'src/check',
       'src/codec',
       'src/sessions',
       'src/compute',
@@ -173,7 +180,7 @@ describe('the pure modules', () => {
     'require',
   ];
 
-  it.each(['src/tensor', 'src/kernels', 'src/layers'])(
+  it.each(['src/tensor', 'src/kernels', 'src/layers', 'src/check'])(
     'in %s know no clock, no environment and no chance',
     (folder) => {
       const found = filesIn(folder).flatMap((file) =>
@@ -199,15 +206,16 @@ function literalsOf(file: string): string[] {
     .map(({ text }) => text);
 }
 
-/** All but the registry, and the kernels, which bear the names of what they compute. */
+/** All but the registries, and the kernels, which bear the names of what they compute. */
+const REGISTRIES = ['src/layers/registry.ts', 'src/check/registry.ts'];
 const others = [...filesIn('src'), ...filesIn('schemas')]
-  .filter((file) => file !== 'src/layers/registry.ts' && !isWithin('src/kernels', file))
+  .filter((file) => !REGISTRIES.includes(file) && !isWithin('src/kernels', file))
   .map((file) => ({ file, imports: importsOf(file), literals: literalsOf(file) }));
 
 describe.each(layers.map(({ name }) => name))('the layer %s', (name) => {
-  const own = [`src/layers/${name}.ts`, `schemas/${name}.ts`];
+  const own = [`src/layers/${name}.ts`, `schemas/${name}.ts`, `src/check/mistakes/${name}.ts`];
 
-  it('has its file, its schema and its tests under its name', () => {
+  it('has its file, its schema, its mistakes and its tests under its name', () => {
     expect([...own, `test/layers/${name}.test.ts`].filter((file) => !existsSync(new URL(file, root)))).toEqual([]);
   });
 
@@ -215,7 +223,7 @@ describe.each(layers.map(({ name }) => name))('the layer %s', (name) => {
     expect(new Set(referenceCases(name).map((given) => given.name)).size).toBeGreaterThanOrEqual(30);
   });
 
-  it('is named by no other file but the registry', () => {
+  it('is named by no other file but the registries', () => {
     const word = new RegExp(`(?<![a-z])${name}(?![a-z])`, 'i');
     const naming = others.filter(
       ({ file, imports, literals }) =>

@@ -179,6 +179,45 @@ describe('the clients', () => {
   });
 });
 
+describe('the checks of a batchnorm with a mistake', () => {
+  const service = serveAll();
+
+  it('in Python prints what is wrong and what to write instead, and passes when it is mended', async (context) => {
+    need('python3', context);
+    const program = join(examples, 'check/batchnorm.py');
+    const { code, stdout, stderr } = await run('python3', [program, service().url]);
+    expect(stderr).toBe('');
+    expect(stdout.split('\n').map((line) => line.trim().replaceAll(/ +/g, ' '))).toEqual([
+      'out right',
+      'dx wrong',
+      expect.stringMatching(/^statistics_taken_for_constants: Mean and variance were treated as constants/),
+      expect.stringMatching(/^instead: dx = gamma · rstd · \(/),
+      'dgamma right',
+      'dbeta right',
+      '',
+    ]);
+    expect(code).toBe(0);
+    const mended = await run('python3', [program, service().url, 'mended']);
+    expect(mended.stdout).not.toContain('wrong');
+    expect((await run('python3', [program, await deadPort()])).code).toBe(1);
+  });
+
+  it('in a shell prints what is wrong and what to write instead', async (context) => {
+    need('curl', context);
+    const program = join(examples, 'check/batchnorm.sh');
+    const { code, stdout, stderr } = await run('sh', [program, service().url]);
+    expect(stderr).toBe('');
+    expect(stdout.split('\n')).toEqual([
+      'dx is wrong: gamma_missing_in_dx',
+      expect.stringMatching(/gamma is missing\.$/),
+      'instead: dx̂ = dout · gamma, and dx from dx̂',
+      '',
+    ]);
+    expect(code).toBe(0);
+    expect((await run('sh', [program, await deadPort()])).code).toBe(1);
+  });
+});
+
 describe('train-digits', () => {
   const TRAINING_TIMEOUT_MS = 300_000;
 

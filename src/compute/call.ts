@@ -1,12 +1,14 @@
 /** One call from bytes to bytes: what the event loop or a worker thread runs for a request. */
-import type { Codec } from '../codec/codec.js';
+import { allChecks } from '../check/registry.js';
+import type { Body, Codec, TensorNames } from '../codec/codec.js';
 import { codecs, type MediaType } from '../codec/codecs.js';
 import { isTensor, type Fields } from '../codec/fields.js';
 import { modelId, readInference, type Exchange } from '../codec/inference/inference.js';
 import type { Layer } from '../layers/definition.js';
 import { Refusal, type RefusalKind } from '../refusal.js';
 import { accountOf, now, type Account, type Work } from './account.js';
-import { computationOf, type Computation, type Environment } from './computation.js';
+import { checkingOf } from './checking.js';
+import { computationOf, type Environment } from './computation.js';
 
 /** How a body is written, and how its answer is to be. */
 export type Format =
@@ -16,7 +18,7 @@ export type Format =
 
 export type Operation = Format & {
   readonly layer: string;
-  readonly direction: 'forward' | 'backward';
+  readonly direction: 'forward' | 'backward' | 'check' | 'case';
   /** Whose sessions it makes and finds, where clients are told apart. */
   readonly owner?: string | undefined;
 };
@@ -26,7 +28,8 @@ export type Call = Operation & { readonly body: Buffer };
 export interface Answered {
   /** Of the answer's body, in order; some may lie in the request's. */
   readonly pieces: readonly Uint8Array[];
-  readonly account: Account;
+  /** Of forward and backward. */
+  readonly account?: Account;
 }
 
 export type Answer = (call: Call) => Promise<Answered>;
@@ -39,16 +42,26 @@ const FULL: ReadonlySet<RefusalKind> = new Set([
 ]);
 
 export function answering(layers: readonly Layer[], environment: Environment): Answer {
+  const { nesting } = environment.limits;
   const computations = new Map(layers.map((layer) => [layer.name, computationOf(layer, environment)]));
-  return async (call) => {
+  const checkings = new Map(allChecks.map((checks) => [checks.layer.name, checkingOf(checks, environment)]));
+
+  function checked(call: Call, direction: 'check' | 'case'): Promise<Answered> {
+    const checking = checkings.get(call.layer);
+    if (!checking) throw new Error(`no checks of layer ${call.layer}`);
+    const { body, encode } = exchangeOf(call, checking.tensors[direction], [], nesting);
+    return answered(body, () => ({ pieces: encode(checking[direction](body)) }));
+  }
+
+  function computed(call: Call, direction: 'forward' | 'backward'): Promise<Answered> {
     const computation = computations.get(call.layer);
     if (!computation) throw new Error(`no layer ${call.layer}`);
     const begun = now();
     let work: Work | undefined;
     let read = begun;
-    const { body, encode } = exchangeOf(call, computation, environment.limits.nesting);
-    try {
-      const fields = await computation[call.direction](body, call.owner, (known) => {
+    const { body, encode } = exchangeOf(call, computation.tensors[direction], computation.results[direction], nesting);
+    return answered(body, async () => {
+      const fields = await computation[direction](body, call.owner, (known) => {
         work = known;
         read = now();
       });
@@ -56,12 +69,24 @@ export function answering(layers: readonly Layer[], environment: Environment): A
       const computed = now();
       const pieces = encode(fields);
       return { pieces, account: accountOf(work, numbersOf(fields), { begun, read, computed, written: now() }) };
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      if (!FULL.has(error.kind)) body.readRest();
-      throw body.placeOf ? error.placed((path) => body.placeOf?.(path) ?? path) : error;
-    }
+    });
+  }
+
+  return async (call) => {
+    const { direction } = call;
+    return direction === 'check' || direction === 'case' ? checked(call, direction) : computed(call, direction);
   };
+}
+
+/** What is refused is refused for all of its body, and at the places of that. */
+async function answered(body: Body, work: () => Answered | Promise<Answered>): Promise<Answered> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    if (!FULL.has(error.kind)) body.readRest();
+    throw body.placeOf ? error.placed((path) => body.placeOf?.(path) ?? path) : error;
+  }
 }
 
 function numbersOf(fields: Fields): number {
@@ -70,17 +95,14 @@ function numbersOf(fields: Fields): number {
   return numbers;
 }
 
-function exchangeOf(call: Call, { tensors, results }: Computation, nesting?: number): Exchange {
+function exchangeOf(call: Call, names: TensorNames, results: readonly string[], nesting?: number): Exchange {
   const { layer, direction, body } = call;
-  if ('protocol' in call)
-    return readInference(body, {
-      model: modelId(layer, direction),
-      jsonBytes: call.jsonBytes,
-      names: tensors[direction],
-      results: results[direction],
-      nesting,
-    });
+  if ('protocol' in call) {
+    if (direction !== 'forward' && direction !== 'backward') throw new Error(`no model of ${direction}`);
+    const { jsonBytes } = call;
+    return readInference(body, { model: modelId(layer, direction), jsonBytes, names, results, nesting });
+  }
   const input: Codec = codecs[call.contentType];
   const output: Codec = codecs[call.accept];
-  return { body: input.decode(body, tensors[direction], nesting), encode: (fields) => output.encode(fields) };
+  return { body: input.decode(body, names, nesting), encode: (fields) => output.encode(fields) };
 }

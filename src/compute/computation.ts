@@ -13,6 +13,7 @@ import { packed } from '../sessions/packed.js';
 import type { SessionStore } from '../sessions/store.js';
 import type { FloatDtype, Tensor } from '../tensor/tensor.js';
 import type { Work } from './account.js';
+import { decodeTensors, expectOneDtype, pick, within } from './request.js';
 import { applyDefaults, compileValidation, isOptional, tensorNames } from './validate.js';
 
 /** What one request may ask for at the most. */
@@ -63,22 +64,30 @@ interface ForwardCall {
   readonly dtype: FloatDtype;
 }
 
+/**
+ * @throws {Refusal} work-limit-exceeded
+ * @throws {TooHeavy} where it must be computed elsewhere
+ */
+export function expectAffordable({ operations, bytes }: Cost, what: string, environment: Environment): void {
+  const { limits, inlineOperations } = environment;
+  const over = (unit: string, asked: number, most: number) =>
+    new Refusal('work-limit-exceeded', `${what} would take ${asked} ${unit}; at most ${most} are served here`);
+  if (operations > limits.operations) throw over('operations', operations, limits.operations);
+  if (bytes > limits.resultBytes) throw over('bytes of results', bytes, limits.resultBytes);
+  if (operations > inlineOperations) throw new TooHeavy();
+}
+
 export function computationOf(layer: Layer, environment: Environment): Computation {
   const { inputs, options, upstream } = layer.schemas;
   const forwardSchema = ForwardRequest(inputs, options);
   const backwardSchema = BackwardRequest(upstream, inputs, options);
   const validateForward = compileValidation(forwardSchema);
   const validateBackward = compileValidation(backwardSchema);
-  const { kernels, limits, sessions, draw, inlineOperations } = environment;
+  const { kernels, sessions, draw } = environment;
 
-  /** @throws {Refusal} work-limit-exceeded */
-  function guard({ operations, bytes }: Cost, direction: string): void {
-    const over = (what: string, asked: number, most: number) =>
-      new Refusal('work-limit-exceeded', `${direction} would take ${asked} ${what}; at most ${most} are served here`);
-    if (operations > limits.operations) throw over('operations', operations, limits.operations);
-    if (bytes > limits.resultBytes) throw over('bytes of results', bytes, limits.resultBytes);
-    if (operations > inlineOperations) throw new TooHeavy();
-  }
+  const guard = (cost: Cost, what: string) => {
+    expectAffordable(cost, what, environment);
+  };
 
   /** @param at where the forward request stands in the body */
   function prepare(request: Record<string, unknown>, body: Body, at: Path): ForwardCall {
@@ -194,47 +203,6 @@ export function computationOf(layer: Layer, environment: Environment): Computati
 function expected(results: Fields, body: Body): Fields {
   body.expectResults?.(results);
   return results;
-}
-
-/** What is refused in a request that stands at `at` of the body is refused there. */
-function within<Result>(at: Path, work: () => Result): Result {
-  try {
-    return work();
-  } catch (error) {
-    throw error instanceof Refusal ? error.within(at) : error;
-  }
-}
-
-/** @throws {Refusal} invalid-request where the dtype that is asked for is not that of the tensors */
-function expectOneDtype({ dtype }: Record<string, unknown>, body: Body, at: Path): void {
-  if (dtype === undefined || body.dtype === undefined || dtype === body.dtype) return;
-  throw refuse(
-    'invalid-request',
-    [...at, 'dtype'],
-    `dtype is ${dtype as string}; expected ${body.dtype}, which the tensors are`,
-  );
-}
-
-function pick(schema: TObject, request: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.keys(schema.properties)
-      .filter((name) => name in request)
-      .map((name) => [name, request[name]]),
-  );
-}
-
-function decodeTensors(
-  schema: TObject,
-  request: Record<string, unknown>,
-  dtype: FloatDtype,
-  body: Body,
-  at: Path,
-): Record<string, Tensor> {
-  const tensors: Record<string, Tensor> = {};
-  for (const [name, { 'x-tensor': element }] of Object.entries(schema.properties))
-    if (name in request)
-      tensors[name] = element === 'integer' ? body.integers([...at, name]) : body.floats([...at, name], dtype);
-  return tensors;
 }
 
 /** As safetensors name what stands in an object of the body. */

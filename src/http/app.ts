@@ -11,6 +11,7 @@ import fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
+import { allChecks } from '../check/registry.js';
 import { mediaTypes } from '../codec/codecs.js';
 import { drawInteger } from '../compute/draw.js';
 import { compileValidation } from '../compute/validate.js';
@@ -34,9 +35,11 @@ import { observe } from './observation.js';
 import { problem } from './problems.js';
 import { limitRate } from './rate.js';
 import { catalogueRoutes } from './routes/catalogue.js';
+import { checkRoutes } from './routes/checks.js';
 import { inferenceRoutes } from './routes/inference.js';
 import { layerRoutes } from './routes/layers.js';
 import { operationRoutes } from './routes/operations.js';
+import { posting, sending } from './routes/posting.js';
 import { sessionRoutes } from './routes/sessions.js';
 import { stopGracefully } from './stopping.js';
 import { endStalledAnswers, serverLimits } from './timeouts.js';
@@ -170,7 +173,10 @@ export async function buildApp({
   app.addHook('onClose', () => executor.close());
   metrics.watchSessions(sessions, config.SESSION_BUDGET_BYTES);
   metrics.watchWorkers(executor.usage);
-  layerRoutes(app, layers, executor.answer, pool);
+  const send = sending(executor.answer, pool);
+  const post = posting(app, send);
+  layerRoutes(post, layers);
+  checkRoutes(app, post, send, allChecks);
   await app.register(inferenceRoutes, {
     layers,
     answer: executor.answer,

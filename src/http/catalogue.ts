@@ -57,6 +57,10 @@ export function catalogueEntry({ name, reference, schemas }: Layer) {
       formulas: formulas.backward,
       example: { forward: example.forward, ...example.backward },
     },
+    check: {
+      routes: [`POST /${name}/check`, `POST /${name}/check/case`, `GET /${name}/check/case`],
+      mistakes: `GET /layers/${name}/mistakes`,
+    },
     conventions,
     sources,
   };

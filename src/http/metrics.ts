@@ -15,6 +15,7 @@ import {
   type MetricValueWithName,
 } from 'prom-client';
 import type { Account } from '../compute/account.js';
+import type { Operation } from '../compute/call.js';
 import type { Sessions } from '../compute/computation.js';
 import { Refusal, type RefusalKind } from '../refusal.js';
 import type { SessionStore } from '../sessions/store.js';
@@ -30,7 +31,7 @@ export type Gather = (own: () => Promise<Snapshot>) => () => Promise<readonly Sn
 /** A call of a layer, and what it did once it is answered. */
 export interface LayerCall {
   readonly layer: string;
-  readonly direction: 'forward' | 'backward';
+  readonly direction: Operation['direction'];
   account?: Account;
 }
 

@@ -59,6 +59,8 @@ describe('/openapi.json', () => {
     const document = await documentOf(service());
     const wanted = [
       ...layerNames.flatMap((name) => [`POST /${name}`, `POST /${name}/forward`, `POST /${name}/backward`]),
+      ...layerNames.flatMap((name) => [`POST /${name}/check`, `POST /${name}/check/case`, `GET /${name}/check/case`]),
+      'GET /layers/{layer}/mistakes',
       'GET /layers',
       'GET /layers/{layer}',
       'GET /sessions/{token}',

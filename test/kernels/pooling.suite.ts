@@ -139,6 +139,19 @@ export function poolingSuite(kernels: Kernels): void {
       },
     );
 
+    it('a single window is served whatever its stride, for which no memory is taken', () => {
+      const one = { kernel: 2, stride: 2 ** 31 - 1, dilation: 1, after: 0, output: 1 };
+      for (const before of [0, 1])
+        for (const stride of [10 ** 8, 10 ** 9, 2 ** 31 - 1]) {
+          const axes = threeAxes([
+            { ...one, input: 2, before, stride },
+            { ...one, input: 4, before, stride },
+          ]);
+          expectMaximum(numbers.array(8), 1, axes);
+          expectAverage(1, axes);
+        }
+    });
+
     it('averagePool divides the sum of each window in every small geometry of one axis', () => {
       for (const axis of everyAxis()) expectAverage(1, threeAxes([axis]));
     });

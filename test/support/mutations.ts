@@ -1,6 +1,15 @@
 /** Good requests, made wrong at random: as JSON values, as bytes, and in what stands around the body. */
 import { Dtype } from '../../schemas/request.js';
-import { backwardWith, forwardWith, good, layerNames, schemasOf, type Body, type LayerName } from './requests.js';
+import {
+  backwardWith,
+  checkWith,
+  forwardWith,
+  good,
+  layerNames,
+  schemasOf,
+  type Body,
+  type LayerName,
+} from './requests.js';
 import { encode, inferenceOf, type Inference } from './inference.js';
 import { randomNumbers } from './random.js';
 
@@ -331,14 +340,16 @@ export function mutatedRequest(seed: number, tokens: Readonly<Record<string, str
     return { method, path: mutator.chance(0.7) ? mutator.path(path) : path, headers: {}, body: Buffer.of() };
   }
   const layer = mutator.pick(layerNames);
-  const kind = mutator.pick(['', '/forward', '/forward', 'session', 'session', 'stateless', 'stateless']);
+  const kind = mutator.pick(['', '/forward', '/forward', 'session', 'session', 'stateless', 'stateless', '/check']);
   const body =
     kind === 'session'
       ? { session: mutator.chance(0.95) ? tokens[layer] : mutator.pick(Object.values(tokens)), ...good[layer].backward }
       : kind === 'stateless'
         ? backwardWith(layer, {})
-        : forwardWith(layer, {});
-  if (mutator.chance(0.2)) return mutatedInference(mutator, layer, body);
+        : kind === '/check'
+          ? checkWith(layer)
+          : forwardWith(layer, {});
+  if (kind !== '/check' && mutator.chance(0.2)) return mutatedInference(mutator, layer, body);
   const path = kind.startsWith('s') ? `/${layer}/backward` : `/${layer}${kind}`;
   const request = { method: 'POST', path, headers: json, body: Buffer.from(JSON.stringify(body)) };
   return mutator.pick<() => MutatedRequest>([

@@ -178,3 +178,10 @@ export function forwardWith(layer: LayerName, changes: Body): Body {
 export function backwardWith(layer: LayerName, changes: Body): Body {
   return { forward: good[layer].forward, ...good[layer].backward, ...changes };
 }
+
+/** A check of the good requests, whose claims have the right shapes and are wrong. */
+export function checkWith(layer: LayerName): Body {
+  const { forward, backward } = good[layer];
+  const out = 'dout' in backward ? { out: backward.dout } : {};
+  return { forward, backward, claims: { ...out, dx: forward.x } };
+}

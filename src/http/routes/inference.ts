@@ -187,7 +187,7 @@ export const inferenceRoutes: FastifyPluginCallbackTypebox<{
         const call: LayerCall = { layer, direction };
         request.layerCall = call;
         const { pieces, account } = await answer({ ...call, ...formatOf(request), body, owner: request.key?.owner });
-        call.account = account;
+        if (account) call.account = account;
         giveBack(pool, request, reply, [body, ...pieces]);
         if (pieces.length === 1) return sendPieces(reply, JSON_TYPE, pieces);
         void reply.header(JSON_LENGTH_HEADER, pieces[0].byteLength);

@@ -36,19 +36,25 @@ function atOnce(planes: number, planeBytes: number): number {
 }
 
 /**
- * Bytes behind a piece of x, or of out, that the last vector of its last row of windows may touch. Two windows within
- * the input are at most its length apart; a single one, whose stride may be anything, goes without vectors.
+ * A single window does not slide: its stride, which may be any number, must not decide how much memory is taken. Where
+ * there are two at least, the stride is no larger than what they lie in.
  */
-function overhang([, , axis]: WindowAxes): number {
-  const [first, end] = within(axis);
-  return 64 * (end - first < 2 ? 1 : axis.stride + 1);
+function sliding([d, h, w]: WindowAxes): WindowAxes {
+  const of = (axis: WindowAxis): WindowAxis => (axis.output === 1 ? { ...axis, stride: 1 } : axis);
+  return [of(d), of(h), of(w)];
+}
+
+/** Bytes behind a piece of x, or of out, that the last vector of its last row of windows may touch. */
+function overhang([, , { stride }]: WindowAxes): number {
+  return 64 * (stride + 1);
 }
 
 type PoolingKernels = Pick<Kernels, 'maxPool' | 'maxPoolBackward' | 'averagePool' | 'averagePoolBackward'>;
 
 export function poolingIn(memory: Memory): PoolingKernels {
   return {
-    maxPool(x, planes, axes, out, indices) {
+    maxPool(x, planes, given, out, indices) {
+      const axes = sliding(given);
       const [D, P] = [product(axes, 'input'), product(axes, 'output')];
       const planeBytes = D * x.BYTES_PER_ELEMENT;
       const most = atOnce(planes, planeBytes);
@@ -84,7 +90,8 @@ export function poolingIn(memory: Memory): PoolingKernels {
       });
     },
 
-    averagePool(x, planes, axes, counts, out) {
+    averagePool(x, planes, given, counts, out) {
+      const axes = sliding(given);
       const [D, P] = [product(axes, 'input'), product(axes, 'output')];
       const planeBytes = D * x.BYTES_PER_ELEMENT;
       const most = atOnce(planes, planeBytes);

@@ -1,0 +1,90 @@
+/** Inputs on which the known mistakes show, and give different answers. */
+import type { Kernels } from '../kernels/kernels.js';
+import { sameShape, type Tensor } from '../tensor/tensor.js';
+import { rightAnswers, TOLERANCES } from './check.js';
+import { areClose } from './compare.js';
+import type { Alternative, Call, Checks, MistakeText, Tensors } from './definition.js';
+import { numbersOf } from './random.js';
+
+export interface Case {
+  readonly call: Call;
+  readonly answers: Tensors;
+}
+
+interface Wanted {
+  readonly seed: number;
+  /** Which the case must show, if there is one. */
+  readonly mistake: MistakeText | undefined;
+  readonly kernels: Kernels;
+}
+
+/** The first few numbers do; where mistakes are hard to tell apart, or none is found, the best of these. */
+const MOST_TRIES = 12;
+
+/** Told apart by no more than this, two mistakes would be one to float32. */
+const { float32: APART } = TOLERANCES;
+
+/** Between the seeds that are tried: the golden ratio, so that neighbouring seeds have different cases. */
+const STEP = 0x9e3779b1;
+
+export function caseOf(checks: Checks, { seed, mistake, kernels }: Wanted): Case {
+  let best: { made: Case; alike: number } | undefined;
+  for (let attempt = 0; attempt < MOST_TRIES; attempt++) {
+    const made = draw(checks, (seed + attempt * STEP) % 2 ** 53, mistake, kernels);
+    const { alike, shows } = judge(checks, made, mistake);
+    if (!shows) continue;
+    if (!best || alike < best.alike) best = { made, alike };
+    if (alike === 0) break;
+  }
+  return (best ?? { made: draw(checks, seed, mistake, kernels) }).made;
+}
+
+function draw(checks: Checks, seed: number, mistake: MistakeText | undefined, kernels: Kernels): Case {
+  const { layer } = checks;
+  const numbers = numbersOf(seed);
+  const { inputs, options, upstream, drawn } = checks.example(numbers, mistake?.needs ?? {});
+  const plan = layer.plan(inputs, options);
+  const shapes = plan.outputs;
+  const gradients = upstream.map((name) => [`d${name}`, numbers.tensor(shapes[name])]);
+  const call: Call = { inputs, options, upstream: Object.fromEntries(gradients) as Tensors, drawn: drawn ?? {} };
+  return { call, answers: rightAnswers(checks, call, kernels) };
+}
+
+/** How many pairs of mistakes look alike here, those that look like the right answer included. */
+function judge(checks: Checks, { call, answers }: Case, wanted: MistakeText | undefined) {
+  const looks = new Map<string, { tensors: readonly string[]; values: Tensors[] }>();
+  for (const alternative of checks.alternatives(call, answers, {})) {
+    const { text } = alternative;
+    if (!Object.entries(text.needs ?? {}).every(([name, value]) => call.options[name] === value)) continue;
+    const entry = looks.get(text.id) ?? { tensors: text.tensors, values: [] };
+    entry.values.push(valuesOf(alternative));
+    looks.set(text.id, entry);
+  }
+  const all = [...looks];
+  const shown = all.filter(([, { values }]) => values.some((value) => differs(value, answers)));
+  let alike = all.length - shown.length;
+  for (const [i, [, first]] of shown.entries())
+    for (const [, second] of shown.slice(i + 1))
+      if (first.values.some((a) => second.values.some((b) => isAlike(a, b)))) alike++;
+  return { alike, shows: wanted === undefined || shown.some(([id]) => id === wanted.id) };
+}
+
+function valuesOf({ text, tensor, release }: Alternative): Tensors {
+  const values = text.tensors.map((name) => [name, tensor(name)] as const).filter(([, value]) => value !== undefined);
+  release();
+  return Object.fromEntries(values) as Tensors;
+}
+
+function isSame(a: Tensor, b: Tensor): boolean {
+  return sameShape(a.shape, b.shape) && areClose(a.data, b.data, APART);
+}
+
+function differs(values: Tensors, answers: Tensors): boolean {
+  return Object.entries(values).some(([name, value]) => name in answers && !isSame(value, answers[name]));
+}
+
+/** Two mistakes of the same tensors that give the same: nothing can tell them apart here. */
+function isAlike(a: Tensors, b: Tensors): boolean {
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => name in b && isSame(a[name], b[name]));
+}

@@ -1,0 +1,438 @@
+/**
+ * Holds what somebody's implementation computed against the right answer, and says what went wrong where they differ.
+ *
+ * First the known mistakes of the layer; then what may have become of a right result (transposed, scaled, moved) and
+ * options that were read otherwise; then two mistakes at once. A mistake is named only where the claim equals what it
+ * gives while the right answer differs from that; equivalent formulas and rounding give the right answer, and are
+ * never named. Where nothing fits there are statistics.
+ */
+import type { Kernels } from '../kernels/kernels.js';
+import { Refusal } from '../refusal.js';
+import { sameShape, type FloatDtype, type Tensor } from '../tensor/tensor.js';
+import { areClose, compare, indexOf, largestDistance, largestMagnitude, type Tolerance } from './compare.js';
+import type { Alternative, Call, Checks, MistakeText, Tensors } from './definition.js';
+import { shapeSentence, short, statisticsOf, type Statistics } from './statistics.js';
+import { variantOf, type Diagnosis } from './variants.js';
+
+/** The tolerances where none are asked for, by dtype. */
+export const TOLERANCES: Readonly<Record<FloatDtype, Tolerance>> = {
+  float64: { rtol: 1e-6, atol: 1e-9 },
+  float32: { rtol: 1e-4, atol: 1e-6 },
+};
+
+export interface CheckOptions {
+  readonly dtype: FloatDtype;
+  /** What was asked for, if anything was. */
+  readonly rtol?: number | undefined;
+  readonly atol?: number | undefined;
+  readonly kernels: Kernels;
+  /** How many pairs of mistakes may be tried; asked when nothing else was found. */
+  readonly pairs: () => number;
+}
+
+export interface Note {
+  readonly id: string;
+  readonly explanation: string;
+}
+
+export interface TensorVerdict {
+  readonly pass: boolean;
+  /** Nothing where the shapes differ. */
+  readonly max_absolute_error: number | null;
+  readonly max_relative_error: number | null;
+  readonly worst: { readonly index: readonly number[]; readonly expected: number; readonly claimed: number } | null;
+  /** Where the shapes differ. */
+  readonly detail?: string;
+  readonly diagnosis: readonly Diagnosis[];
+  readonly notes: readonly Note[];
+  readonly statistics?: Statistics;
+}
+
+export interface Indistinguishable {
+  readonly id: string;
+  readonly tensors: readonly string[];
+  readonly hidden: string;
+}
+
+export interface Verdict extends Tolerance {
+  readonly pass: boolean;
+  readonly tensors: Readonly<Record<string, TensorVerdict>>;
+  /** Mistakes that give the right answer on this input, so that the claims do not tell whether they were made. */
+  readonly indistinguishable: readonly Indistinguishable[];
+  readonly notes: readonly Note[];
+}
+
+/** Everything that the layer answers, forward and, with an upstream gradient, backward. */
+export function rightAnswers(
+  { layer, forward }: Pick<Checks, 'layer' | 'forward'>,
+  call: Call,
+  kernels: Kernels,
+): Tensors {
+  const plan = layer.plan(call.inputs, call.options);
+  const { outputs, cache } = forward ? forward(call, plan, kernels) : layer.forward(call.inputs, plan, kernels);
+  const tensors = Object.entries(outputs as Record<string, unknown>).filter(([, value]) => typeof value === 'object');
+  const answers = Object.fromEntries(tensors) as Record<string, Tensor>;
+  if (Object.keys(call.upstream).length === 0) return answers;
+  return { ...answers, ...(layer.backward(cache, plan, call.upstream, kernels) as Tensors) };
+}
+
+/**
+ * A mistaken result must be this much nearer to the claim than the right one is: near each other, the two are told
+ * apart by rounding alone.
+ */
+const NEARER = 0.1;
+
+/** What a claim is held against. */
+interface Trial {
+  readonly name: string;
+  readonly claimed: Tensor;
+  readonly right: Tensor;
+  readonly tolerance: Tolerance;
+}
+
+/** Whether the claim is `other`, and not the right answer. */
+function fits({ claimed, right, tolerance }: Trial, other: Tensor | undefined): boolean {
+  if (!other || !isEqual(claimed, other, tolerance)) return false;
+  if (!sameShape(other.shape, right.shape)) return true;
+  if (areClose(other.data, right.data, tolerance)) return false;
+  return largestDistance(claimed.data, other.data) <= NEARER * largestDistance(claimed.data, right.data);
+}
+
+const SIGNIFICANT_FLOAT32 = 9;
+
+/** Whether all values are ones of float32, written in full or as the shortest decimal. */
+function looksLikeFloat32({ data }: Tensor): boolean {
+  return data.every(
+    (value) => Math.fround(value) === value || Number(value.toPrecision(SIGNIFICANT_FLOAT32)) === value,
+  );
+}
+
+/** Decimals that a claim was rounded to, if that is how it was printed. Fewer are what small numbers have anyway. */
+const [FEWEST_DECIMALS, MOST_DECIMALS] = [2, 8];
+function decimalsOf({ data }: Tensor): number | undefined {
+  for (let decimals = FEWEST_DECIMALS; decimals <= MOST_DECIMALS; decimals++) {
+    const scale = 10 ** decimals;
+    if (data.every((value) => Math.abs(value * scale - Math.round(value * scale)) <= 1e-9 * Math.abs(value * scale)))
+      return decimals;
+  }
+  return undefined;
+}
+
+export function check(checks: Checks, call: Call, claims: Tensors, options: CheckOptions): Verdict {
+  const { dtype, kernels } = options;
+  const asked: Tolerance = {
+    rtol: options.rtol ?? TOLERANCES[dtype].rtol,
+    atol: options.atol ?? TOLERANCES[dtype].atol,
+  };
+  const right = rightAnswers(checks, call, kernels);
+  const rounding = roundingOf(checks, call, right, kernels);
+  const chosen = options.rtol !== undefined || options.atol !== undefined;
+  const trials = Object.entries(claims).map(([name, claimed]): Trial => {
+    const allowance = dtype === 'float32' && !chosen ? rounding(name) : 0;
+    return { name, claimed, right: right[name], tolerance: { ...asked, atol: asked.atol + allowance } };
+  });
+  const search = new Search(checks, call, right, claims, trials, options);
+
+  const tensors: Record<string, TensorVerdict> = {};
+  for (const trial of trials) tensors[trial.name] = judge(trial, search, { rounding, chosen, dtype });
+  return {
+    pass: Object.values(tensors).every(({ pass }) => pass),
+    ...asked,
+    tensors,
+    indistinguishable: search.indistinguishable(),
+    notes: notesOn(call),
+  };
+}
+
+interface Rounding {
+  /** How far float32 takes a tensor's values from the right ones. */
+  readonly rounding: (name: string) => number;
+  /** Whether the client chose a tolerance. */
+  readonly chosen: boolean;
+  readonly dtype: FloatDtype;
+}
+
+function judge(trial: Trial, search: Search, { rounding, chosen, dtype }: Rounding): TensorVerdict {
+  const { name, claimed, right, tolerance } = trial;
+  if (!sameShape(claimed.shape, right.shape))
+    return {
+      pass: false,
+      max_absolute_error: null,
+      max_relative_error: null,
+      worst: null,
+      detail: shapeSentence(name, claimed, right),
+      diagnosis: search.diagnose(trial),
+      notes: [],
+    };
+  const { maxAbsoluteError, maxRelativeError, worst, wrong } = compare(claimed.data, right.data, tolerance);
+  const errors = {
+    max_absolute_error: maxAbsoluteError,
+    max_relative_error: maxRelativeError,
+    worst: {
+      index: indexOf(worst, right.shape),
+      expected: right.data[worst],
+      claimed: claimed.data[worst],
+    },
+  };
+  const float32: Note = {
+    id: 'float32_arithmetic',
+    explanation: `The values have the precision of float32, where float64 was claimed: the largest error is ${short(maxAbsoluteError)}.`,
+  };
+  const isFloat32 =
+    dtype === 'float64' &&
+    maxAbsoluteError > 1e-13 * largestMagnitude(right.data) &&
+    looksLikeFloat32(claimed) &&
+    areClose(claimed.data, right.data, { rtol: FLOAT32_RTOL, atol: rounding(name) });
+  if (!wrong.includes(1)) return { pass: true, ...errors, diagnosis: [], notes: isFloat32 ? [float32] : [] };
+
+  const decimals = decimalsOf(claimed);
+  // Half a unit of the last decimal, and what its own representation adds.
+  const half = decimals === undefined ? 0 : 0.5 * 10 ** -decimals * (1 + 1e-6);
+  const looser = { ...trial, tolerance: { ...tolerance, atol: Math.max(tolerance.atol, half) } };
+  const known = search.known(trial, half > tolerance.atol ? looser : trial);
+  if (known.length === 0 && isFloat32 && !chosen) return { pass: true, ...errors, diagnosis: [], notes: [float32] };
+  if (known.length === 0 && areClose(claimed.data, right.data, looser.tolerance))
+    return {
+      pass: false,
+      ...errors,
+      diagnosis: [],
+      notes: [
+        {
+          id: 'rounded',
+          explanation: `The right values, rounded to ${decimals ?? 0} decimals: claim more of them, or ask for atol ${short(half)}.`,
+        },
+      ],
+      statistics: search.statistics(trial, wrong),
+    };
+  return {
+    pass: false,
+    ...errors,
+    diagnosis: known.length > 0 ? known : search.further(trial),
+    notes: isFloat32 ? [float32] : [],
+    statistics: search.statistics(trial, wrong),
+  };
+}
+
+/** Beyond a rounding of each result, what a sum of float32 may lose. */
+const FLOAT32_RTOL = 1e-5;
+
+/** What sums in another order, or one after the other, lose beyond what the layer itself loses in float32. */
+const ORDERS = 16;
+
+/** For each tensor, how far float32 takes its values from the right ones; computed when first asked. */
+function roundingOf(checks: Checks, call: Call, right: Tensors, kernels: Kernels): (name: string) => number {
+  let rounded: Tensors | undefined;
+  return (name) => {
+    rounded ??= rightAnswers(checks, inFloat32(call), kernels);
+    const unit = 2 ** -23 * largestMagnitude(right[name].data);
+    const apart = largestDistance(rounded[name].data, right[name].data);
+    return ORDERS * Math.max(unit, Number.isFinite(apart) ? apart : 0);
+  };
+}
+
+function inFloat32(call: Call): Call {
+  const rounded = (tensors: Tensors): Tensors =>
+    Object.fromEntries(
+      Object.entries(tensors).map(([name, { dtype, shape, data }]) =>
+        dtype === 'float64'
+          ? [name, { dtype: 'float32', shape, data: Float32Array.from(data) }]
+          : [name, { dtype, shape, data }],
+      ),
+    );
+  return { ...call, inputs: rounded(call.inputs), upstream: rounded(call.upstream) };
+}
+
+function notesOn({ upstream }: Call): Note[] {
+  return Object.entries(upstream)
+    .filter(([, { data }]) => data.length > 1 && data.every((value) => value === data[0]))
+    .map(([name, { data }]) => ({
+      id: 'uniform_upstream',
+      explanation: `Every value of ${name} is ${data[0]}: such an upstream gradient hides mistakes. Try one that varies.`,
+    }));
+}
+
+/** An alternative held against the claims. */
+interface Tried {
+  readonly alternative: Alternative;
+  readonly results: readonly {
+    readonly name: string;
+    /** Whether it differs from the right answer. */
+    readonly shows: boolean;
+    readonly fits: boolean;
+  }[];
+  /** Claims that it agrees with, less those that it contradicts. */
+  readonly score: number;
+  /** Tensors that it makes wrong and that nothing was claimed of. */
+  readonly unclaimed: number;
+}
+
+/** One alternative's values are in memory at a time. */
+function tryOut(alternative: Alternative, trials: readonly Trial[]): Tried {
+  let score = 0;
+  const results = trials
+    .filter(({ name }) => alternative.text.tensors.includes(name))
+    .map((trial) => {
+      const value = alternative.tensor(trial.name);
+      score += value && isEqual(trial.claimed, value, trial.tolerance) ? 1 : -1;
+      const shows = value !== undefined && !isEqual(value, trial.right, trial.tolerance);
+      return { name: trial.name, shows, fits: shows && fits(trial, value) };
+    });
+  alternative.release();
+  return { alternative, results, score, unclaimed: alternative.text.tensors.length - results.length };
+}
+
+function isEqual(claimed: Tensor, expected: Tensor, tolerance: Tolerance): boolean {
+  return sameShape(claimed.shape, expected.shape) && areClose(claimed.data, expected.data, tolerance);
+}
+
+/** Looks for what may have been computed. What one claim needs, the others use. */
+class Search {
+  private readonly tried: readonly Tried[];
+  private readings: readonly { readonly diagnosis: Diagnosis; readonly answers: Tensors }[] | undefined;
+  private pairsLeft: number | undefined;
+
+  constructor(
+    private readonly checks: Checks,
+    private readonly call: Call,
+    right: Tensors,
+    claims: Tensors,
+    private readonly trials: readonly Trial[],
+    private readonly options: CheckOptions,
+  ) {
+    this.tried = checks
+      .alternatives(call, right, claims)
+      .filter(({ text }) => Object.entries(text.needs ?? {}).every(([name, value]) => call.options[name] === value))
+      .map((alternative) => tryOut(alternative, trials));
+  }
+
+  diagnose(trial: Trial): readonly Diagnosis[] {
+    const known = this.known(trial, trial);
+    return known.length > 0 ? known : this.further(trial);
+  }
+
+  /** @param looser for claims that were rounded */
+  known(trial: Trial, looser: Trial): readonly Diagnosis[] {
+    const found = this.matching(trial);
+    return distinct((found.length > 0 ? found : this.matching(looser)).map(({ text }) => diagnosisOf(text)));
+  }
+
+  /**
+   * Those whose other tensors agree with the other claims first; then those that say least of what was not claimed;
+   * then in the order of the catalogue.
+   */
+  private matching(trial: Trial): Alternative[] {
+    const same = trial === this.trials.find(({ name }) => name === trial.name);
+    return this.tried
+      .filter(({ alternative, results }) => {
+        const result = results.find(({ name }) => name === trial.name);
+        return result && (same ? result.fits : result.shows && tryOut(alternative, [trial]).results[0].fits);
+      })
+      .sort((a, b) => b.score - a.score || a.unclaimed - b.unclaimed)
+      .map(({ alternative }) => alternative);
+  }
+
+  further(trial: Trial): readonly Diagnosis[] {
+    const ignored = this.upstreamIgnored(trial);
+    if (ignored) return [ignored];
+    const { checks, call } = this;
+    const constants = checks.constants(call);
+    const names = checks.axes(trial.name, call.options);
+    const variant = variantOf(trial.claimed, trial.right, names, { constants, vectors: call.inputs }, trial.tolerance);
+    if (variant) return [variant];
+    const read = this.readOtherwise().filter(({ answers }) => fits(trial, answers[trial.name]));
+    if (read.length > 0) return distinct(read.map(({ diagnosis }) => diagnosis));
+    return this.pairs(trial);
+  }
+
+  private upstreamIgnored(trial: Trial): Diagnosis | undefined {
+    if (!(trial.name in this.checks.layer.schemas.gradients.properties)) return undefined;
+    const ones = Object.entries(this.call.upstream).map(([name, { dtype, shape, data }]) => [
+      name,
+      { dtype, shape, data: new Float64Array(data.length).fill(1) },
+    ]);
+    const upstream = Object.fromEntries(ones) as Tensors;
+    const answers = rightAnswers(this.checks, { ...this.call, upstream }, this.options.kernels);
+    if (!fits(trial, answers[trial.name])) return undefined;
+    return {
+      id: 'upstream_ignored',
+      explanation: 'The upstream gradient was taken for ones: the derivative is that of the sum of the output.',
+      fix: 'multiply by dout',
+    };
+  }
+
+  private readOtherwise() {
+    const { checks, call } = this;
+    return (this.readings ??= checks.readings(call.options).flatMap(({ option, value, because }) => {
+      try {
+        const options = { ...call.options, [option]: value };
+        const answers = rightAnswers(checks, { ...call, options }, this.options.kernels);
+        const [as, given] = [JSON.stringify(value), JSON.stringify(call.options[option])];
+        const diagnosis = {
+          id: 'other_option',
+          explanation: `The right answer for ${option} ${as}: ${because}.`,
+          fix: `use ${option} ${given}, as it was given`,
+        };
+        return [{ diagnosis, answers }];
+      } catch (error) {
+        // Another value need not fit the shapes.
+        if (error instanceof Refusal) return [];
+        throw error;
+      }
+    }));
+  }
+
+  private pairs(trial: Trial): readonly Diagnosis[] {
+    this.pairsLeft ??= this.options.pairs();
+    const touching = this.tried
+      .filter(({ results }) => results.some(({ name, shows }) => name === trial.name && shows))
+      .map(({ alternative }) => alternative);
+    const found: Diagnosis[] = [];
+    for (const [i, first] of touching.entries())
+      for (const second of touching.slice(i + 1)) {
+        if (this.pairsLeft <= 0) return distinct(found);
+        const both = first.text.id === second.text.id ? undefined : first.and(second);
+        if (!both?.text.tensors.includes(trial.name)) continue;
+        this.pairsLeft--;
+        if (tryOut(both, [trial]).results[0].fits) found.push(diagnosisOf(both.text));
+      }
+    return distinct(found);
+  }
+
+  indistinguishable(): Indistinguishable[] {
+    const known = new Map<string, { text: MistakeText; tensors: Set<string>; shown: boolean }>();
+    for (const { alternative, results } of this.tried) {
+      const { text } = alternative;
+      const entry = known.get(text.id) ?? { text, tensors: new Set<string>(), shown: false };
+      known.set(text.id, entry);
+      for (const { name, shows } of results) {
+        entry.tensors.add(name);
+        entry.shown ||= shows;
+      }
+    }
+    return [...known.values()]
+      .filter(({ tensors, shown }) => tensors.size > 0 && !shown)
+      .map(({ text, tensors }) => ({
+        id: text.id,
+        tensors: [...tensors],
+        hidden: text.hidden ?? 'it gives the right answer on this input',
+      }));
+  }
+
+  statistics({ name, claimed, right, tolerance }: Trial, wrong: Uint8Array): Statistics {
+    return statisticsOf(claimed, right, wrong, this.checks.axes(name, this.call.options), tolerance);
+  }
+}
+
+function diagnosisOf({ id, explanation, fix }: MistakeText): Diagnosis {
+  return { id, explanation, fix };
+}
+
+/** Several ways to make a mistake are one diagnosis. */
+function distinct(diagnoses: readonly Diagnosis[]): Diagnosis[] {
+  const seen = new Map<string, Diagnosis>();
+  for (const diagnosis of diagnoses) {
+    const key = diagnosis.id === 'other_option' ? diagnosis.explanation : diagnosis.id;
+    if (!seen.has(key)) seen.set(key, diagnosis);
+  }
+  return [...seen.values()];
+}

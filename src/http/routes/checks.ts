@@ -1,0 +1,103 @@
+/** The check of somebody else's implementation: `POST /{layer}/check`, its cases, and the mistakes that are known. */
+import { Type } from '@sinclair/typebox';
+import type { FastifyInstance } from 'fastify';
+import {
+  CaseAnswer,
+  CaseQuery,
+  CaseRequest,
+  CheckAnswer,
+  CheckRequest,
+  MistakesAnswer,
+} from '../../../schemas/check.js';
+import type { Checks } from '../../check/definition.js';
+import { anyLayer } from '../../check/variants.js';
+import { responses } from '../documentation.js';
+import { ProblemError } from '../errors.js';
+import { expectJsonAccepted, expectTensorsAccepted, JSON_TYPE } from '../negotiation.js';
+import { problem } from '../problems.js';
+import type { Post, Send } from './posting.js';
+
+/** The query of a case, as the body that asks for the same. */
+function bodyOf({ seed, answers, ...rest }: Record<string, string | undefined>): Buffer {
+  return Buffer.from(
+    JSON.stringify({
+      ...rest,
+      ...(seed === undefined ? {} : { seed: Number(seed) }),
+      ...(answers === undefined ? {} : { answers: answers === 'true' }),
+    }),
+  );
+}
+
+/** Those of the layer, and those that every layer has. */
+function mistakesOf({ layer, mistakes }: Checks) {
+  const { outputs, gradients } = layer.schemas;
+  const gradientNames = Object.keys(gradients.properties);
+  const all = [...Object.keys(outputs.properties), ...gradientNames].filter((name) => name !== 'seed');
+  return [
+    ...mistakes,
+    ...anyLayer.map((mistake) => ({ ...mistake, tensors: mistake.id === 'upstream_ignored' ? gradientNames : all })),
+  ];
+}
+
+export function checkRoutes(app: FastifyInstance, post: Post, send: Send, allChecks: readonly Checks[]): void {
+  for (const { layer } of allChecks) {
+    const { name, schemas } = layer;
+    post(
+      `/${name}/check`,
+      { layer: name, direction: 'check' },
+      {
+        operationId: `${name}_check`,
+        summary: `${name}: is what your implementation computed right, and if not, what went wrong?`,
+        body: CheckRequest(schemas),
+        response: CheckAnswer,
+      },
+    );
+    const ofCase = { summary: `${name}: an input on which known mistakes show`, response: CaseAnswer(schemas) };
+    post(
+      `/${name}/check/case`,
+      { layer: name, direction: 'case' },
+      {
+        ...ofCase,
+        operationId: `${name}_check_case`,
+        body: { ...CaseRequest, examples: [{ seed: 1, answers: true }] },
+      },
+    );
+    app.get(`/${name}/check/case`, {
+      schema: {
+        tags: [name],
+        operationId: `${name}_check_fixture`,
+        summary: `${ofCase.summary}; to save as a fixture`,
+        querystring: CaseQuery,
+        response: responses({ 200: ofCase.response }, 400, 406, 503),
+      },
+      onRequest: expectTensorsAccepted,
+      handler: (request, reply) =>
+        send(request, reply, {
+          layer: name,
+          direction: 'case',
+          contentType: JSON_TYPE,
+          body: bodyOf(request.query as Record<string, string>),
+        }),
+    });
+  }
+
+  app.get('/layers/:layer/mistakes', {
+    schema: {
+      tags: ['catalogue'],
+      operationId: 'mistakes',
+      summary: "A layer's known mistakes",
+      params: Type.Object({ layer: Type.String({ description: 'Its name.', examples: [allChecks[0].layer.name] }) }),
+      response: responses({ 200: MistakesAnswer }, 404, 406),
+    },
+    onRequest: expectJsonAccepted,
+    handler: (request) => {
+      const { layer } = request.params as { layer: string };
+      const checks = allChecks.find((candidate) => candidate.layer.name === layer);
+      if (checks) return { layer, mistakes: mistakesOf(checks) };
+      const names = allChecks.map((candidate) => candidate.layer.name).join(', ');
+      throw new ProblemError(
+        problem('unknown-layer', `there is no layer ${JSON.stringify(layer)}; expected one of ${names}`),
+      );
+    },
+  });
+}

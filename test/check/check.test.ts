@@ -1,0 +1,308 @@
+import { describe, expect, it } from 'vitest';
+import { caseOf } from '../../src/check/case.js';
+import { check, type CheckOptions } from '../../src/check/check.js';
+import type { Call, Checks, Tensors } from '../../src/check/definition.js';
+import { allChecks } from '../../src/check/registry.js';
+import { plain } from '../../src/kernels/plain/plain.js';
+import { sizeOf, tensor, type Shape, type Tensor } from '../../src/tensor/tensor.js';
+import { implementations } from './implementations/all.js';
+
+function checksOf(name: string): Checks {
+  const found = allChecks.find(({ layer }) => layer.name === name);
+  if (!found) throw new Error(`no checks of ${name}`);
+  return found;
+}
+
+function caseFor(name: string, seed = 1) {
+  const checks = checksOf(name);
+  return { checks, ...caseOf(checks, { seed, mistake: undefined, kernels: plain }) };
+}
+
+function verdict(checks: Checks, call: Call, claims: Tensors, options: Partial<CheckOptions> = {}) {
+  return check(checks, call, claims, { dtype: 'float64', kernels: plain, pairs: () => 10_000, ...options });
+}
+
+const changed = ({ shape, data }: Tensor, of: (value: number, i: number) => number, to: Shape = shape): Tensor =>
+  tensor(to, Float64Array.from(data, of));
+
+/** The diagnosis of one claim about a case. */
+function diagnosisOf(name: string, claimed: string, of: (right: Tensor, call: Call) => Tensor) {
+  const { checks, call, answers } = caseFor(name);
+  const found = verdict(checks, call, { [claimed]: of(answers[claimed], call) }).tensors[claimed];
+  expect(found.pass).toBe(false);
+  return found;
+}
+
+const firstOf = (...given: Parameters<typeof diagnosisOf>) => diagnosisOf(...given).diagnosis[0];
+
+describe('a claim', () => {
+  it('passes where it is right, with no error to show', () => {
+    const { checks, call, answers } = caseFor('linear');
+    const { pass, tensors, indistinguishable } = verdict(checks, call, answers);
+    expect(pass).toBe(true);
+    expect(indistinguishable).toEqual([]);
+    for (const { max_absolute_error: error, diagnosis, notes } of Object.values(tensors))
+      expect({ error, diagnosis, notes }).toEqual({ error: 0, diagnosis: [], notes: [] });
+  });
+
+  it('is held to the tolerance that was asked for', () => {
+    const { checks, call, answers } = caseFor('linear');
+    const claims = { out: changed(answers.out, (value) => value * (1 + 1e-4)) };
+    expect(verdict(checks, call, claims).pass).toBe(false);
+    expect(verdict(checks, call, claims, { rtol: 1e-3 })).toMatchObject({ pass: true, rtol: 1e-3, atol: 1e-9 });
+    expect(verdict(checks, call, claims, { dtype: 'float32' })).toMatchObject({ rtol: 1e-4, atol: 1e-6 });
+  });
+
+  it('that is wrong says where it is worst', () => {
+    const { worst, max_absolute_error, statistics } = diagnosisOf('linear', 'dweight', (right) =>
+      changed(right, (value, i) => (i === 4 ? value + 0.5 : value)),
+    );
+    expect(worst?.index).toEqual([1, 1]);
+    expect(max_absolute_error).toBeCloseTo(0.5, 12);
+    expect(statistics).toMatchObject({ wrong: 1, of: 9, axes: [{ wrong: [1] }, { wrong: [1] }] });
+    expect(statistics?.findings).toContain('Wrong at output feature 1 alone; the others are right.');
+  });
+
+  it('of another shape fails, and both shapes are named', () => {
+    const found = diagnosisOf('batchnorm', 'dgamma', (right) => tensor([1, 2], Float64Array.from(right.data)));
+    expect(found.detail).toBe('dgamma has shape [1, 2]; expected [2]');
+    expect(found.max_absolute_error).toBeNull();
+    expect(found.diagnosis[0].explanation).toBe('The right values in the right order, in the shape [1, 2].');
+  });
+
+  it('of another shape is named after its mistake, where there is one', () => {
+    const { checks, call } = caseFor('linear');
+    const { dbias } = implementations.linear(call, 'dbias_over_first_axis_alone');
+    const found = verdict(checks, call, { dbias }).tensors.dbias;
+    expect(found.detail).toBe('dbias has shape [4, 3]; expected [3]');
+    expect(found.diagnosis[0].id).toBe('dbias_over_first_axis_alone');
+  });
+
+  it('that holds NaN is wrong, and says so', () => {
+    const { statistics, max_absolute_error } = diagnosisOf('batchnorm', 'dx', (right) => changed(right, () => NaN));
+    expect(max_absolute_error).toBe(Infinity);
+    expect(statistics?.findings).toContain('Some values are NaN.');
+  });
+});
+
+describe('an equivalent formula', () => {
+  it('with the term of batchnorm that is identically zero passes', () => {
+    const { checks, call, answers } = caseFor('batchnorm');
+    const [N, C, S] = call.inputs.x.shape;
+    const { epsilon } = call.options as { epsilon: number };
+    const m = N * S;
+    const channel = (i: number) => Math.floor(i / S) % C;
+    const sums = (of: (i: number) => number) => {
+      const totals = Array<number>(C).fill(0);
+      for (let i = 0; i < N * C * S; i++) totals[channel(i)] += of(i);
+      return totals;
+    };
+    const x = call.inputs.x.data;
+    const dxHat = call.upstream.dout.data.map((value, i) => value * call.inputs.gamma.data[channel(i)]);
+    const mean = sums((i) => x[i]).map((value) => value / m);
+    const variance = sums((i) => (x[i] - mean[channel(i)]) ** 2).map((value) => value / m);
+    const dvar = sums((i) => dxHat[i] * (x[i] - mean[channel(i)])).map(
+      (value, c) => value * -0.5 * (variance[c] + epsilon) ** -1.5,
+    );
+    const zero = sums((i) => -2 * (x[i] - mean[channel(i)]));
+    const dmean = sums((i) => -dxHat[i] / Math.sqrt(variance[channel(i)] + epsilon)).map(
+      (value, c) => value + (dvar[c] * zero[c]) / m,
+    );
+    const dx = changed(answers.dx, (_, i) => {
+      const c = channel(i);
+      return dxHat[i] / Math.sqrt(variance[c] + epsilon) + (dvar[c] * 2 * (x[i] - mean[c])) / m + dmean[c] / m;
+    });
+    expect(verdict(checks, call, { dx })).toMatchObject({ pass: true, tensors: { dx: { diagnosis: [] } } });
+  });
+});
+
+describe('precision', () => {
+  const inFloat32 = (right: Tensor) => changed(right, Math.fround);
+
+  it('of float32 is named, and passes', () => {
+    const { checks, call, answers } = caseFor('convolution');
+    const { dx } = verdict(checks, call, { dx: inFloat32(answers.dx) }).tensors;
+    expect(dx).toMatchObject({ pass: true, diagnosis: [], notes: [{ id: 'float32_arithmetic' }] });
+  });
+
+  it('of float32 does not pass a tolerance that was asked for', () => {
+    const { checks, call, answers } = caseFor('convolution');
+    const { dx } = verdict(checks, call, { dx: inFloat32(answers.dx) }, { rtol: 1e-12, atol: 0 }).tensors;
+    expect(dx).toMatchObject({ pass: false, diagnosis: [], notes: [{ id: 'float32_arithmetic' }] });
+  });
+
+  it('does not hide a mistake that is as small as it', () => {
+    const { checks, call } = caseFor('batchnorm');
+    const small = { ...call, options: { ...call.options, epsilon: 1e-5 } };
+    const { out } = implementations.batchnorm(small, 'epsilon_forgotten');
+    const found = verdict(checks, small, { out }).tensors.out;
+    expect(found.pass).toBe(false);
+    expect(found.diagnosis.map(({ id }) => id)).toContain('epsilon_forgotten');
+  });
+
+  it('of a few decimals is named, and a mistake is found through it', () => {
+    const round = (value: number) => Math.round(value * 1e4) / 1e4;
+    const rounded = diagnosisOf('lstm', 'out', (right) => changed(right, round));
+    expect(rounded).toMatchObject({ diagnosis: [], notes: [{ id: 'rounded' }] });
+    expect(rounded.notes[0].explanation).toContain('rounded to 4 decimals');
+    const { checks, call } = caseFor('lstm');
+    const wrong = changed(implementations.lstm(call, 'tanh_missing_on_cell').out, round);
+    expect(verdict(checks, call, { out: wrong }).tensors.out.diagnosis[0].id).toBe('tanh_missing_on_cell');
+  });
+});
+
+describe('what may have become of a right result', () => {
+  it('is said where it was multiplied', () => {
+    expect(firstOf('pooling', 'dx', (right) => changed(right, (value) => -value)).id).toBe('negated');
+    expect(firstOf('pooling', 'out', (right) => changed(right, (value) => value / 2)).explanation).toBe(
+      'Every value is the right one times 1 / N, which is 0.5.',
+    );
+    expect(firstOf('pooling', 'out', (right) => changed(right, (value) => value * 0.37)).explanation).toBe(
+      'Every value is the right one times 0.37.',
+    );
+    const { id, explanation } = firstOf('batchnorm', 'dbeta', (right, { inputs }) =>
+      changed(right, (value, c) => value / inputs.gamma.data[c]),
+    );
+    expect({ id, explanation }).toEqual({
+      id: 'scaled_along_an_axis',
+      explanation: 'Every value is the right one times 1 / gamma, along axis 0 (channel).',
+    });
+  });
+
+  it('is said where it was turned, moved or put in another order', () => {
+    const slices = (order: readonly number[]) => (right: Tensor) => {
+      const size = sizeOf(right.shape.slice(1));
+      return changed(right, (_, i) => right.data[order[Math.floor(i / size)] * size + (i % size)]);
+    };
+    expect(firstOf('rnn', 'dweight_ih', slices([2, 1, 0])).id).toBe('flipped');
+    expect(firstOf('convolution', 'dweight', slices([0, 0, 1, 2])).id).toBe('shifted');
+    expect(firstOf('convolution', 'dweight', slices([2, 0, 3, 1])).explanation).toContain('in the order [2, 0, 3, 1]');
+    const transposed = firstOf('rnn', 'dx', (right) => {
+      const [N, T, I] = right.shape;
+      const at = (t: number, n: number, i: number) => right.data[(n * T + t) * I + i];
+      return changed(right, (_, k) => at(Math.floor(k / (N * I)), Math.floor(k / I) % N, k % I), [T, N, I]);
+    });
+    expect(transposed).toMatchObject({ id: 'transposed', fix: 'permute the axes back to [2, 4, 3]' });
+  });
+
+  it('is said where dout was left out, or an option read otherwise', () => {
+    const { checks, call } = caseFor('lstm');
+    const ones = Object.entries(call.upstream).map(([name, value]) => [name, changed(value, () => 1)] as const);
+    const { dx } = implementations.lstm({ ...call, upstream: Object.fromEntries(ones) });
+    expect(verdict(checks, call, { dx }).tensors.dx.diagnosis[0].id).toBe('upstream_ignored');
+
+    const ofBatchnorm = caseFor('batchnorm');
+    const other = { ...ofBatchnorm.call, options: { ...ofBatchnorm.call.options, epsilon: 1e-3 } };
+    const { out } = implementations.batchnorm(other);
+    expect(verdict(ofBatchnorm.checks, ofBatchnorm.call, { out }).tensors.out.diagnosis[0]).toMatchObject({
+      id: 'other_option',
+      fix: 'use epsilon 0.25, as it was given',
+    });
+  });
+});
+
+describe('two mistakes at once', () => {
+  it('are both named, where nothing single fits', () => {
+    const { checks, call, answers } = caseFor('batchnorm');
+    // gamma is missing, and so is the path through the mean.
+    const withoutGamma = { ...call, inputs: { ...call.inputs, gamma: changed(call.inputs.gamma, () => 1) } };
+    const { dx } = implementations.batchnorm(withoutGamma, 'mean_path_missing');
+    const [first] = verdict(checks, call, { dx, out: answers.out }).tensors.dx.diagnosis;
+    expect(first.id).toBe('gamma_missing_in_dx+mean_path_missing');
+    expect(first.explanation).toMatch(/^Two mistakes at once\. .*gamma is missing\. .*mean was left out of dx\.$/);
+  });
+
+  it('are looked for no longer than there is work for', () => {
+    const { checks, call, answers } = caseFor('batchnorm');
+    const dx = changed(answers.dx, (value, i) => value + i);
+    const found = verdict(checks, call, { dx }, { pairs: () => 0 }).tensors.dx;
+    expect(found.diagnosis).toEqual([]);
+    expect(found.statistics?.wrong).toBe(17);
+  });
+});
+
+describe('what an input cannot tell apart', () => {
+  const idsOf = (name: string, change: (call: Call) => Call) => {
+    const { checks, call } = caseFor(name);
+    const own = change(call);
+    const claims = implementations[name](own);
+    return verdict(checks, own, claims);
+  };
+
+  it('is said: gamma of ones, and an upstream gradient of ones', () => {
+    const found = idsOf('batchnorm', (call) => ({
+      ...call,
+      inputs: { ...call.inputs, gamma: changed(call.inputs.gamma, () => 1) },
+      upstream: { dout: changed(call.upstream.dout, () => 1) },
+    }));
+    expect(found.pass).toBe(true);
+    const ids = found.indistinguishable.map(({ id }) => id);
+    expect(ids).toEqual(expect.arrayContaining(['gamma_missing_in_dx', 'variance_path_missing', 'gamma_missing']));
+    expect(ids).not.toContain('mean_path_missing');
+    expect(found.indistinguishable.find(({ id }) => id === 'gamma_missing_in_dx')?.hidden).toBe('gamma is all ones');
+    expect(found.notes.map(({ id }) => id)).toEqual(['uniform_upstream']);
+  });
+
+  it('is said: rate 0.5', () => {
+    const found = idsOf('dropout', (call) => ({ ...call, options: { ...call.options, rate: 0.5 } }));
+    expect(found.indistinguishable.map(({ id }) => id)).toContain('scaled_by_inverse_rate');
+  });
+
+  it('is said: stride 1 and no padding', () => {
+    const found = idsOf('convolution', (call) => ({
+      ...call,
+      options: {
+        ...call.options,
+        stride: [1, 1],
+        padding: [
+          [0, 0],
+          [0, 0],
+        ],
+      },
+      upstream: {},
+    }));
+    const ids = found.indistinguishable.map(({ id }) => id);
+    expect(ids).toEqual(expect.arrayContaining(['padding_side', 'padding_replicated']));
+    // Of the gradients nothing was claimed.
+    expect(ids).not.toContain('stride_forgotten_in_backward');
+  });
+
+  it('is said: one time step', () => {
+    const found = idsOf('rnn', (call) => {
+      const [N, , I] = call.inputs.x.shape;
+      const { sequence_lengths: _, ...inputs } = call.inputs;
+      const one = (given: Tensor) =>
+        tensor([N, 1, given.shape[2]], Float64Array.from(given.data.slice(0, N * given.shape[2])));
+      expect(I).toBe(3);
+      return {
+        ...call,
+        inputs: { ...inputs, x: one(call.inputs.x) },
+        upstream: { ...call.upstream, dout: one(call.upstream.dout) },
+      };
+    });
+    const ids = found.indistinguishable.map(({ id }) => id);
+    expect(ids).toEqual(
+      expect.arrayContaining(['later_steps_dropped', 'weight_gradients_of_one_step', 'lengths_ignored']),
+    );
+    expect(ids).not.toContain('derivative_missing');
+  });
+});
+
+describe('statistics, where nothing fits,', () => {
+  it('tell the gate, the channel and the time step', () => {
+    const gate = diagnosisOf('lstm', 'dbias_ih', (right) =>
+      changed(right, (v, i) => (i >= 3 && i < 6 ? v + i * i : v)),
+    );
+    expect(gate.statistics?.findings).toContain('Wrong in the rows of the forget gate alone.');
+    const early = diagnosisOf('rnn', 'dx', (right) =>
+      changed(right, (v, i) => (Math.floor(i / 3) % 4 < 2 ? v * (1 + i) + 0.1 : v)),
+    );
+    expect(early.statistics?.findings.join(' ')).toContain('from step 1 back');
+    const border = diagnosisOf('pooling', 'dx', (right) =>
+      changed(right, (v, i) => (i % 6 === 0 ? v + Math.sin(i) + 2 : v)),
+    );
+    expect(border.statistics?.findings).toContain('Wrong at the border of the plane alone: look at the padding.');
+    const offset = diagnosisOf('linear', 'out', (right) => changed(right, (v) => v + 0.25));
+    expect(offset.statistics?.offset).toBeCloseTo(0.25, 9);
+  });
+});

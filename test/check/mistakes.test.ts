@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest';
+import { caseOf, type Case } from '../../src/check/case.js';
+import { check, type Verdict } from '../../src/check/check.js';
+import type { Call, Checks, MistakeText, Tensors } from '../../src/check/definition.js';
+import { allChecks } from '../../src/check/registry.js';
+import { plain } from '../../src/kernels/plain/plain.js';
+import { layers } from '../../src/layers/registry.js';
+import { implementations } from './implementations/all.js';
+
+const SEEDS = [1, 2, 3, 4, 5];
+
+/** Of all cases of all mistakes of a layer. */
+const LEAST_FOUND = 0.95;
+
+/** Made once for all mistakes that want the same options: a case shows all of them. */
+const cases = new Map<string, Case>();
+
+function caseFor(checks: Checks, seed: number, mistake?: MistakeText): Case {
+  const key = `${checks.layer.name} ${seed} ${JSON.stringify(mistake?.needs ?? {})}`;
+  const made = cases.get(key) ?? caseOf(checks, { seed, mistake, kernels: plain });
+  cases.set(key, made);
+  return made;
+}
+
+function verdictOn(checks: Checks, call: Call, claims: Tensors): Verdict {
+  return check(checks, call, claims, { dtype: 'float64', kernels: plain, pairs: () => 1000 });
+}
+
+/** Whether the mistake is named first for every claim that it makes wrong. */
+function isFound(id: string, tensors: readonly string[], verdict: Verdict): boolean {
+  const failed = tensors.filter((name) => name in verdict.tensors && !verdict.tensors[name].pass);
+  return failed.length > 0 && failed.every((name) => verdict.tensors[name].diagnosis[0]?.id === id);
+}
+
+describe('the catalogue', () => {
+  it('has mistakes of every layer, and 70 at least', () => {
+    expect(allChecks.map(({ layer }) => layer.name)).toEqual(layers.map(({ name }) => name));
+    const all = allChecks.flatMap(({ mistakes }) => mistakes);
+    expect(all.length).toBeGreaterThanOrEqual(70);
+  });
+
+  it.each(allChecks.map((checks) => [checks.layer.name, checks] as const))(
+    'says of every mistake of %s what was written, what to write and where it shows',
+    (_, { layer, mistakes }) => {
+      expect(new Set(mistakes.map(({ id }) => id)).size).toBe(mistakes.length);
+      const answers = { ...layer.schemas.outputs.properties, ...layer.schemas.gradients.properties };
+      for (const { id, tensors, explanation, fix } of mistakes) {
+        expect(id).toMatch(/^[a-z0-9_]+$/);
+        expect(explanation, id).toMatch(/^[A-Za-z].*\.$/);
+        expect(fix, id).toMatch(/\w/);
+        expect(tensors.length, id).toBeGreaterThan(0);
+        for (const name of tensors) expect(answers, id).toHaveProperty(name);
+      }
+    },
+  );
+});
+
+describe.each(allChecks.map((checks) => [checks.layer.name, checks] as const))('%s', (name, checks) => {
+  const implementation = implementations[name];
+
+  it('is right by hand, where no mistake is made', () => {
+    for (const seed of SEEDS)
+      for (const mistake of [undefined, ...checks.mistakes]) {
+        const { call } = caseFor(checks, seed, mistake);
+        const verdict = verdictOn(checks, call, implementation(call));
+        const failed = Object.entries(verdict.tensors).filter(([, { pass }]) => !pass);
+        expect(failed, `case ${seed} of ${mistake?.id ?? 'none'}`).toEqual([]);
+      }
+  });
+
+  it(`finds each mistake of an implementation by hand, and names it first in ${100 * LEAST_FOUND} % of the cases`, () => {
+    const missed: string[] = [];
+    for (const mistake of checks.mistakes)
+      for (const seed of SEEDS) {
+        const { call } = caseFor(checks, seed, mistake);
+        const verdict = verdictOn(checks, call, implementation(call, mistake.id));
+        if (isFound(mistake.id, mistake.tensors, verdict)) continue;
+        const named = Object.entries(verdict.tensors).map(
+          ([tensor, { pass, diagnosis }]) => `${tensor} ${pass ? 'passes' : diagnosis.map(({ id }) => id).join()}`,
+        );
+        missed.push(`${mistake.id}, case ${seed}: ${named.join('; ')}`);
+      }
+    const cases = checks.mistakes.length * SEEDS.length;
+    expect(1 - missed.length / cases, missed.join('\n')).toBeGreaterThanOrEqual(LEAST_FOUND);
+    // Never all five.
+    const never = checks.mistakes.filter(
+      ({ id }) => missed.filter((line) => line.startsWith(`${id},`)).length === SEEDS.length,
+    );
+    expect(never.map(({ id }) => id)).toEqual([]);
+  });
+
+  it('gives with its plain steps what the layer gives', () => {
+    for (const seed of SEEDS)
+      for (const mistake of [undefined, ...checks.mistakes]) {
+        const { call, answers } = caseFor(checks, seed, mistake);
+        const own = checks.plain(call, answers);
+        const claims = Object.keys(answers).flatMap((tensor) => {
+          const value = own.tensor(tensor);
+          return value ? [[tensor, value] as const] : [];
+        });
+        expect(claims.length).toBeGreaterThan(1);
+        const verdict = verdictOn(checks, call, Object.fromEntries(claims));
+        expect(Object.entries(verdict.tensors).filter(([, { pass }]) => !pass)).toEqual([]);
+      }
+  });
+
+  it('tells its mistakes apart by the cases that it makes', () => {
+    for (const seed of SEEDS) {
+      const { call, answers } = caseFor(checks, seed);
+      const { indistinguishable } = verdictOn(checks, call, answers);
+      expect(indistinguishable, `case ${seed}`).toEqual([]);
+    }
+  });
+});
