@@ -30,6 +30,7 @@ import { problem } from './problems.js';
 import { catalogueRoutes } from './routes/catalogue.js';
 import { layerRoutes } from './routes/layers.js';
 import { operationRoutes } from './routes/operations.js';
+import { page } from './routes/page.js';
 import { sessionRoutes } from './routes/sessions.js';
 import { stopGracefully } from './stopping.js';
 
@@ -136,6 +137,7 @@ export async function buildApp({ config, logger, clock, share }: AppOptions): Pr
   });
   await app.register(sessionRoutes, { sessions });
   await app.register(operationRoutes, { metrics });
+  await page(app);
   return app;
 }
 
