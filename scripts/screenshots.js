@@ -37,8 +37,8 @@ const browser = await chromium.launch({
 mkdirSync(folder, { recursive: true });
 try {
   for (const [scheme, viewport] of [
-    ['light', { width: 1280, height: 900 }],
-    ['dark', { width: 1280, height: 900 }],
+    ['light', { width: 1440, height: 900 }],
+    ['dark', { width: 1440, height: 900 }],
     ['phone', { width: 390, height: 844 }],
   ]) {
     const context = await browser.newContext({ viewport, colorScheme: scheme === 'dark' ? 'dark' : 'light' });
@@ -57,7 +57,9 @@ try {
       await page.locator('.shown').first().waitFor();
       await page.locator('math').first().waitFor();
       await page.waitForTimeout(400);
-      await page.screenshot({ path: join(folder, `${layer}-${scheme}.png`), fullPage: true });
+      const path = join(folder, `${layer}-${scheme}.png`);
+      if (scheme === 'phone') await page.locator('.shown').last().scrollIntoViewIfNeeded();
+      await page.screenshot({ path, fullPage: scheme !== 'phone' });
       await page.close();
     }
     await context.close();

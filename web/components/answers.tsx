@@ -3,6 +3,7 @@ import type { Direction } from '../state/request.js';
 import { formatShape } from '../tensors/format.js';
 import { shapeOf, type Nested } from '../tensors/tensor.js';
 import { Grid } from './grid.js';
+import { Stacks } from './stacks.js';
 
 /** What the service answered: outputs or gradients. */
 export function Answers({ direction }: { direction: Direction }) {
@@ -13,14 +14,11 @@ export function Answers({ direction }: { direction: Direction }) {
         {problem.value ? 'No answer: see what is marked.' : 'Computing …'}
       </p>
     );
+  const tensors = Object.entries(answer).filter(([, value]) => Array.isArray(value));
   return (
-    <>
-      {Object.entries(answer)
-        .filter(([, value]) => Array.isArray(value))
-        .map(([name, value]) => (
-          <AnswerCard key={name} name={name} tensor={value} />
-        ))}
-    </>
+    <Stacks
+      cards={tensors.map(([name, tensor]) => ({ tensor, card: <AnswerCard key={name} name={name} tensor={tensor} /> }))}
+    />
   );
 }
 

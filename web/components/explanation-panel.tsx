@@ -83,7 +83,7 @@ function Sum({ name, terms, value }: { name: string; terms: readonly Term[]; val
       ))}
       {rest > 0 && <span class="plus"> + {rest} more</span>}
       {telling.length === 0 && '0'}
-      {zeros > 0 && telling.length > 0 && <span class="plus"> + {zeros} zeros</span>}
+      {zeros > 0 && telling.length > 0 && <span class="plus"> + {zeros === 1 ? 'a zero' : `${zeros} zeros`}</span>}
       <span class="result"> = {formatNumber(value, 6)}</span>
     </p>
   );

@@ -88,7 +88,13 @@ function PlaneTable({ plane, scale, row, column, ...grid }: PlaneProps) {
           {title}
         </p>
       )}
-      <table class="grid" role="grid" aria-label={title} onKeyDown={moveFocus}>
+      <table
+        class="grid"
+        role="grid"
+        aria-label={title}
+        style={{ '--digits': String(widest(tensor, plane, rows, columns)) }}
+        onKeyDown={moveFocus}
+      >
         <thead>
           <tr>
             {!isVector && <td class="corner" />}
@@ -131,6 +137,12 @@ function PlaneTable({ plane, scale, row, column, ...grid }: PlaneProps) {
 
 const span = (first: number, all: number, most: number): number[] =>
   Array.from({ length: Math.min(most, all - first) }, (_, i) => first + i);
+
+/** Characters of the longest number, so that all columns are of one width. */
+function widest(tensor: Nested, plane: Plane, rows: readonly number[], columns: readonly number[]): number {
+  const texts = rows.flatMap((i) => columns.map((j) => formatNumber(nestedAt(tensor, plane.cellAt(i, j))).length));
+  return Math.max(...texts);
+}
 
 /** From −1 to 1. */
 function heatOf(value: number | string, scale: number): number {

@@ -3,6 +3,7 @@ import { forward } from '../state/answers.js';
 import { page, setTensor, state } from '../state/state.js';
 import { filled, randomTensor } from '../tensors/random.js';
 import { flat, shapeOf, type Nested } from '../tensors/tensor.js';
+import { Stacks } from './stacks.js';
 import { TensorEditor } from './tensor-editor.js';
 
 /** What forward takes. */
@@ -13,15 +14,17 @@ export function Inputs({ entry }: { entry: LayerEntry }) {
     const { shape, value } = page.value.added(name, inputs);
     setTensor('inputs', name, filled(shape, value));
   };
+  const given = Object.entries(tensors).filter(([name]) => name in inputs);
   return (
-    <>
-      {Object.entries(tensors).map(([name, tensor]) =>
-        name in inputs ? (
-          <TensorEditor key={name} kind="inputs" name={name} tensor={inputs[name]} entry={tensor} />
-        ) : null,
-      )}
-      <Absent tensors={tensors} there={inputs} add={add} />
-    </>
+    <Stacks
+      cards={[
+        ...given.map(([name, tensor]) => ({
+          tensor: inputs[name],
+          card: <TensorEditor key={name} kind="inputs" name={name} tensor={inputs[name]} entry={tensor} />,
+        })),
+        { tensor: undefined, card: <Absent key="" tensors={tensors} there={inputs} add={add} /> },
+      ]}
+    />
   );
 }
 

@@ -188,13 +188,16 @@ function explainDx(index: Index, channel: Channel, dout: Tensor, call: Call): Ex
   const throughMean = (-scale * dbeta) / m;
   const throughVariance = (-scale * x̂ * dgamma) / m;
   const value = direct + throughMean + throughVariance;
+  const ratio = String.raw`\frac{${texNumber(gamma)}}{${texNumber(root)}}`;
   const same = (place: Index) => place.every((i, axis) => i === index[axis]);
   return {
     value,
     formula: String.raw`\text{dx}_{n,c} = \frac{\gamma_c}{\sqrt{\sigma_c^2 + \epsilon}} \left( \text{dout}_{n,c} - \frac{\text{d}\beta_c}{m} - \hat{x}_{n,c} \frac{\text{d}\gamma_c}{m} \right)`,
     filled: [
-      String.raw`\text{dx} = \frac{${texNumber(gamma)}}{${texNumber(root)}} \left( ${texNumber(own)} - \frac{${texNumber(dbeta)}}{${m}} - ${texFactor(x̂)} \cdot \frac{${texNumber(dgamma)}}{${m}} \right)`,
-      String.raw`= ${texNumber(value)}`,
+      String.raw`\text{direct: } ${ratio} \cdot ${texFactor(own)} = ${texNumber(direct)}`,
+      String.raw`\text{mean: } {-} ${ratio} \cdot \frac{${texNumber(dbeta)}}{${m}} = ${texNumber(throughMean)}`,
+      String.raw`\text{variance: } {-} ${ratio} \cdot ${texFactor(x̂)} \cdot \frac{${texNumber(dgamma)}}{${m}} = ${texNumber(throughVariance)}`,
+      String.raw`\text{dx} = ${texNumber(direct)} ${texAdded(throughMean)} ${texAdded(throughVariance)} = ${texNumber(value)}`,
     ],
     feeds: [
       // The derivative of this dx by each dout, times that dout.

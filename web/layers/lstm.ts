@@ -8,13 +8,16 @@ export const lstm: LayerPage = {
   purpose:
     'An LSTM carries two states: what it shows, h, and what it remembers, c. Gates between 0 and 1 decide at each step what of c is forgotten (f), what is taken in (i) and what is shown (o). While the forget gate stays near 1 the gradient runs back along c almost undiminished, which is how it learns what lies far back.',
   forward: [
-    String.raw`z = W_{ih} \, x_t + b_{ih} + W_{hh} \, h_{t-1} + b_{hh}, \quad i, f, o = \sigma(z_i), \sigma(z_f), \sigma(z_o), \quad g = \tanh(z_g)`,
+    String.raw`z = W_{ih} \, x_t + b_{ih} + W_{hh} \, h_{t-1} + b_{hh}`,
+    String.raw`i, f, o = \sigma(z_i), \sigma(z_f), \sigma(z_o), \quad g = \tanh(z_g)`,
     String.raw`c_t = f \odot c_{t-1} + i \odot g, \quad h_t = o \odot \tanh(c_t)`,
   ],
   backward: [
-    String.raw`\text{dh}_t = \text{dout}_t + W_{hh}^{\mathsf{T}} \, \text{dz}_{t+1}, \quad \text{dc}_t = \text{dc}_{t+1} \odot f_{t+1} + \text{dh}_t \odot o \odot (1 - \tanh^2 c_t)`,
-    String.raw`\text{dz}_i = \text{dc}_t \, g \, i (1 - i), \quad \text{dz}_f = \text{dc}_t \, c_{t-1} \, f (1 - f), \quad \text{dz}_g = \text{dc}_t \, i \, (1 - g^2), \quad \text{dz}_o = \text{dh}_t \tanh(c_t) \, o (1 - o)`,
-    String.raw`\text{dx}_t = W_{ih}^{\mathsf{T}} \, \text{dz}_t`,
+    String.raw`\text{dh}_t = \text{dout}_t + W_{hh}^{\mathsf{T}} \, \text{dz}_{t+1}`,
+    String.raw`\text{dc}_t = \text{dc}_{t+1} \odot f_{t+1} + \text{dh}_t \odot o \odot (1 - \tanh^2 c_t)`,
+    String.raw`\text{dz}_i = \text{dc}_t \, g \, i (1 - i), \quad \text{dz}_f = \text{dc}_t \, c_{t-1} \, f (1 - f)`,
+    String.raw`\text{dz}_g = \text{dc}_t \, i \, (1 - g^2), \quad \text{dz}_o = \text{dh}_t \tanh(c_t) \, o (1 - o)`,
+    String.raw`\text{dx}_t = W_{ih}^{\mathsf{T}} \, \text{dz}_t, \quad \text{dW}_{ih} = \sum_t \text{dz}_t \, x_t^{\mathsf{T}}`,
   ],
   examples: [
     {

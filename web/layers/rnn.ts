@@ -12,7 +12,8 @@ export const rnn: LayerPage = {
   ],
   backward: [
     String.raw`\text{dh}_t = \text{dout}_t + W_{hh}^{\mathsf{T}} \, \text{dz}_{t+1}, \quad \text{dz}_t = \text{dh}_t \odot f'(z_t)`,
-    String.raw`\text{dx}_t = W_{ih}^{\mathsf{T}} \, \text{dz}_t, \quad \text{dW}_{ih} = \sum_t \text{dz}_t \, x_t^{\mathsf{T}}, \quad \text{dW}_{hh} = \sum_t \text{dz}_t \, h_{t-1}^{\mathsf{T}}`,
+    String.raw`\text{dx}_t = W_{ih}^{\mathsf{T}} \, \text{dz}_t`,
+    String.raw`\text{dW}_{ih} = \sum_t \text{dz}_t \, x_t^{\mathsf{T}}, \quad \text{dW}_{hh} = \sum_t \text{dz}_t \, h_{t-1}^{\mathsf{T}}`,
   ],
   examples: [
     {

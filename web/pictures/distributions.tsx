@@ -23,7 +23,7 @@ export function Distributions() {
   const features = (tensor: Tensor): Feature[] =>
     Array.from({ length: Math.min(x.shape[1], MOST_FEATURES) }, (_, c) => {
       const values = channelOf(call, x, c).places.map((place) => at(tensor, place));
-      const mean = sumOf(values) / values.length;
+      const mean = settledMean(values);
       return {
         name: `channel ${c}`,
         values,
@@ -43,6 +43,13 @@ export function Distributions() {
       </p>
     </section>
   );
+}
+
+/** What rounding leaves of a mean of zero is not shown. */
+function settledMean(values: readonly number[]): number {
+  const mean = sumOf(values) / values.length;
+  const scale = Math.max(...values.map(Math.abs));
+  return Math.abs(mean) < 1e-12 * scale ? 0 : mean;
 }
 
 const WIDTH = 420;

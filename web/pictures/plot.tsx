@@ -45,6 +45,7 @@ export function Plot({ title, unit, places, lines }: PlotProps) {
           width: element.clientWidth,
           height: HEIGHT,
           cursor: { drag: { x: false, y: false } },
+          legend: { live: false },
           scales: { x: { time: false } },
           axes: [
             { ...axis, space: 30, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500] },

@@ -10,7 +10,7 @@ export function formatNumber(value: number | string, digits = DIGITS): string {
   const text =
     magnitude !== 0 && (magnitude < 1e-4 || magnitude >= 1e6)
       ? value
-          .toExponential(Math.max(digits - 2, 0))
+          .toExponential(Math.max(digits - 3, 0))
           .replace(/\.?0+e/, 'e')
           .replace('e+', 'e')
       : String(Number(value.toPrecision(digits)));

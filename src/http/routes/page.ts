@@ -32,6 +32,8 @@ export async function page(app: FastifyInstance): Promise<void> {
     cacheControl: false,
     setHeaders(reply, path) {
       reply.setHeader('cache-control', HASHED.test(path) ? 'public, max-age=31536000, immutable' : 'no-cache');
+      // The same address gives compressed bytes or plain ones.
+      reply.setHeader('vary', 'accept-encoding');
       reply.setHeader('content-security-policy', POLICY);
       reply.setHeader('x-content-type-options', 'nosniff');
       reply.setHeader('referrer-policy', 'no-referrer');
