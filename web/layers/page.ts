@@ -23,8 +23,8 @@ export interface LayerPage {
   readonly explain: Explain;
 }
 
-/** Rounds examples to what a person can read. */
-export const rounded = (value: number, digits = 2): number => Number(value.toFixed(digits));
+/** Rounds examples to what a person can read; a zero has no sign, as in JSON. */
+export const rounded = (value: number, digits = 2): number => Number(value.toFixed(digits)) + 0;
 
 export const shapesOf = (tensors: Readonly<Record<string, Nested>>): Record<string, Shape> =>
   Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, shapeOf(tensor)]));

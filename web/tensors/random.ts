@@ -4,7 +4,8 @@ import { nest, sizeOf, type Nested, type Shape } from './tensor.js';
 /** Normal, by Box and Muller. */
 export function randomNumber(random: () => number = Math.random): number {
   const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-  return Math.round(normal * 100) / 100;
+  // A zero has no sign, as in JSON.
+  return Math.round(normal * 100) / 100 + 0;
 }
 
 export function randomTensor(shape: Shape, random: () => number = Math.random): Nested {
