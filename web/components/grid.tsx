@@ -97,7 +97,11 @@ function PlaneTable({ plane, scale, row, column, ...grid }: PlaneProps) {
       >
         <thead>
           <tr>
-            {!isVector && <td class="corner" />}
+            {!isVector && (
+              <th scope="col">
+                <span class="hidden">row</span>
+              </th>
+            )}
             {columns.map((j) => (
               <th key={j} scope="col">
                 {j}
