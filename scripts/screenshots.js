@@ -51,9 +51,7 @@ try {
       page.on('console', (message) => message.type() === 'error' && console.error(layer, message.text()));
       await page.goto(`${service}/#/${layer}`);
       await page.locator('.answer').first().waitFor();
-      await page.evaluate((at) => {
-        location.hash = `${location.hash}&at=${at}`;
-      }, cell);
+      await page.evaluate(`location.hash += '&at=${cell}'`);
       await page.locator('.shown').first().waitFor();
       await page.locator('math').first().waitFor();
       await page.waitForTimeout(400);

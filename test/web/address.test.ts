@@ -32,6 +32,16 @@ describe('an address', () => {
     expect(readAddress('', names)).toBeUndefined();
   });
 
+  it('leaves out what is no tensor', () => {
+    const hash = '#/linear?x=[[1],[2,3]]&weight=5&bias={"a":1}&-dout=[]&!dx=[[null]]&.rate=[null]';
+    expect(readAddress(hash, names)?.state).toMatchObject({
+      inputs: {},
+      upstream: {},
+      claims: {},
+      options: { rate: [null] },
+    });
+  });
+
   it('leaves out what cannot be read', () => {
     expect(readAddress('#/linear?x=[[1]]&weight=[[&.epsilon=%E0%A4%A', names)?.state).toMatchObject({
       inputs: { x: [[1]] },

@@ -125,7 +125,7 @@ describeInBrowser('on the page', () => {
     const { page, open } = await visit();
     await open('#/pooling');
     await page.getByRole('combobox', { name: 'mode', exact: true }).selectOption('average');
-    await expect.poll(() => cell(page, 'out[0, 0, 1, 1]').textContent()).toBe('0.425');
+    await expect.poll(() => cell(page, 'out[0, 0, 1, 1]').textContent()).toBe('0.35');
     expect(page.url()).toContain('.mode=%22average%22');
   });
 
@@ -217,9 +217,19 @@ describeInBrowser('on the page', () => {
           max_relative_error: 0.75,
           worst: { index: [1, 2], expected: -0.545, claimed: 3 },
           diagnosis: [{ id: 'weight-transposed', explanation: 'The weight was transposed.', fix: 'dx = dout · W' }],
-          indistinguishable: [],
+          notes: [],
+          statistics: { findings: ['Row 1 alone is wrong.'] },
         },
       },
+      indistinguishable: [
+        {
+          id: 'bias_averaged',
+          tensors: ['dbias'],
+          hidden: 'N = 1',
+          try: { route: 'POST /linear/check/case', body: { mistake: 'bias_averaged' } },
+        },
+      ],
+      notes: [{ id: 'two_rows', explanation: 'Two rows are few.' }],
     };
 
     it('sends the claim, shows what went wrong, and marks the wrong cells', async () => {
@@ -243,19 +253,51 @@ describeInBrowser('on the page', () => {
       expect(await verdict.getByRole('heading').first().textContent()).toContain('dx is wrong');
       expect(await verdict.textContent()).toContain('dx[1, 2]: expected −0.545, yours 3');
       expect(await verdict.textContent()).toContain('dx = dout · W');
-      const marked = grid(page, 'my dx').locator('.wrong');
-      expect(await marked.evaluateAll((cells) => cells.map((each) => each.getAttribute('title')))).toEqual([
+      await grid(page, 'my dx').locator('.wrong').first().waitFor();
+      expect(await page.evaluate(`[...document.querySelectorAll('.wrong')].map((each) => each.title)`)).toEqual([
         'expected 0.71',
         'expected −0.82',
         'expected −0.545',
       ]);
+      expect(await verdict.textContent()).toContain('Row 1 alone is wrong.');
+      await page.getByText('Two rows are few.').waitFor();
       expect(await seriousFaults(page)).toEqual([]);
+    });
+
+    it('goes to an input on which a mistake shows that this one hides', async () => {
+      const { page, open } = await visit();
+      await page.route('**/linear/check', (route) => route.fulfill({ json: diagnosis }));
+      await page.route('**/linear/check/case', async (route) => {
+        expect(route.request().postDataJSON()).toEqual({ mistake: 'bias_averaged' });
+        await route.fulfill({
+          json: {
+            forward: { x: [[2], [3]], weight: [[5]], bias: [7], dtype: 'float32' },
+            backward: { dout: [[1], [4]] },
+          },
+        });
+      });
+      await open('#/linear');
+      await page.getByRole('textbox', { name: 'my dx' }).fill(JSON.stringify(claim));
+      await page.getByRole('button', { name: 'Check it' }).click();
+      await page.getByText('1 known mistake would not show').click();
+      await page.getByRole('button', { name: 'take an input where it shows' }).click();
+      await expect.poll(() => cell(page, 'out[1, 0]').textContent()).toBe('22');
+      await expect.poll(() => cell(page, 'dx[1, 0]').textContent()).toBe('20');
+      expect(await page.getByLabel('dtype').inputValue()).toBe('"float32"');
+      expect(await page.getByRole('article').count()).toBe(0);
     });
 
     it('that passes says so', async () => {
       const { page, open } = await visit();
       await page.route('**/linear/check', (route) =>
-        route.fulfill({ json: { pass: true, tensors: { out: { pass: true, max_absolute_error: 0 } } } }),
+        route.fulfill({
+          json: {
+            pass: true,
+            tensors: {
+              out: { pass: true, max_absolute_error: 0, max_relative_error: 0, worst: null, diagnosis: [], notes: [] },
+            },
+          },
+        }),
       );
       await open('#/linear');
       await page.getByLabel('Mine is').selectOption('out');

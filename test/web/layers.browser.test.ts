@@ -25,8 +25,8 @@ describeInBrowser('the page of a layer', () => {
           ]);
           const cells = page.locator(`[data-cell^="${tensor}["]`);
           await cells.first().waitFor();
-          const seen = await cells.evaluateAll((found) =>
-            found.map((each) => [each.getAttribute('data-cell') ?? '', each.textContent]),
+          const seen = await page.evaluate(
+            `[...document.querySelectorAll('[data-cell^="${tensor}["]')].map((each) => [each.dataset.cell, each.textContent])`,
           );
           expect(seen).toEqual(expected);
         }

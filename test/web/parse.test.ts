@@ -95,6 +95,8 @@ describe('parseTensor', () => {
     ['[1]]', 'There is a closing bracket too many.'],
     ['[1] [2]', 'Expected one array, in one pair of brackets.'],
     ['1 2\n3', 'Row 2 has 1 numbers; expected 2, as in row 1.'],
+    ['[[1, 2], [3]]', 'Its rows are not all of one length.'],
+    ['[[], []]', 'There is an empty array in it; expected numbers.'],
     ['[1 2 ... 9]', 'The print is shortened by "..."; print the whole array.'],
   ])('says what is wrong with %j', (text, message) => {
     expect(() => parseTensor(text)).toThrow(message);

@@ -11,8 +11,13 @@ export function Inputs({ entry }: { entry: LayerEntry }) {
   const { tensors } = entry.forward;
   const { inputs } = state.value;
   const add = (name: string) => {
-    const { shape, value } = page.value.added(name, inputs);
-    setTensor('inputs', name, filled(shape, value));
+    const { added, examples } = page.value;
+    // What must be there, and is not, was lost with a link.
+    if (tensors[name].required) setTensor('inputs', name, examples[0].inputs[name]);
+    else {
+      const { shape, value } = added(name, inputs);
+      setTensor('inputs', name, filled(shape, value));
+    }
   };
   const given = Object.entries(tensors).filter(([name]) => name in inputs);
   return (

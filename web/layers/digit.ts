@@ -15,4 +15,4 @@ const INK: Readonly<Record<string, number>> = { '.': 0, '#': 1 };
 
 export const digit: number[][] = PICTURE.trim()
   .split('\n')
-  .map((row) => [...row.trim()].map((pixel) => INK[pixel] ?? Number(pixel) / 10));
+  .map((row) => Array.from(row.trim(), (pixel) => INK[pixel] ?? Number(pixel) / 10));

@@ -19,7 +19,7 @@ export function Distributions() {
   const call = currentCall.value;
   const { x } = call?.inputs ?? {};
   const { out } = call?.outputs ?? {};
-  if (!call || !x || String(x.shape) !== String(out?.shape)) return null;
+  if (!call || !x || !out || String(x.shape) !== String(out.shape)) return null;
   const features = (tensor: Tensor): Feature[] =>
     Array.from({ length: Math.min(x.shape[1], MOST_FEATURES) }, (_, c) => {
       const values = channelOf(call, x, c).places.map((place) => at(tensor, place));
@@ -36,7 +36,7 @@ export function Distributions() {
       <h2 id="distributions-title">Before and after</h2>
       <div class="pair">
         <Strips title="x" features={features(x)} />
-        <Strips title="out" features={features(out as Tensor)} />
+        <Strips title="out" features={features(out)} />
       </div>
       <p class="note">
         Each dot is a value; the tick is its channel’s mean, the bar one standard deviation to either side.

@@ -1,6 +1,6 @@
 /** The state as the part of an address behind `#`, which browsers keep to themselves: `#/linear?x=[[1,2]]&at=out[0,1]`. */
 import type { Cell } from '../explain/explanation.js';
-import type { Nested } from '../tensors/tensor.js';
+import { isTensor, type Nested } from '../tensors/tensor.js';
 import type { State } from './state.js';
 
 /** What marks the name of an option, of an upstream gradient and of a claim; a bare name is an input. */
@@ -43,9 +43,9 @@ export function readAddress(hash: string, layers: readonly string[]): { layer: s
     }
     const value = jsonOf(text);
     if (value === undefined) continue;
-    const marked = (Object.keys(MARKS) as (keyof typeof MARKS)[]).find((part) => name.startsWith(MARKS[part]));
-    if (marked) parts[marked][name.slice(1)] = value as Nested;
-    else parts.inputs[name] = value as Nested;
+    const part = (Object.keys(MARKS) as (keyof typeof MARKS)[]).find((each) => name.startsWith(MARKS[each]));
+    if (part === 'options') parts.options[name.slice(1)] = value;
+    else if (isTensor(value)) parts[part ?? 'inputs'][part ? name.slice(1) : name] = value;
   }
   return { layer, state: { layer, ...parts, pinned } };
 }

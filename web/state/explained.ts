@@ -70,7 +70,8 @@ export const lit = computed((): ReadonlyMap<string, number> => {
   const lights = new Map<string, number>();
   for (const { tensor, index, weight } of feeds) {
     const key = cellKey(tensor, index);
-    const brightness = weight === undefined ? 0.5 : Math.abs(weight) / (most.get(tensor) || 1);
+    const brightness =
+      weight === undefined ? 0.5 : Math.abs(weight) / Math.max(most.get(tensor) ?? 0, Number.MIN_VALUE);
     lights.set(key, Math.max(lights.get(key) ?? 0, brightness, FAINTEST));
   }
   return lights;

@@ -1,5 +1,5 @@
 /** Numbers as people have them on their clipboard, to nested arrays. */
-import type { Nested } from './tensor.js';
+import { isRagged, shapeOf, type Nested } from './tensor.js';
 
 /** What was wrong with a text, in words for the person who typed it. */
 export class Unreadable extends Error {
@@ -26,7 +26,11 @@ export function parseTensor(text: string): Nested {
   const bare = unwrapped(text.trim());
   if (bare === '') throw new Unreadable('There is nothing here; expected numbers.');
   if (bare.includes('...')) throw new Unreadable('The print is shortened by "..."; print the whole array.');
-  return /[[(]/.test(bare) ? bracketed(bare) : table(bare);
+  const tensor = /[[(]/.test(bare) ? bracketed(bare) : table(bare);
+  const shape = shapeOf(tensor);
+  if (isRagged(tensor, shape)) throw new Unreadable('Its rows are not all of one length.');
+  if (shape.includes(0)) throw new Unreadable('There is an empty array in it; expected numbers.');
+  return tensor;
 }
 
 /** `np.array([…], dtype=float32)` without what surrounds the brackets. */

@@ -26,6 +26,13 @@ export function isRagged(nested: Nested, shape: Shape = shapeOf(nested)): boolea
   return (nested as readonly Nested[]).some((inner) => isRagged(inner, shape.slice(1)));
 }
 
+/** Whether a value from outside is one that can be drawn: nested evenly, and of numbers, or what was typed for them. */
+export function isTensor(value: unknown): value is Nested {
+  const isNested = (each: unknown): each is Nested =>
+    Array.isArray(each) ? each.every(isNested) : typeof each === 'number' || typeof each === 'string';
+  return Array.isArray(value) && isNested(value) && !isRagged(value) && !shapeOf(value).includes(0);
+}
+
 /** `undefined` where something in it is not a number, or where it is ragged. */
 export function tensorOf(nested: Nested): Tensor | undefined {
   const shape = shapeOf(nested);
@@ -45,7 +52,7 @@ export function numberOf(value: number | string): number | undefined {
 }
 
 /** The inverse of {@link flat}. */
-export function nest<T extends Nested>(values: readonly T[], shape: Shape): Nested {
+export function nest(values: readonly Nested[], shape: Shape): Nested {
   if (shape.length === 0) return values[0];
   const step = sizeOf(shape.slice(1));
   return Array.from({ length: shape[0] }, (_, i) => nest(values.slice(i * step, (i + 1) * step), shape.slice(1)));
