@@ -41,7 +41,12 @@ try {
     ['dark', { width: 1440, height: 900 }],
     ['phone', { width: 390, height: 844 }],
   ]) {
-    const context = await browser.newContext({ viewport, colorScheme: scheme === 'dark' ? 'dark' : 'light' });
+    // Smaller than life, since they stand in the repository.
+    const context = await browser.newContext({
+      viewport,
+      deviceScaleFactor: scheme === 'phone' ? 1 : 0.75,
+      colorScheme: scheme === 'dark' ? 'dark' : 'light',
+    });
     for (const [layer, cell] of Object.entries(cells)) {
       if (only && only !== layer) continue;
       // On a phone one layer shows how all of them stand.

@@ -55,7 +55,14 @@ export function Cell(props: CellProps) {
   return <Pointed {...props} look={look} isShown={isShown} />;
 }
 
-function Typed({ name, index, value, place, onType }: CellProps & { onType: NonNullable<CellProps['onType']> }) {
+function Typed({
+  name,
+  index,
+  value,
+  place,
+  isFirst,
+  onType,
+}: CellProps & { onType: NonNullable<CellProps['onType']> }) {
   const [draft, setDraft] = useState<string>();
   const isWrong =
     numberOf(value) === undefined || problemsOf(name).some((found) => String(found.index) === String(index));
@@ -63,6 +70,8 @@ function Typed({ name, index, value, place, onType }: CellProps & { onType: NonN
   return (
     <input
       type="text"
+      // The tabulator goes from tensor to tensor; within one the arrow keys go.
+      tabIndex={isFirst ? 0 : -1}
       inputMode="decimal"
       autocomplete="off"
       aria-label={formatCell(name, index)}

@@ -8,9 +8,9 @@ export function formatNumber(value: number | string, digits = DIGITS): string {
   if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
   const magnitude = Math.abs(value);
   const text =
-    magnitude !== 0 && (magnitude < 1e-4 || magnitude >= 1e6)
+    magnitude !== 0 && (magnitude < 1e-3 || magnitude >= 1e6)
       ? value
-          .toExponential(Math.max(digits - 3, 0))
+          .toExponential(Math.max(digits - 2, 0))
           .replace(/\.?0+e/, 'e')
           .replace('e+', 'e')
       : String(Number(value.toPrecision(digits)));
