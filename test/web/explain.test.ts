@@ -1,5 +1,6 @@
 /** Every cell of every example, explained: the page's own sums against the service's values. */
 import { describe, expect, it } from 'vitest';
+import { layers } from '../../src/layers/registry.js';
 import { agrees, sumOf, type Call } from '../../web/explain/explanation.js';
 import { pages } from '../../web/layers/pages.js';
 import type { Example, LayerPage } from '../../web/layers/page.js';
@@ -242,6 +243,12 @@ describe.each(pages)('$name', (page) => {
       if (isDirect && Math.abs(after - before) > 1e-9) expect(lit, `x[${place.join()}]`).toContain(place.join());
     }
     expect(lit.size).toBeGreaterThan(0);
+  });
+});
+
+describe('pages', () => {
+  it('there are of every layer', () => {
+    expect(pages.map(({ name }) => name).sort()).toEqual(layers.map(({ name }) => name).sort());
   });
 });
 
