@@ -2,7 +2,7 @@ import { effect } from '@preact/signals';
 import { render } from 'preact';
 import { App } from './components/app.js';
 import { pages } from './layers/pages.js';
-import { readAddress, writeAddress } from './state/address.js';
+import { LONGEST, readAddress, writeAddress } from './state/address.js';
 import { keepAnswering } from './state/answers.js';
 import { loadCatalogue } from './state/catalogue.js';
 import { pointed } from './state/explained.js';
@@ -24,7 +24,8 @@ function follow(): void {
 
 follow();
 effect(() => {
-  const address = writeAddress(state.value);
+  const whole = writeAddress(state.value);
+  const address = whole.length > LONGEST ? `#/${state.value.layer}` : whole;
   // A layer is a page of its own in the history; what is typed on it is not.
   const isSamePage = location.hash === '' || readAddress(location.hash, names)?.layer === state.value.layer;
   if (isSamePage) history.replaceState(null, '', address);

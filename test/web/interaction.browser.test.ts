@@ -389,6 +389,18 @@ describeInBrowser('on the page', () => {
     expect(await cell(page, 'out[0, 0]').count()).toBe(0);
   });
 
+  it('a sequence that is too long to explain is still shown, and computed without a pause', async () => {
+    const { page, open } = await visit();
+    await open('#/lstm');
+    const shape = page.getByRole('textbox', { name: 'shape of x' });
+    await shape.fill('1, 2000, 1');
+    await shape.press('Enter');
+    await page.getByText('rows 0 to 31 of 2000').first().waitFor();
+    await expect.poll(() => page.locator('.answer').count()).toBeGreaterThan(3);
+    await cell(page, 'out[0, 3, 1]').hover();
+    await page.getByText('Its formula has too many terms to show here').waitFor();
+  });
+
   it('is painted within a second', async () => {
     const { page, open } = await visit();
     await open('#/lstm');

@@ -1,5 +1,6 @@
 import { randomTensor } from '../tensors/random.js';
 import { shapeOf } from '../tensors/tensor.js';
+import { LONGEST, writeAddress } from '../state/address.js';
 import { change, page, state, stateOf } from '../state/state.js';
 import { pointed } from '../state/explained.js';
 
@@ -24,6 +25,11 @@ export function Examples() {
       <button type="button" onClick={randomise}>
         Random numbers
       </button>
+      {writeAddress(state.value).length > LONGEST && (
+        <span class="label" role="status">
+          These numbers are too many for the address: a link shows the first example.
+        </span>
+      )}
     </div>
   );
 }

@@ -16,6 +16,9 @@ export function ExplanationPanel() {
               {formatCell(now.cell.tensor, now.cell.index)} <span class="value">{formatNumber(now.value, 8)}</span>
             </h2>
             {now.explanation && <Explained explanation={now.explanation} />}
+            {!now.explanation && now.differs === undefined && (
+              <p class="note">Its formula has too many terms to show here; smaller tensors have fewer.</p>
+            )}
             {now.differs !== undefined && (
               <p class="note">
                 The page’s own sum comes to {formatNumber(now.differs, 8)}, which is not the service’s value, so it is

@@ -2,6 +2,7 @@
 import { useState } from 'preact/hooks';
 import { formatCell, formatNumber } from '../tensors/format.js';
 import { flat, nestedAt, numberOf, shapeOf, type Index, type Nested } from '../tensors/tensor.js';
+import { page } from '../state/state.js';
 import { Cell } from './cell.js';
 import { moveFocus } from './keys.js';
 import { MOST, planesOf, type Plane } from './planes.js';
@@ -81,6 +82,10 @@ function PlaneTable({ plane, scale, row, column, ...grid }: PlaneProps) {
   const columns = span(column, plane.columns, MOST.columns);
   const title = plane.leading.length > 0 ? formatCell(name, plane.leading) : name;
   const isVector = shapeOf(tensor).length < 2;
+  const named = (i: number, size: number) => {
+    const label = page.value.label?.(name, i, size);
+    return label === undefined ? String(i) : `${label} ${i}`;
+  };
   return (
     <div class="plane">
       {plane.leading.length > 0 && (
@@ -104,7 +109,7 @@ function PlaneTable({ plane, scale, row, column, ...grid }: PlaneProps) {
             )}
             {columns.map((j) => (
               <th key={j} scope="col">
-                {j}
+                {isVector ? named(j, plane.columns) : j}
               </th>
             ))}
           </tr>
@@ -112,7 +117,7 @@ function PlaneTable({ plane, scale, row, column, ...grid }: PlaneProps) {
         <tbody>
           {rows.map((i) => (
             <tr key={i}>
-              {!isVector && <th scope="row">{i}</th>}
+              {!isVector && <th scope="row">{named(i, plane.rows)}</th>}
               {columns.map((j) => {
                 const index = plane.cellAt(i, j);
                 const value = nestedAt(tensor, index);

@@ -1,5 +1,6 @@
+import { product } from '../../src/tensor/windows.js';
 import { at, indicesOf, offsetOf, sizeOf, type Index, type Shape, type Tensor } from '../tensors/tensor.js';
-import { sumExplanation, term, type Call, type Cell, type Explain, type Term } from './explanation.js';
+import { MOST_PRODUCTS, sumExplanation, term, type Call, type Cell, type Explain, type Term } from './explanation.js';
 import { convolutionAxes, tapsOf, windowsOver } from './windows.js';
 
 /**
@@ -82,6 +83,8 @@ export const explainConvolution: Explain = ({ tensor, index }, call) => {
   const { x, weight, bias } = call.inputs;
   const { dout } = call.upstream;
   if (!sides || !x || !weight) return undefined;
+  const places = product(sides.axes, 'output') * product(sides.axes, 'kernel');
+  if (x.shape[0] * Math.max(x.shape[1], weight.shape[0]) * places > MOST_PRODUCTS) return undefined;
   const transposed = call.options.transposed === true;
   const w: Named = { name: 'weight', tensor: weight };
   const ofX: Named = { name: 'x', tensor: x };

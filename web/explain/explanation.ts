@@ -52,7 +52,11 @@ export interface Call {
   readonly gradients: Readonly<Record<string, Tensor | undefined>>;
 }
 
+/** `undefined` where there is nothing to tell, or more than can be reckoned while somebody points. */
 export type Explain = (cell: Cell, call: Call) => Explanation | undefined;
+
+/** Products that an explanation may take: a tenth of a second. */
+export const MOST_PRODUCTS = 10_000_000;
 
 export const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
 

@@ -2,6 +2,7 @@
 import { texFactor, texNumber } from '../tensors/format.js';
 import { at, type Index } from '../tensors/tensor.js';
 import {
+  MOST_PRODUCTS,
   sumExplanation,
   sumOf,
   term,
@@ -19,6 +20,7 @@ import {
   only,
   placed,
   PATHS,
+  productsOf,
   range,
   stacked,
   traceBackward,
@@ -48,7 +50,8 @@ const isState = (tensor: string) => /^d?[hc](_n|0)$/.test(tensor);
 
 export const explainRecurrence: Explain = (cell, call) => {
   const layout = layoutOf(call);
-  if (!layout) return undefined;
+  // Each step's part in a gradient takes a way back of its own.
+  if (!layout || layout.T * productsOf(layout) > MOST_PRODUCTS) return undefined;
   const { tensor, index } = cell;
   const two = layout.directions.length === 2;
   if (tensor === 'out') {

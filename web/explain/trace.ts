@@ -72,6 +72,9 @@ export const stacked = ({ directions }: Layout, d: number, ...index: Index): Ind
 export const placed = ({ timeMajor }: Layout, n: number, t: number, feature: number): Index =>
   timeMajor ? [t, n, feature] : [n, t, feature];
 
+/** Of all sequences in one direction, there or back. */
+export const productsOf = ({ N, T, I, H, gates }: Layout): number => N * T * gates * H * (I + H);
+
 const sigmoid = (z: number): number => 1 / (1 + Math.exp(-z));
 
 export const range = (length: number): number[] => Array.from({ length }, (_, i) => i);

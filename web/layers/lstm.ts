@@ -3,6 +3,13 @@ import { randomTensor, seeded } from '../tensors/random.js';
 import type { LayerPage } from './page.js';
 import { added, impulse, lastStepOf, sine, upstreamOf, weights } from './recurrent.js';
 
+/** Rows of weights and biases stand in four blocks, and people mistake their order more than anything else. */
+function gateOf(tensor: string, row: number, rows: number): string | undefined {
+  if (!/^d?(weight|bias)_/.test(tensor)) return undefined;
+  const H = rows / 4;
+  return Number.isInteger(H) ? 'ifgo'.charAt(Math.floor(row / H)) : undefined;
+}
+
 export const lstm: LayerPage = {
   name: 'lstm',
   purpose:
@@ -53,5 +60,6 @@ export const lstm: LayerPage = {
     },
   ],
   added,
+  label: gateOf,
   explain: explainRecurrence,
 };

@@ -21,6 +21,8 @@ export interface LayerPage {
   /** Where an optional tensor starts when a person adds it. */
   readonly added: (name: string, inputs: Readonly<Record<string, Nested>>) => { shape: Shape; value: number };
   readonly explain: Explain;
+  /** What entry `i` of `size` along a tensor's last but one axis (of a vector: its only one) is called, beside its number. */
+  readonly label?: (tensor: string, i: number, size: number) => string | undefined;
 }
 
 /** Rounds examples to what a person can read; a zero has no sign, as in JSON. */

@@ -1,7 +1,7 @@
 /** batchnorm: where each feature's values lie, before and after. */
 import { channelOf } from '../explain/batchnorm.js';
 import { sumOf } from '../explain/explanation.js';
-import { currentCall } from '../state/explained.js';
+import { currentCall, MOST_CELLS } from '../state/explained.js';
 import { formatNumber } from '../tensors/format.js';
 import { at, type Tensor } from '../tensors/tensor.js';
 
@@ -19,7 +19,7 @@ export function Distributions() {
   const call = currentCall.value;
   const { x } = call?.inputs ?? {};
   const { out } = call?.outputs ?? {};
-  if (!call || !x || !out || String(x.shape) !== String(out.shape)) return null;
+  if (!call || !x || !out || String(x.shape) !== String(out.shape) || x.data.length > MOST_CELLS) return null;
   const features = (tensor: Tensor): Feature[] =>
     Array.from({ length: Math.min(x.shape[1], MOST_FEATURES) }, (_, c) => {
       const values = channelOf(call, x, c).places.map((place) => at(tensor, place));

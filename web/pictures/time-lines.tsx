@@ -4,6 +4,7 @@ import {
   arriving,
   layoutOf,
   placed,
+  productsOf,
   range,
   traceBackward,
   traceForward,
@@ -11,7 +12,7 @@ import {
   type Layout,
   type Step,
 } from '../explain/trace.js';
-import type { Call } from '../explain/explanation.js';
+import { MOST_PRODUCTS, type Call } from '../explain/explanation.js';
 import { currentCall } from '../state/explained.js';
 import { formatNumber } from '../tensors/format.js';
 import { at } from '../tensors/tensor.js';
@@ -23,8 +24,9 @@ export function TimeLines() {
   const [unit, setUnit] = useState(0);
   const call = currentCall.value;
   const layout = call && layoutOf(call);
-  if (!call || !layout || String(call.outputs.out?.shape[2]) !== String(layout.H * layout.directions.length))
-    return null;
+  const width = call?.outputs.out?.shape[2];
+  if (!call || !layout || width !== layout.H * layout.directions.length) return null;
+  if (productsOf(layout) > MOST_PRODUCTS) return null;
   const n = Math.min(sequence, layout.N - 1);
   const d = Math.min(direction, layout.directions.length - 1);
   const h = Math.min(unit, layout.H - 1);

@@ -3,6 +3,9 @@ import type { Cell } from '../explain/explanation.js';
 import { isTensor, type Nested } from '../tensors/tensor.js';
 import type { State } from './state.js';
 
+/** Browsers take two million characters; what people send each other takes fewer. */
+export const LONGEST = 500_000;
+
 /** What marks the name of an option, of an upstream gradient and of a claim; a bare name is an input. */
 const MARKS = { options: '.', upstream: '-', claims: '!' } as const;
 

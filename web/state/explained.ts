@@ -42,7 +42,7 @@ export interface Explained {
 }
 
 /** Beyond it the page would be busier than the service. */
-const MOST_CELLS = 20_000;
+export const MOST_CELLS = 20_000;
 
 export const explained = computed((): Explained | undefined => {
   const cell = shown.value;
