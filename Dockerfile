@@ -2,10 +2,11 @@ FROM node:24-bookworm-slim AS build
 WORKDIR /layerd
 COPY package.json package-lock.json ./
 RUN npm ci
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json tsconfig.build.json vite.config.ts ./
 COPY scripts scripts
 COPY schemas schemas
 COPY src src
+COPY web web
 RUN npm run build && npm prune --omit=dev
 
 FROM node:24-bookworm-slim

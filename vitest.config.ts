@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['scripts/wasm.js'],
+    globalSetup: ['scripts/wasm.js', 'scripts/web.js'],
     testTimeout: 60_000,
     // Some compile the service first.
     hookTimeout: 60_000,

@@ -10,7 +10,7 @@ const root = new URL('../', import.meta.url);
 /** Every TypeScript file below a folder, as a path from the repository's root. */
 function filesIn(folder: string): string[] {
   const names = readdirSync(new URL(`${folder}/`, root), { recursive: true, encoding: 'utf8' });
-  return names.filter((name) => name.endsWith('.ts')).map((name) => posix.join(folder, name.replaceAll('\\', '/')));
+  return names.filter((name) => /\.tsx?$/.test(name)).map((name) => posix.join(folder, name.replaceAll('\\', '/')));
 }
 
 function textOf(file: string): string {
@@ -21,8 +21,13 @@ function textOf(file: string): string {
 function importsOf(file: string): string[] {
   const { importedFiles } = ts.preProcessFile(textOf(file), true, true);
   return importedFiles.map(({ fileName }) =>
-    fileName.startsWith('.') ? posix.join(posix.dirname(file), fileName).replace(/\.js$/, '.ts') : fileName,
+    fileName.startsWith('.') ? sourceOf(posix.join(posix.dirname(file), fileName)) : fileName,
   );
+}
+
+function sourceOf(path: string): string {
+  const source = path.replace(/\.js$/, '.ts');
+  return existsSync(new URL(source, root)) ? source : path.replace(/\.js$/, '.tsx');
 }
 
 function nodesOf(file: string): ts.Node[] {
@@ -118,12 +123,26 @@ const RULES: readonly Rule[] = [
   { place: 'src/processes', mayImport: ['src/sessions'] },
   { place: 'src/server.ts', mayImport: ['src/config.ts', 'src/http', 'src/sessions', 'src/processes'] },
   { place: 'bench', mayImport: ['src', 'schemas'] },
+  // In a browser: of the service's own code, only where windows lie, which imports nothing.
+  {
+    place: 'web',
+    mayImport: ['src/tensor/windows.ts'],
+    packages: [
+      '@preact/signals',
+      'preact',
+      'preact/hooks',
+      'preact/jsx-runtime',
+      'temml',
+      'uplot',
+      'uplot/dist/uPlot.min.css',
+    ],
+  },
   // Clients speak HTTP alone.
   { place: 'examples', mayImport: [] },
 ];
-const files = ['schemas', 'src', 'bench', 'examples'].flatMap(filesIn);
+const files = ['schemas', 'src', 'web', 'bench', 'examples'].flatMap(filesIn);
 
-const isOurs = (imported: string) => /^(schemas|src|test|bench|examples)\//.test(imported);
+const isOurs = (imported: string) => /^(schemas|src|web|test|bench|examples)\//.test(imported);
 
 describe('imports', () => {
   it('are read, of values and of types', () => {

@@ -39,6 +39,7 @@ import { checkRoutes } from './routes/checks.js';
 import { inferenceRoutes } from './routes/inference.js';
 import { layerRoutes } from './routes/layers.js';
 import { operationRoutes } from './routes/operations.js';
+import { page } from './routes/page.js';
 import { posting, sending } from './routes/posting.js';
 import { sessionRoutes } from './routes/sessions.js';
 import { stopGracefully } from './stopping.js';
@@ -190,5 +191,6 @@ export async function buildApp({
   });
   await app.register(sessionRoutes, { sessions });
   await app.register(operationRoutes, { metrics, sessions });
+  await page(app);
   return app;
 }

@@ -18,7 +18,8 @@ export function compiled(): () => string {
     await cp(join(root, 'package.json'), join(directory, 'package.json'));
     await symlink(join(root, 'node_modules'), join(directory, 'node_modules'), 'junction');
     // Vitest's global setup has compiled these.
-    await cp(join(root, 'dist', 'wasm'), join(directory, 'dist', 'wasm'), { recursive: true });
+    for (const folder of ['wasm', 'web'])
+      await cp(join(root, 'dist', folder), join(directory, 'dist', folder), { recursive: true });
     const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
     const build = ['--project', 'tsconfig.build.json', '--outDir', join(directory, 'dist')];
     // Types are checked elsewhere, and nothing is built on this build.

@@ -36,17 +36,20 @@ function atOnce(planes: number, planeBytes: number): number {
 }
 
 /**
- * A single window does not slide: its stride, which may be any number, must not decide how much memory is taken. Where
- * there are two at least, the stride is no larger than what they lie in.
+ * A single window does not slide: its stride may be any number.
  */
 function sliding([d, h, w]: WindowAxes): WindowAxes {
   const of = (axis: WindowAxis): WindowAxis => (axis.output === 1 ? { ...axis, stride: 1 } : axis);
   return [of(d), of(h), of(w)];
 }
 
-/** Bytes behind a piece of x, or of out, that the last vector of its last row of windows may touch. */
-function overhang([, , { stride }]: WindowAxes): number {
-  return 64 * (stride + 1);
+/**
+ * Bytes behind a piece of x, or of out, that the last vector of its last row of windows may touch. Two windows within
+ * the input are at most its length apart; one alone goes without vectors.
+ */
+function overhang([, , axis]: WindowAxes): number {
+  const [first, end] = within(axis);
+  return 64 * (end - first < 2 ? 1 : axis.stride + 1);
 }
 
 type PoolingKernels = Pick<Kernels, 'maxPool' | 'maxPoolBackward' | 'averagePool' | 'averagePoolBackward'>;

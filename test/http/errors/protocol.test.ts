@@ -9,7 +9,7 @@ const service = serveAll();
 
 describe('a route that there is not', () => {
   it.each([
-    ['GET', '/'],
+    ['GET', '/index'],
     ['GET', '/nothing'],
     ['POST', '/nothing'],
     ['POST', '/conv2d/forward'],

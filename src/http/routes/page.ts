@@ -1,0 +1,42 @@
+/** The page at `/`: files that `npm run build` has made of `web/`. */
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import fastifyStatic from '@fastify/static';
+import type { FastifyInstance } from 'fastify';
+
+/** Its own files and its own service, and no other host. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/** Files below here bear a hash of what is in them in their names. */
+const HASHED = /[\\/]assets[\\/]/;
+
+/** @throws where the page has not been built */
+export async function page(app: FastifyInstance): Promise<void> {
+  // `#web/` is the package's own folder, wherever the code has been built to.
+  const root = dirname(createRequire(import.meta.url).resolve('#web/index.html'));
+  await app.register(fastifyStatic, {
+    root,
+    // A route for each file that is there: what is not stays a 404 with the problem's words.
+    wildcard: false,
+    decorateReply: false,
+    preCompressed: true,
+    cacheControl: false,
+    setHeaders(reply, path) {
+      reply.setHeader('cache-control', HASHED.test(path) ? 'public, max-age=31536000, immutable' : 'no-cache');
+      // The same address gives compressed bytes or plain ones.
+      reply.setHeader('vary', 'accept-encoding');
+      reply.setHeader('content-security-policy', POLICY);
+      reply.setHeader('x-content-type-options', 'nosniff');
+      reply.setHeader('referrer-policy', 'no-referrer');
+    },
+  });
+}

@@ -1,0 +1,413 @@
+/** What a person does on the page: type, paste, choose, check, copy, stop, come back by a link. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { initialState } from '../../web/state/state.js';
+import { backwardRequest } from '../../web/state/request.js';
+import { seriousFaults } from './axe.js';
+import { browsing, cell, describeInBrowser, grid } from './browser.js';
+
+async function pasteInto(page: Page, label: string, text: string): Promise<void> {
+  await page.evaluate(`navigator.clipboard.writeText(${JSON.stringify(text)})`);
+  await page.getByRole('textbox', { name: label, exact: true }).focus();
+  await page.keyboard.press('Control+V');
+}
+
+const alert = (page: Page) => page.getByRole('alert').filter({ hasText: /./ });
+
+describeInBrowser('on the page', () => {
+  const visit = browsing();
+
+  it('a number that is typed changes the answer, and the address', async () => {
+    const { page, open } = await visit();
+    await open('#/linear');
+    await page.getByRole('textbox', { name: 'x[0, 0]', exact: true }).fill('11');
+    // 11 · 0.5 + 2 · 0 − 3 · 0.5 + 1
+    await expect.poll(() => cell(page, 'out[0, 0]').textContent()).toBe('5');
+    expect(decodeURIComponent(page.url())).toContain('x=[[11,2,3]');
+  });
+
+  it('a cell that is no number is refused where it stands', async () => {
+    const { page, open } = await visit();
+    await open('#/linear');
+    const field = page.getByRole('textbox', { name: 'x[1, 2]', exact: true });
+    await field.fill('two');
+    await alert(page).waitFor();
+    expect(await alert(page).textContent()).toMatch(/x\/1\/2 is "two"/);
+    expect(await field.getAttribute('aria-invalid')).toBe('true');
+    await field.fill('2');
+    await expect.poll(() => alert(page).count()).toBe(0);
+    expect(await field.getAttribute('aria-invalid')).toBe('false');
+  });
+
+  it.each([
+    ['a spreadsheet', '1\t2\t3\n4\t5\t6\n7\t8\t9'],
+    ['NumPy', 'array([[1., 2., 3.],\n       [4., 5., 6.],\n       [7., 8., 9.]])'],
+    ['JSON', '[[1,2,3],[4,5,6],[7,8,9]]'],
+  ])('what is pasted from %s becomes the tensor, in its shape', async (_, text) => {
+    const { page, open } = await visit();
+    await open('#/linear');
+    await pasteInto(page, 'x[0, 0]', text);
+    await expect.poll(() => grid(page, 'out').getByRole('gridcell').count()).toBe(12);
+    // 7 · 0.5 − 9 · 0.5 + 1
+    await expect.poll(() => cell(page, 'out[2, 0]').textContent()).toBe('0');
+    // The gradient from above has taken on the shape of out.
+    await expect.poll(() => grid(page, 'dx').getByRole('gridcell').count()).toBe(9);
+  });
+
+  it('what is pasted and cannot be read is explained, and changes nothing', async () => {
+    const { page, open } = await visit();
+    await open('#/linear');
+    await pasteInto(page, 'x[0, 0]', '[[1, 2], [3, apple]]');
+    await alert(page).waitFor();
+    expect(await alert(page).textContent()).toContain('"apple" is not a number');
+    expect(await page.getByRole('textbox', { name: 'x[0, 0]', exact: true }).inputValue()).toBe('1');
+  });
+
+  it('a number that is pasted stays in its cell', async () => {
+    const { page, open } = await visit();
+    await open('#/linear');
+    await pasteInto(page, 'x[0, 0]', '11');
+    await expect.poll(() => cell(page, 'out[0, 0]').textContent()).toBe('5');
+  });
+
+  it('a shape that is typed grows the tensor', async () => {
+    const { page, open } = await visit();
+    await open('#/pooling');
+    const shape = page.getByRole('textbox', { name: 'shape of x' });
+    await shape.fill('1, 1, 10, 8');
+    await shape.press('Enter');
+    await expect.poll(() => grid(page, 'dx[0, 0]').getByRole('gridcell').count()).toBe(80);
+  });
+
+  it('an illegal option is explained where it is typed, and again right once it is legal', async () => {
+    const { page, open } = await visit();
+    await open('#/batchnorm');
+    const epsilon = page.getByRole('textbox', { name: 'epsilon' });
+    await epsilon.fill('-1');
+    await alert(page).waitFor();
+    expect(await alert(page).textContent()).toBe('epsilon is -1; expected a number, at least 0');
+    expect(await epsilon.getAttribute('aria-invalid')).toBe('true');
+    // Whoever cannot see it hears it at the field.
+    const described = ((await epsilon.getAttribute('aria-describedby')) ?? '').split(' ');
+    const said = await Promise.all(described.map((id) => page.locator(`#${id}`).textContent()));
+    expect(said.join(' ')).toContain('expected a number, at least 0');
+    expect(await page.locator('[data-cell]').count()).toBe(0);
+    await epsilon.fill('0.5');
+    await cell(page, 'dx[0, 0]').waitFor();
+    expect(await alert(page).count()).toBe(0);
+  });
+
+  it('an option that does not fit the others is explained at it', async () => {
+    const { page, open } = await visit();
+    await open('#/convolution');
+    await page.getByRole('textbox', { name: 'groups' }).fill('3');
+    await alert(page).waitFor();
+    expect(await alert(page).textContent()).toBe("groups is 3; expected a divisor of x's 1 channels");
+  });
+
+  it('every option of the catalogue has its field', async () => {
+    const { page, service, open } = await visit();
+    for (const { layer, forward } of (
+      (await service.client.get('/layers').expect(200)).body as {
+        layers: { layer: string; forward: { options: Record<string, { default?: unknown }> } }[];
+      }
+    ).layers) {
+      await open(`#/${layer}`);
+      const form = page.getByRole('form', { name: 'Options' });
+      for (const name of [...Object.keys(forward.options), 'dtype'])
+        expect(await form.getByLabel(name, { exact: true }).count(), `${layer}.${name}`).toBe(1);
+    }
+  });
+
+  it('an option that is chosen is sent', async () => {
+    const { page, open } = await visit();
+    await open('#/pooling');
+    await page.getByRole('combobox', { name: 'mode', exact: true }).selectOption('average');
+    await expect.poll(() => cell(page, 'out[0, 0, 1, 1]').textContent()).toBe('0.35');
+    expect(page.url()).toContain('.mode=%22average%22');
+  });
+
+  it('a tensor that may be given is added and taken away', async () => {
+    const { page, open } = await visit();
+    await open('#/linear');
+    await page.getByRole('button', { name: 'without bias' }).click();
+    await expect.poll(() => cell(page, 'dbias[0]').count()).toBe(0);
+    await page.getByRole('button', { name: 'add bias' }).click();
+    await cell(page, 'dbias[3]').waitFor();
+    expect(await page.getByRole('textbox', { name: 'bias[3]', exact: true }).inputValue()).toBe('0');
+  });
+
+  it('a gradient of ones comes with a warning', async () => {
+    const { page, open } = await visit();
+    await open('#/batchnorm');
+    await page.getByRole('button', { name: 'ones', exact: true }).click();
+    await page.getByText('Ones hide mistakes').waitFor();
+    await expect.poll(() => cell(page, 'dbeta[0]').textContent()).toBe('12');
+  });
+
+  it('a link shows the same to somebody else', async () => {
+    const { page, open } = await visit();
+    await open('#/batchnorm');
+    await page.getByRole('textbox', { name: 'x[0, 0]', exact: true }).fill('7.25');
+    await page.getByRole('textbox', { name: 'epsilon' }).fill('0.25');
+    await page.getByRole('textbox', { name: 'dout[3, 2]', exact: true }).fill('-9');
+    await cell(page, 'dx[3, 2]').click();
+    await page.getByRole('heading', { name: 'dx[3, 2]' }).waitFor();
+    await expect.poll(() => page.locator('.progress').count()).toBe(0);
+    const link = page.url();
+    const panel = page.getByRole('complementary');
+    const seen = async (on: Page) => [
+      await on.locator('[data-cell]').allTextContents(),
+      await on.getByRole('complementary').textContent(),
+    ];
+    await panel.locator('math').nth(3).waitFor();
+    const mine = await seen(page);
+
+    const other = await visit();
+    await other.page.goto(link.replace(/^http:\/\/[^/]+/, other.service.url));
+    await other.page.getByRole('heading', { name: 'dx[3, 2]' }).waitFor();
+    await other.page.getByRole('complementary').locator('math').nth(3).waitFor();
+    await expect.poll(() => seen(other.page)).toEqual(mine);
+    expect(await other.page.getByRole('textbox', { name: 'epsilon' }).inputValue()).toBe('0.25');
+    expect(await other.page.getByRole('textbox', { name: 'dout[3, 2]', exact: true }).inputValue()).toBe('-9');
+  });
+
+  it('going back goes to the layer before', async () => {
+    const { page, open } = await visit();
+    await open('#/linear');
+    await page.getByRole('textbox', { name: 'x[0, 0]', exact: true }).fill('11');
+    await expect.poll(() => cell(page, 'out[0, 0]').textContent()).toBe('5');
+    await page.getByRole('navigation').getByRole('link', { name: 'dropout' }).click();
+    await page.getByRole('heading', { level: 1, name: 'dropout' }).waitFor();
+    await page.goBack();
+    await page.getByRole('heading', { level: 1, name: 'linear' }).waitFor();
+    await expect.poll(() => cell(page, 'out[0, 0]').textContent()).toBe('5');
+  });
+
+  it('the copied curl command, run, gives what is seen', async () => {
+    const { page, open } = await visit();
+    await open('#/lstm');
+    const request = page.getByRole('region', { name: 'The request behind it' });
+    await request.getByRole('button', { name: 'backward' }).click();
+    await request.getByRole('button', { name: 'Copy' }).click();
+    await request.getByRole('button', { name: 'Copied' }).waitFor();
+    const command = await page.evaluate<string>('navigator.clipboard.readText()');
+    const env = { ...process.env, no_proxy: '127.0.0.1', NO_PROXY: '127.0.0.1' };
+    const { stdout } = await promisify(execFile)('sh', ['-c', command], { env });
+    const { dx } = JSON.parse(stdout) as { dx: number[][][] };
+    expect(dx[0].map(([value]) => Number(value.toPrecision(4)))).toEqual(
+      (await page.locator('[data-cell^="dx["]').allTextContents()).map((text) => Number(text.replace('−', '-'))),
+    );
+  });
+
+  describe('a check', () => {
+    /** dx without the path through the variance; and what the service says to it. */
+    const claim = [
+      [0.1, 0.2, 0.3],
+      [1, 2, 3],
+    ];
+    const diagnosis = {
+      pass: false,
+      tensors: {
+        dx: {
+          pass: false,
+          max_absolute_error: 2.5,
+          max_relative_error: 0.75,
+          worst: { index: [1, 2], expected: -0.545, claimed: 3 },
+          diagnosis: [{ id: 'weight-transposed', explanation: 'The weight was transposed.', fix: 'dx = dout · W' }],
+          notes: [],
+          statistics: { findings: ['Row 1 alone is wrong.'] },
+        },
+      },
+      indistinguishable: [
+        {
+          id: 'bias_averaged',
+          tensors: ['dbias'],
+          hidden: 'N = 1',
+          try: { route: 'POST /linear/check/case', body: { mistake: 'bias_averaged' } },
+        },
+      ],
+      notes: [{ id: 'two_rows', explanation: 'Two rows are few.' }],
+    };
+
+    it('sends the claim, shows what went wrong, and marks the wrong cells', async () => {
+      const { page, service, open } = await visit();
+      const asked: unknown[] = [];
+      await page.route('**/linear/check', async (route) => {
+        asked.push(route.request().postDataJSON());
+        await route.fulfill({ json: diagnosis });
+      });
+      await open('#/linear');
+      const right = (await service.client.post('/linear/backward').send(backwardRequest(initialState('linear')).body))
+        .body as { dx: number[][] };
+      const mine = [right.dx[0], claim[1]];
+      await page.getByRole('textbox', { name: 'my dx' }).fill(JSON.stringify(mine));
+      await page.getByRole('button', { name: 'Check it' }).click();
+      await page.getByText('The weight was transposed.').waitFor();
+
+      const { inputs, upstream } = initialState('linear');
+      expect(asked).toEqual([{ forward: inputs, backward: upstream, claims: { dx: mine } }]);
+      const verdict = page.getByRole('article');
+      expect(await verdict.getByRole('heading').first().textContent()).toContain('dx is wrong');
+      expect(await verdict.textContent()).toContain('dx[1, 2]: expected −0.545, yours 3');
+      expect(await verdict.textContent()).toContain('dx = dout · W');
+      await grid(page, 'my dx').locator('.wrong').first().waitFor();
+      expect(await page.evaluate(`[...document.querySelectorAll('.wrong')].map((each) => each.title)`)).toEqual([
+        'expected 0.71',
+        'expected −0.82',
+        'expected −0.545',
+      ]);
+      expect(await verdict.textContent()).toContain('Row 1 alone is wrong.');
+      await page.getByText('Two rows are few.').waitFor();
+      expect(await seriousFaults(page)).toEqual([]);
+    });
+
+    it('goes to an input on which a mistake shows that this one hides', async () => {
+      const { page, open } = await visit();
+      await page.route('**/linear/check', (route) => route.fulfill({ json: diagnosis }));
+      await page.route('**/linear/check/case', async (route) => {
+        expect(route.request().postDataJSON()).toEqual({ mistake: 'bias_averaged' });
+        await route.fulfill({
+          json: {
+            forward: { x: [[2], [3]], weight: [[5]], bias: [7], dtype: 'float32' },
+            backward: { dout: [[1], [4]] },
+          },
+        });
+      });
+      await open('#/linear');
+      await page.getByRole('textbox', { name: 'my dx' }).fill(JSON.stringify(claim));
+      await page.getByRole('button', { name: 'Check it' }).click();
+      await page.getByText('1 known mistake would not show').click();
+      await page.getByRole('button', { name: 'take an input where it shows' }).click();
+      await expect.poll(() => cell(page, 'out[1, 0]').textContent()).toBe('22');
+      await expect.poll(() => cell(page, 'dx[1, 0]').textContent()).toBe('20');
+      expect(await page.getByLabel('dtype').inputValue()).toBe('"float32"');
+      expect(await page.getByRole('article').count()).toBe(0);
+    });
+
+    it('that passes says so', async () => {
+      const { page, open } = await visit();
+      await page.route('**/linear/check', (route) =>
+        route.fulfill({
+          json: {
+            pass: true,
+            tensors: {
+              out: { pass: true, max_absolute_error: 0, max_relative_error: 0, worst: null, diagnosis: [], notes: [] },
+            },
+          },
+        }),
+      );
+      await open('#/linear');
+      await page.getByLabel('Mine is').selectOption('out');
+      await page.getByRole('textbox', { name: 'my out' }).fill('[[0, -0.25, 0.8, 3.3], [-0.5, -1, -0.3, 2.1]]');
+      await page.getByRole('button', { name: 'Check it' }).click();
+      await page.getByRole('heading', { name: 'out is right' }).waitFor();
+      expect(await page.locator('.wrong').count()).toBe(0);
+    });
+
+    it('of what cannot be read says why, and asks nobody', async () => {
+      const { page, open } = await visit();
+      await open('#/linear');
+      await page.getByRole('textbox', { name: 'my dx' }).fill('[[1, 2]');
+      await page.getByRole('button', { name: 'Check it' }).click();
+      await alert(page).waitFor();
+      expect(await alert(page).textContent()).toBe('A bracket is not closed.');
+    });
+  });
+
+  it('a long computation shows that it goes on, and can be stopped', async () => {
+    const { page, open } = await visit();
+    await open('#/linear');
+    await page.route('**/linear/forward', async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, 5000));
+      await route.continue().catch(() => undefined);
+    });
+    await page.getByRole('textbox', { name: 'x[0, 0]', exact: true }).fill('11');
+    await page.getByText(/Computing, \d+\.\d s/).waitFor();
+    const gone = page.waitForEvent('requestfailed');
+    await page.getByRole('button', { name: 'Stop' }).click();
+    await gone;
+    await page.getByText('Stopped.').waitFor();
+    await page.unroute('**/linear/forward');
+    await page.getByRole('button', { name: 'Compute' }).click();
+    await expect.poll(() => cell(page, 'out[0, 0]').textContent()).toBe('5');
+  });
+
+  it('dropout draws another mask, and shows what survives on average', async () => {
+    const { page, open } = await visit();
+    await open('#/dropout');
+    const mask = () => page.locator('[data-cell^="mask["]').allTextContents();
+    const before = await mask();
+    await page.getByRole('button', { name: 'Draw another mask' }).click();
+    await expect.poll(mask).not.toEqual(before);
+    await page.getByRole('button', { name: 'Draw 200 times' }).click();
+    await page.getByText('Average of out over 200 draws').waitFor();
+    const average = await grid(page, 'average').getByRole('gridcell').allTextContents();
+    // 24 is kept in 70 of 100 draws, as 34.29: five standard deviations of the mean of 200 are 5.6.
+    expect(Math.abs(Number(average[23]) - 24)).toBeLessThan(5.6);
+    await page.getByRole('img', { name: /Mean of out/ }).waitFor();
+  });
+
+  it('the window slides by keys and by itself', async () => {
+    const { page, open } = await visit();
+    await open('#/convolution');
+    await page.getByRole('button', { name: 'one window on' }).focus();
+    await page.keyboard.press('ArrowRight');
+    await page.getByRole('heading', { name: 'out[0, 0, 0, 0]' }).waitFor();
+    await page.keyboard.press('ArrowRight');
+    await page.getByRole('heading', { name: 'out[0, 0, 0, 1]' }).waitFor();
+    expect(await page.locator('.padded .tap').count()).toBe(9);
+    await page.getByRole('button', { name: 'Play' }).click();
+    await page.getByRole('heading', { name: 'out[0, 0, 0, 3]' }).waitFor();
+    await page.getByRole('button', { name: 'Pause' }).click();
+  });
+
+  it.each(['rnn', 'lstm'])('%s draws states and gradients over time, and says them in a table', async (layer) => {
+    const { page, open } = await visit();
+    await open(`#/${layer}`);
+    for (const name of layer === 'lstm' ? [/^States/, /^Gates/, /^Gradients/] : [/^States/, /^Gradients/])
+      await page.getByRole('img', { name }).locator('canvas').waitFor();
+    await page.getByText('The same as a table').click();
+    const rows = page.getByRole('region', { name: 'States, gates and gradients over time' }).getByRole('row');
+    expect(await rows.count()).toBe(17);
+    const outs = await page.locator('[data-cell^="out["][data-cell$=" 0]"]').allTextContents();
+    expect(await rows.locator('td:nth-child(3)').allTextContents()).toEqual(outs);
+  });
+
+  it('a large tensor is shown in parts', async () => {
+    const { page, open } = await visit();
+    await open('#/dropout');
+    const shape = page.getByRole('textbox', { name: 'shape of x' });
+    await shape.fill('200, 100');
+    await shape.press('Enter');
+    await page.getByText('rows 0 to 31 of 200').first().waitFor();
+    const card = page.getByRole('region', { name: 'out', exact: true });
+    await card.getByRole('button', { name: 'later rows' }).click();
+    await cell(page, 'out[32, 0]').waitFor();
+    expect(await cell(page, 'out[0, 0]').count()).toBe(0);
+  });
+
+  it('a sequence that is too long to explain is still shown, and computed without a pause', async () => {
+    const { page, open } = await visit();
+    await open('#/lstm');
+    const shape = page.getByRole('textbox', { name: 'shape of x' });
+    await shape.fill('1, 2000, 1');
+    await shape.press('Enter');
+    await page.getByText('rows 0 to 31 of 2000').first().waitFor();
+    await expect.poll(() => page.locator('.answer').count()).toBeGreaterThan(3);
+    await cell(page, 'out[0, 3, 1]').hover();
+    await page.getByText('Its formula has too many terms to show here').waitFor();
+  });
+
+  it('is painted within a second', async () => {
+    const { page, open } = await visit();
+    await open('#/lstm');
+    const painted = await page.evaluate<number>(
+      `performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? -1`,
+    );
+    expect(painted).toBeGreaterThan(0);
+    expect(painted).toBeLessThan(1000);
+  });
+});

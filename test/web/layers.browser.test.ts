@@ -1,0 +1,94 @@
+/** Every layer on the page, forward and backward, as a person sees it. */
+import { describe, expect, it } from 'vitest';
+import { pages } from '../../web/layers/pages.js';
+import { backwardRequest, forwardRequest } from '../../web/state/request.js';
+import { initialState } from '../../web/state/state.js';
+import { formatCell, formatNumber } from '../../web/tensors/format.js';
+import { indicesOf, nestedAt, shapeOf, type Nested } from '../../web/tensors/tensor.js';
+import { seriousFaults } from './axe.js';
+import { browsing, cell, describeInBrowser } from './browser.js';
+
+describeInBrowser('the page of a layer', () => {
+  const visit = browsing();
+
+  describe.each(pages)('$name', ({ name }) => {
+    it('shows what the service answers, forward and backward, in every cell', async () => {
+      const { page, service, open } = await visit();
+      await open(`#/${name}`);
+      const state = initialState(name);
+      for (const { path, body } of [forwardRequest(state), backwardRequest(state)]) {
+        const answer = (await service.client.post(path).send(body).expect(200)).body as Record<string, Nested>;
+        for (const [tensor, value] of Object.entries(answer).filter(([, each]) => Array.isArray(each))) {
+          const expected = indicesOf(shapeOf(value)).map((index) => [
+            formatCell(tensor, index),
+            formatNumber(nestedAt(value, index)),
+          ]);
+          const cells = page.locator(`[data-cell^="${tensor}["]`);
+          await cells.first().waitFor();
+          const seen = await page.evaluate(
+            `[...document.querySelectorAll('[data-cell^="${tensor}["]')].map((each) => [each.dataset.cell, each.textContent])`,
+          );
+          expect(seen).toEqual(expected);
+        }
+      }
+    });
+
+    it('tells of a cell that is pointed at where it comes from, and lights what feeds it', async () => {
+      const { page, open } = await visit();
+      await open(`#/${name}`);
+      const panel = page.getByRole('complementary', { name: 'Where a cell comes from' });
+      for (const tensor of ['out', 'dx']) {
+        const cells = page.locator(`[data-cell^="${tensor}["]`);
+        const one = cells.nth(Math.floor((await cells.count()) / 2));
+        const called = (await one.getAttribute('data-cell')) ?? '';
+        const value = (await one.textContent()) ?? '';
+        await one.hover();
+        await panel.getByRole('heading', { name: called }).waitFor();
+        await panel.locator('math').first().waitFor();
+        expect(await page.locator('.lit').count()).toBeGreaterThan(0);
+        expect(await panel.textContent()).not.toContain('is not the service’s value');
+        // The numbers are in: what they come to stands behind them, with more digits than the cell has room for.
+        const told = ((await panel.textContent()) ?? '').replaceAll(/\s/g, '').replaceAll('-', '−');
+        expect(told).toContain(`=${value.slice(0, 4)}`);
+      }
+      await page.getByRole('heading', { level: 1 }).hover();
+      await panel.getByRole('heading', { name: 'Where does it come from?' }).waitFor();
+      expect(await page.locator('.lit').count()).toBe(0);
+    });
+
+    it('keeps a cell that is clicked, also for who has no mouse', async () => {
+      const { page, open } = await visit();
+      await open(`#/${name}`);
+      const first = page.locator('[data-cell^="dx["]').first();
+      await first.focus();
+      await page.keyboard.press('ArrowDown');
+      await page.keyboard.press('Enter');
+      const pinned = page.locator('[aria-selected="true"]');
+      const called = (await pinned.getAttribute('data-cell')) ?? '';
+      await page.getByRole('heading', { level: 1 }).click();
+      await page.getByRole('heading', { name: called }).waitFor();
+      expect(decodeURIComponent(page.url())).toContain(
+        `at=${called.replace('[', ',').replace(']', '').replaceAll(' ', '')}`,
+      );
+      await page.getByRole('button', { name: 'Let go' }).click();
+      await page.getByRole('heading', { name: 'Where does it come from?' }).waitFor();
+      expect(await cell(page, called).getAttribute('aria-selected')).toBe('false');
+    });
+
+    it.each(['light', 'dark'] as const)('has nothing that axe finds serious, in %s', async (colorScheme) => {
+      const { page, open } = await visit({ colorScheme });
+      await open(`#/${name}`);
+      await page.locator('[data-cell^="dx["]').first().click();
+      await page.locator('math').first().waitFor();
+      expect(await seriousFaults(page)).toEqual([]);
+    });
+
+    it('fits a phone', async () => {
+      const { page, open } = await visit({ viewport: { width: 360, height: 740 } });
+      await open(`#/${name}`);
+      await page.locator('[data-cell^="dx["]').first().click();
+      const widths = await page.evaluate('[document.documentElement.scrollWidth, innerWidth]');
+      expect(widths).toEqual([360, 360]);
+    });
+  });
+});

@@ -1,0 +1,71 @@
+/** How the page is served. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { serveAll } from '../support/service.js';
+
+const service = serveAll();
+const built = new URL('../../dist/web/', import.meta.url);
+
+async function text(path: string): Promise<string> {
+  return (await service().client.get(path).expect(200)).text;
+}
+
+describe('GET /', () => {
+  it('gives the page, which is asked for anew each time', async () => {
+    const answer = await service().client.get('/').expect(200);
+    expect(answer.headers['content-type']).toBe('text/html; charset=utf-8');
+    expect(answer.headers['cache-control']).toBe('no-cache');
+    expect(answer.text).toContain('<div id="app">');
+  });
+
+  it('answers 304 to who has it', async () => {
+    const { headers } = await service().client.get('/').expect(200);
+    await service().client.get('/').set('if-none-match', headers.etag).expect(304);
+  });
+
+  it('lets in no other host, no inline script and no inline style', async () => {
+    const policy = (await service().client.get('/').expect(200)).headers['content-security-policy'];
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).not.toMatch(/unsafe|https?:|data:|\*/);
+    expect(await text('/')).not.toMatch(/https?:\/\/|<style|style=|<script>|\bon\w+=/);
+  });
+
+  it('is compressed as the client likes it', async () => {
+    for (const [coding, expected] of [
+      ['br', 'br'],
+      ['gzip', 'gzip'],
+      ['identity', undefined],
+    ] as const) {
+      const { headers } = await service().client.get('/').set('accept-encoding', coding).buffer(false);
+      expect(headers['content-encoding'], coding).toBe(expected);
+      expect(headers.vary).toBe('accept-encoding');
+    }
+  });
+
+  it('has HEAD, and answers 405 to POST', async () => {
+    await service().client.head('/').expect(200);
+    const answer = await service().client.post('/').expect(405);
+    expect(answer.headers['content-type']).toBe('application/problem+json');
+  });
+});
+
+describe('what the page is made of', () => {
+  it('may be kept for ever, since its names change with it', async () => {
+    const [, script] = /src="(\/assets\/[^"]+\.js)"/.exec(await text('/')) ?? [];
+    const answer = await service().client.get(script).expect(200);
+    expect(answer.headers['cache-control']).toBe('public, max-age=31536000, immutable');
+    expect(answer.headers['content-type']).toMatch(/javascript/);
+  });
+
+  it('is at most 250 KB compressed, all of it', () => {
+    const names = readdirSync(built, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.gz'));
+    const bytes = names.reduce((sum, name) => sum + readFileSync(new URL(name, built)).length, 0);
+    expect(names.length).toBeGreaterThanOrEqual(5);
+    expect(bytes).toBeLessThan(250_000);
+  });
+
+  it('does not hide that a file is not there', async () => {
+    const answer = await service().client.get('/assets/none.js').expect(404);
+    expect(answer.body).toMatchObject({ type: '/problems/not-found' });
+  });
+});

@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest';
+import { parseNumber, parseTensor } from '../../web/tensors/parse.js';
+
+describe('parseTensor', () => {
+  it.each([
+    [
+      'JSON',
+      '[[1, 2.5], [-3, 4e-2]]',
+      [
+        [1, 2.5],
+        [-3, 0.04],
+      ],
+    ],
+    [
+      'a NumPy repr',
+      'array([[1. , 2.5],\n       [3. , 4. ]])',
+      [
+        [1, 2.5],
+        [3, 4],
+      ],
+    ],
+    ['a NumPy repr with its dtype', 'array([1., 2.], dtype=float32)', [1, 2]],
+    [
+      'a NumPy print',
+      '[[ 1.   2.5]\n [-3.   4. ]]',
+      [
+        [1, 2.5],
+        [-3, 4],
+      ],
+    ],
+    [
+      'a PyTorch print',
+      'tensor([[ 1.0000, -0.5000],\n        [ 0.2500,  2.0000]], dtype=torch.float64)',
+      [
+        [1, -0.5],
+        [0.25, 2],
+      ],
+    ],
+    ['a PyTorch print with a gradient', 'tensor([1., 2.], requires_grad=True)', [1, 2]],
+    [
+      'an assignment',
+      'x = np.array([[1, 2], [3, 4]])',
+      [
+        [1, 2],
+        [3, 4],
+      ],
+    ],
+    [
+      'Python tuples',
+      '((1, 2), (3, 4))',
+      [
+        [1, 2],
+        [3, 4],
+      ],
+    ],
+    ['a list with a comma at its end', '[1, 2,]', [1, 2]],
+    ['what is not finite', '[nan, inf, -inf]', ['NaN', 'Infinity', '-Infinity']],
+    ['JSON of what is not finite', '["NaN", "-Infinity"]', ['NaN', '-Infinity']],
+    ['a mask of Booleans', '[[True, False]]', [[1, 0]]],
+    [
+      'cells of a spreadsheet',
+      '1\t2\n3\t4\n',
+      [
+        [1, 2],
+        [3, 4],
+      ],
+    ],
+    [
+      'cells of a spreadsheet with decimal commas',
+      '1,5\t2\r\n3\t4,25',
+      [
+        [1.5, 2],
+        [3, 4.25],
+      ],
+    ],
+    [
+      'CSV',
+      '1,2\n3,4',
+      [
+        [1, 2],
+        [3, 4],
+      ],
+    ],
+    ['one row', '1 2 3', [1, 2, 3]],
+    ['one column', '1\n2', [[1], [2]]],
+    ['a minus as books print it', '[−1]', [-1]],
+  ])('reads %s', (_, text, expected) => {
+    expect(parseTensor(text)).toEqual(expected);
+  });
+
+  it.each([
+    ['', 'There is nothing here; expected numbers.'],
+    ['[1, apple]', '"apple" is not a number.'],
+    ['[[1, 2]', 'A bracket is not closed.'],
+    ['[1]]', 'There is a closing bracket too many.'],
+    ['[1] [2]', 'Expected one array, in one pair of brackets.'],
+    ['1 2\n3', 'Row 2 has 1 numbers; expected 2, as in row 1.'],
+    ['[[1, 2], [3]]', 'Its rows are not all of one length.'],
+    ['[[], []]', 'There is an empty array in it; expected numbers.'],
+    ['[1 2 ... 9]', 'The print is shortened by "..."; print the whole array.'],
+  ])('says what is wrong with %j', (text, message) => {
+    expect(() => parseTensor(text)).toThrow(message);
+  });
+});
+
+describe('parseNumber', () => {
+  it.each([
+    ['1.', 1],
+    ['.5', 0.5],
+    ['-1e-5', -1e-5],
+    ['1_000', 1000],
+    ['NaN', 'NaN'],
+    ['-inf', '-Infinity'],
+  ])('reads %s', (text, value) => {
+    expect(parseNumber(text)).toBe(value);
+  });
+
+  it.each(['', '1,5', 'abc', '1e', '--1', '1e999', '0x10'])('does not read %j', (text) => {
+    expect(parseNumber(text)).toBeUndefined();
+  });
+});

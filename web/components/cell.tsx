@@ -1,0 +1,138 @@
+import { useState } from 'preact/hooks';
+import { formatCell, formatNumber } from '../tensors/format.js';
+import { parseNumber } from '../tensors/parse.js';
+import { numberOf, type Index } from '../tensors/tensor.js';
+import { cellKey, lit, pin, pointed, shown } from '../state/explained.js';
+import { state } from '../state/state.js';
+import { problemsOf } from './problems.js';
+
+interface CellProps {
+  readonly name: string;
+  readonly index: Index;
+  readonly value: number | string;
+  /** −1 to 1. */
+  readonly heat: number;
+  /** The cell that the tabulator key comes to. */
+  readonly isFirst: boolean;
+  readonly place: string;
+  readonly onType?: ((index: Index, value: number | string) => void) | undefined;
+  readonly explained: boolean;
+  readonly mark?: string | undefined;
+}
+
+const isCell = (cell: { tensor: string; index: Index } | undefined, name: string, index: Index): boolean =>
+  cell?.tensor === name && String(cell.index) === String(index);
+
+export function Cell(props: CellProps) {
+  const { name, index, value, heat, onType, explained, mark } = props;
+  const light = lit.value.get(cellKey(name, index));
+  const isShown = explained && isCell(shown.value, name, index);
+  const classes = [
+    'cell',
+    heat < 0 ? 'cold' : 'hot',
+    light === undefined ? '' : 'lit',
+    isShown ? 'shown' : '',
+    mark === undefined ? '' : 'wrong',
+  ];
+  const style = {
+    '--heat': Math.abs(heat).toFixed(3),
+    ...(light === undefined ? {} : { '--light': light.toFixed(2) }),
+  };
+  const look = { class: classes.filter(Boolean).join(' '), style };
+  if (onType)
+    return (
+      <td role="gridcell" {...look}>
+        <Typed {...props} onType={onType} />
+      </td>
+    );
+  if (!explained)
+    return (
+      <td role="gridcell" {...look} title={mark ?? String(value)}>
+        {formatNumber(value)}
+        {mark !== undefined && <span class="hidden">, wrong: {mark}</span>}
+      </td>
+    );
+  return <Pointed {...props} look={look} isShown={isShown} />;
+}
+
+function Typed({
+  name,
+  index,
+  value,
+  place,
+  isFirst,
+  onType,
+}: CellProps & { onType: NonNullable<CellProps['onType']> }) {
+  const [draft, setDraft] = useState<string>();
+  const isWrong =
+    numberOf(value) === undefined || problemsOf(name).some((found) => String(found.index) === String(index));
+  const text = draft ?? String(value);
+  return (
+    <input
+      type="text"
+      // The tabulator goes from tensor to tensor; within one the arrow keys go.
+      tabIndex={isFirst ? 0 : -1}
+      inputMode="decimal"
+      autocomplete="off"
+      aria-label={formatCell(name, index)}
+      aria-invalid={isWrong}
+      data-place={place}
+      size={Math.max(3, Math.min(9, text.length))}
+      value={text}
+      onFocus={({ currentTarget }) => {
+        currentTarget.select();
+      }}
+      onInput={({ currentTarget }) => {
+        setDraft(currentTarget.value);
+        // What is no number goes to the service as it is, and comes back with the reason.
+        onType(index, parseNumber(currentTarget.value) ?? currentTarget.value);
+      }}
+      onBlur={() => {
+        setDraft(undefined);
+      }}
+    />
+  );
+}
+
+interface PointedProps extends CellProps {
+  readonly look: { class: string; style: Record<string, string> };
+  readonly isShown: boolean;
+}
+
+function Pointed({ name, index, value, place, isFirst, look, isShown }: PointedProps) {
+  const cell = { tensor: name, index };
+  const isPinned = isCell(state.value.pinned, name, index);
+  const toggle = () => {
+    pin(isPinned ? undefined : cell);
+  };
+  return (
+    <td
+      role="gridcell"
+      {...look}
+      tabIndex={isFirst || isShown ? 0 : -1}
+      aria-selected={isPinned}
+      data-place={place}
+      data-cell={formatCell(name, index)}
+      onMouseEnter={() => {
+        pointed.value = cell;
+      }}
+      onMouseLeave={() => {
+        if (isCell(pointed.peek(), name, index)) pointed.value = undefined;
+      }}
+      onFocus={() => {
+        pointed.value = cell;
+      }}
+      onBlur={() => {
+        if (isCell(pointed.peek(), name, index)) pointed.value = undefined;
+      }}
+      onClick={toggle}
+      onKeyDown={(event) => {
+        if (event.key !== 'Enter' && event.key !== ' ') return;
+        event.preventDefault();
+        toggle();
+      }}
+    >
+      {formatNumber(value)}
+    </td>
+  );
+}

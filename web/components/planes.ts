@@ -1,0 +1,28 @@
+/** A tensor as tables: its last two axes are rows and columns, and the others say which table. */
+import type { Index, Shape } from '../tensors/tensor.js';
+import { indicesOf } from '../tensors/tensor.js';
+
+export interface Plane {
+  /** Of the axes in front. */
+  readonly leading: Index;
+  readonly rows: number;
+  readonly columns: number;
+  readonly cellAt: (row: number, column: number) => Index;
+}
+
+export function planesOf(shape: Shape): Plane[] {
+  if (shape.length < 2) {
+    const columns = shape[0] ?? 1;
+    return [{ leading: [], rows: 1, columns, cellAt: (_, column) => (shape.length === 0 ? [] : [column]) }];
+  }
+  const [rows, columns] = shape.slice(-2);
+  return indicesOf(shape.slice(0, -2)).map((leading) => ({
+    leading,
+    rows,
+    columns,
+    cellAt: (row, column) => [...leading, row, column],
+  }));
+}
+
+/** A page of a thousand cells can be looked at; one of a million cannot even be drawn. */
+export const MOST = { planes: 6, rows: 32, columns: 24 } as const;

@@ -1,0 +1,65 @@
+import { useState } from 'preact/hooks';
+import { forward } from '../state/answers.js';
+import { backwardRequest, forwardRequest, type Direction } from '../state/request.js';
+import { state } from '../state/state.js';
+import { snippets } from '../snippets/snippets.js';
+
+/** The request behind what is seen, to be copied. */
+export function RequestPanel() {
+  const [language, setLanguage] = useState(snippets[0]);
+  const [direction, setDirection] = useState<Direction>('forward');
+  const [copied, setCopied] = useState(false);
+  const seed = forward.value?.seed;
+  const options = seed === undefined ? state.value.options : { ...state.value.options, seed };
+  const request =
+    direction === 'forward' ? forwardRequest({ ...state.value, options }) : backwardRequest(state.value, options);
+  const text = language.write(location.origin, request);
+  const copy = async () => {
+    await navigator.clipboard.writeText(text);
+    setCopied(true);
+    setTimeout(() => {
+      setCopied(false);
+    }, 2000);
+  };
+  return (
+    <section class="request" aria-labelledby="request-title">
+      <h2 id="request-title">The request behind it</h2>
+      <div class="choices">
+        <div role="group" aria-label="Direction">
+          {(['forward', 'backward'] as const).map((each) => (
+            <button
+              type="button"
+              key={each}
+              aria-pressed={each === direction}
+              onClick={() => {
+                setDirection(each);
+              }}
+            >
+              {each}
+            </button>
+          ))}
+        </div>
+        <div role="group" aria-label="Language">
+          {snippets.map((each) => (
+            <button
+              type="button"
+              key={each.id}
+              aria-pressed={each === language}
+              onClick={() => {
+                setLanguage(each);
+              }}
+            >
+              {each.language}
+            </button>
+          ))}
+        </div>
+        <button type="button" class="primary" onClick={() => void copy()}>
+          {copied ? 'Copied' : 'Copy'}
+        </button>
+      </div>
+      <pre tabIndex={0} aria-label={`${direction} request in ${language.language}`}>
+        <code>{text}</code>
+      </pre>
+    </section>
+  );
+}

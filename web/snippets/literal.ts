@@ -1,0 +1,50 @@
+/** Text as the string literals of the languages that requests are shown in. */
+
+/** Within single quotes of a POSIX shell. */
+export const shellQuoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+
+/** JSON's own escapes are those of JavaScript, Java and Go. */
+export const doubleQuoted = (text: string): string => JSON.stringify(text);
+
+/** `r#"…"#` with as many hashes as the text asks for. */
+export function rawRust(text: string): string {
+  const hashes = '#'.repeat(1 + Math.max(0, ...[...text.matchAll(/"(#*)/g)].map(([, run]) => run.length)));
+  return `r${hashes}"${text}"${hashes}`;
+}
+
+/** JSON whose innermost arrays stand in one line each. */
+export function prettyJson(value: unknown, indent = ''): string {
+  const inner = `${indent}  `;
+  if (Array.isArray(value)) {
+    const entries = value as readonly unknown[];
+    if (!entries.some((entry) => Array.isArray(entry)))
+      return `[${entries.map((entry) => JSON.stringify(entry)).join(', ')}]`;
+    return `[\n${entries.map((entry) => inner + prettyJson(entry, inner)).join(',\n')}\n${indent}]`;
+  }
+  if (typeof value === 'object' && value !== null) {
+    const fields = Object.entries(value).map(
+      ([name, field]) => `${inner}${JSON.stringify(name)}: ${prettyJson(field, inner)}`,
+    );
+    return `{\n${fields.join(',\n')}\n${indent}}`;
+  }
+  return JSON.stringify(value);
+}
+
+/** JSON as Python writes it. */
+export function python(value: unknown, indent = ''): string {
+  const inner = `${indent}    `;
+  if (value === true) return 'True';
+  if (value === false) return 'False';
+  if (Array.isArray(value)) {
+    const entries = value as readonly unknown[];
+    if (!entries.some((entry) => Array.isArray(entry))) return `[${entries.map((entry) => python(entry)).join(', ')}]`;
+    return `[\n${entries.map((entry) => `${inner}${python(entry, inner)},\n`).join('')}${indent}]`;
+  }
+  if (typeof value === 'object' && value !== null) {
+    const fields = Object.entries(value).map(
+      ([name, field]) => `${inner}${JSON.stringify(name)}: ${python(field, inner)},\n`,
+    );
+    return `{\n${fields.join('')}${indent}}`;
+  }
+  return JSON.stringify(value);
+}
