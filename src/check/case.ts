@@ -3,7 +3,15 @@ import type { Kernels } from '../kernels/kernels.js';
 import { sameShape, type Tensor } from '../tensor/tensor.js';
 import { rightAnswers, TOLERANCES } from './check.js';
 import { areClose } from './compare.js';
-import type { Alternative, Call, Checks, MistakeText, Tensors } from './definition.js';
+import {
+  canBeMade,
+  neededOptions,
+  type Alternative,
+  type Call,
+  type Checks,
+  type MistakeText,
+  type Tensors,
+} from './definition.js';
 import { numbersOf } from './random.js';
 
 export interface Case {
@@ -42,7 +50,7 @@ export function caseOf(checks: Checks, { seed, mistake, kernels }: Wanted): Case
 function draw(checks: Checks, seed: number, mistake: MistakeText | undefined, kernels: Kernels): Case {
   const { layer } = checks;
   const numbers = numbersOf(seed);
-  const { inputs, options, upstream, drawn } = checks.example(numbers, mistake?.needs ?? {});
+  const { inputs, options, upstream, drawn } = checks.example(numbers, neededOptions(mistake ?? {}));
   const plan = layer.plan(inputs, options);
   const shapes = plan.outputs;
   const gradients = upstream.map((name) => [`d${name}`, numbers.tensor(shapes[name])]);
@@ -55,7 +63,7 @@ function judge(checks: Checks, { call, answers }: Case, wanted: MistakeText | un
   const looks = new Map<string, { tensors: readonly string[]; values: Tensors[] }>();
   for (const alternative of checks.alternatives(call, answers, {})) {
     const { text } = alternative;
-    if (!Object.entries(text.needs ?? {}).every(([name, value]) => call.options[name] === value)) continue;
+    if (!canBeMade(text, call.options)) continue;
     const entry = looks.get(text.id) ?? { tensors: text.tensors, values: [] };
     entry.values.push(valuesOf(alternative));
     looks.set(text.id, entry);

@@ -10,7 +10,7 @@ import type { Kernels } from '../kernels/kernels.js';
 import { Refusal } from '../refusal.js';
 import { sameShape, type FloatDtype, type Tensor } from '../tensor/tensor.js';
 import { areClose, compare, indexOf, largestDistance, largestMagnitude, type Tolerance } from './compare.js';
-import type { Alternative, Call, Checks, MistakeText, Tensors } from './definition.js';
+import { canBeMade, type Alternative, type Call, type Checks, type MistakeText, type Tensors } from './definition.js';
 import { shapeSentence, short, statisticsOf, type Statistics } from './statistics.js';
 import { variantOf, type Diagnosis } from './variants.js';
 
@@ -301,7 +301,7 @@ class Search {
   ) {
     this.tried = checks
       .alternatives(call, right, claims)
-      .filter(({ text }) => Object.entries(text.needs ?? {}).every(([name, value]) => call.options[name] === value))
+      .filter(({ text }) => canBeMade(text, call.options))
       .map((alternative) => tryOut(alternative, trials));
   }
 

@@ -45,8 +45,22 @@ export interface MistakeText {
   readonly fix: string;
   /** On which inputs it gives the right answer. */
   readonly hidden?: string;
-  /** Options without which it cannot be made. */
+  /** Options without which it cannot be made; one of several where there is a list of them. */
   readonly needs?: Options;
+}
+
+/** Whether a mistake can be made under these options. */
+export function canBeMade({ needs = {} }: MistakeText, options: Options): boolean {
+  return Object.entries(needs).every(([name, needed]) =>
+    Array.isArray(needed) ? needed.includes(options[name]) : options[name] === needed,
+  );
+}
+
+/** Options under which it can be made. */
+export function neededOptions({ needs = {} }: Partial<Pick<MistakeText, 'needs'>>): Options {
+  return Object.fromEntries(
+    Object.entries(needs).map(([name, needed]) => [name, Array.isArray(needed) ? (needed[0] as unknown) : needed]),
+  );
 }
 
 export interface Mistake<Given, Made> extends MistakeText {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { neededOptions } from '../../src/check/definition.js';
 import { allChecks } from '../../src/check/registry.js';
 import { safetensors } from '../../src/codec/safetensors/safetensors.js';
 import { readSafetensors } from '../../src/codec/safetensors/read.js';
@@ -102,7 +103,7 @@ describe.each(layerNames)('GET /layers/%s/mistakes', (name) => {
     for (const mistake of mistakes) expect(Object.keys(mistake)).not.toContain('ways');
     const last = known[known.length - 1];
     const { forward } = await caseOf(name, { mistake: last.id });
-    expect(forward).toMatchObject(last.needs ?? {});
+    expect(forward).toMatchObject(neededOptions(last));
   });
 });
 

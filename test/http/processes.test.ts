@@ -45,6 +45,22 @@ describe('a worker thread', () => {
       expect(await post(threaded.port, path, request)).toEqual(await post(alone.port, path, request));
   });
 
+  it('checks what takes long, and makes cases, as the event loop does', async () => {
+    const [alone, threaded] = [
+      await startProcess(entry(), { WORKERS: '0' }),
+      await startProcess(entry(), { WORKERS: '1' }),
+    ];
+    const asked = { seed: 3, answers: true };
+    const made = await post(threaded.port, 'rnn/check/case', asked);
+    expect(made).toEqual(await post(alone.port, 'rnn/check/case', asked));
+    const { answers, ...given } = made.body;
+    // Nothing single fits, so that pairs of mistakes are tried.
+    const claims = { ...(answers as object), dh0: [1, 2].map((n) => [n, n * n, 5 - n]) };
+    const verdict = await post(threaded.port, 'rnn/check', { ...given, claims });
+    expect(verdict).toMatchObject({ status: 200, body: { pass: false, tensors: { dx: { pass: true } } } });
+    expect(verdict).toEqual(await post(alone.port, 'rnn/check', { ...given, claims }));
+  });
+
   it('keeps its sessions where every thread finds them', async () => {
     const { port } = await startProcess(entry(), { WORKERS: '2' });
     const { body } = await post(port, 'batchnorm', { x });

@@ -464,6 +464,27 @@ const mistakes: readonly Mistake<Given, Made>[] = [
     ],
   },
   {
+    id: 'dbias_over_other_axes',
+    tensors: ['dbias'],
+    explanation: 'dbias was summed over other axes: it has a value for each sample, each place, or each plane.',
+    fix: 'dbias = Σ dout over every axis but the channels',
+    ways: [
+      // Kept: the batch; the places; batch and channels.
+      (s: State) => ({ shape: s.outShape.slice(0, 1), of: (i: number) => Math.floor(i / (s.outShape[1] * places(s))) }),
+      (s: State) => ({ shape: s.outShape.slice(2), of: (i: number) => i % places(s) }),
+      (s: State) => ({ shape: s.outShape.slice(0, 2), of: (i: number) => Math.floor(i / places(s)) }),
+    ].map((kept) => ({
+      steps: {
+        dbias: (s: State) => {
+          const { shape, of } = kept(s);
+          const sums = new Float64Array(sizeOf(shape));
+          s.dout.forEach((value, i) => (sums[of(i)] += value));
+          return tensor(shape, sums);
+        },
+      },
+    })),
+  },
+  {
     id: 'dbias_of_one_sample',
     tensors: ['dbias'],
     explanation: 'dbias is that of one sample of the batch, or of one place.',

@@ -244,7 +244,18 @@ export const dropout = defineChecks<Given, Made>({
     const { rate } = options as Static<typeof DropoutOptions>;
     return { rate, '1 − rate': 1 - rate };
   },
-  readings: () => [{ option: 'scaling', value: 'test_time', because: 'the paper has it so' }],
+  readings: ({ rate, scaling }) => [
+    {
+      option: 'scaling',
+      value: scaling === 'inverted' ? 'test_time' : 'inverted',
+      because: 'the other of the two ways to make up for what is dropped',
+    },
+    {
+      option: 'rate',
+      value: 1 - Number(rate),
+      because: 'rate is the fraction that is dropped, not the one that is kept',
+    },
+  ],
   forward({ inputs, options, drawn }, plan, kernels) {
     const call = layer.forward(inputs as Decoded<typeof DropoutInputs>, plan as never, kernels);
     const { mask } = drawn as { mask?: MaskTensor };

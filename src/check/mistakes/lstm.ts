@@ -229,6 +229,24 @@ const mistakes: readonly RecurrentMistake[] = [
     fix: 'dc_t = dh_t · o · (1 − tanh²(c_t)) + …',
     ways: [{ steps: { unitBack: backOf({ hidden: ({ c }) => 1 - Math.tanh(c) ** 2 }) } }],
   },
+  {
+    id: 'no_gradient_through_time',
+    tensors: GRADIENTS,
+    explanation: 'No gradient comes back from later steps, neither through the hidden nor through the cell state.',
+    fix: 'dh_t = dout_t + weight_hhᵀ · dz_(t+1), dc_t = dh_t · o · (1 − tanh²(c_t)) + dc_(t+1) · f_(t+1)',
+    hidden: 'there is one step',
+    ways: [{ steps: { handedOn: () => () => 0, unitBack: backOf({ carry: () => 0 }) } }],
+  },
+  {
+    id: 'gate_derivatives_missing',
+    tensors: GRADIENTS,
+    explanation: 'The derivatives of the nonlinearities are missing: of all four gates, or of the three sigmoids.',
+    fix: 'multiply by i · (1 − i), f · (1 − f), 1 − g², o · (1 − o)',
+    ways: [
+      { steps: { unitBack: backOf({ derivative: () => 1 }) } },
+      { steps: { unitBack: backOf({ derivative: ({ a }, gate) => (gate === 2 ? 1 - a[2] ** 2 : 1) }) } },
+    ],
+  },
   derivativeMissing(0, 'input_gate', 'i · (1 − i)'),
   derivativeMissing(1, 'forget_gate', 'f · (1 − f)'),
   derivativeMissing(2, 'cell_gate', '1 − g²'),
@@ -244,6 +262,18 @@ const mistakes: readonly RecurrentMistake[] = [
           unitBack: backOf({ derivative: ({ z }, gate) => (gate === 2 ? 1 - z[2] ** 2 : z[gate] * (1 - z[gate])) }),
         },
       },
+      // Of one gate alone.
+      ...[0, 1, 2, 3].map((wrong) => ({
+        steps: {
+          unitBack: backOf({
+            derivative: (unit: Unit, gate: number) => {
+              const z = unit.z[gate];
+              if (gate !== wrong) return backParts.derivative(unit, gate);
+              return gate === 2 ? 1 - z ** 2 : z * (1 - z);
+            },
+          }),
+        },
+      })),
       {
         steps: {
           unitBack: backOf({

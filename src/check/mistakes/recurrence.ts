@@ -278,6 +278,7 @@ export interface Names {
 export function recurrentMistakes({ outputs, gradients }: Names): readonly RecurrentMistake[] {
   const all = [...outputs, ...gradients];
   const bidirectional = { direction: 'bidirectional' };
+  const reverse = { direction: ['bidirectional', 'reverse'] };
   return [
     {
       id: 'later_steps_dropped',
@@ -512,7 +513,7 @@ export function recurrentMistakes({ outputs, gradients }: Names): readonly Recur
       explanation: 'The outputs of the reverse pass stand in the order of the pass, not in the order of time.',
       fix: 'turn the outputs of the reverse pass about, each sequence within its own length',
       hidden: 'there is one step',
-      needs: bidirectional,
+      needs: reverse,
       ways: [{ steps: { outputTime: () => (_d, _n, step) => step } }],
     },
     {
@@ -521,7 +522,7 @@ export function recurrentMistakes({ outputs, gradients }: Names): readonly Recur
       explanation: 'The reverse pass read its input in the order of time.',
       fix: 'the reverse pass starts at the end of each sequence',
       hidden: 'there is one step',
-      needs: bidirectional,
+      needs: reverse,
       ways: [
         { steps: { inputTime: () => (_d, _n, step) => step } },
         {
@@ -539,7 +540,7 @@ export function recurrentMistakes({ outputs, gradients }: Names): readonly Recur
         'The reverse pass starts at time T for every sequence, in what lies past the end of the shorter ones.',
       fix: 'the reverse pass starts at the end of each sequence',
       hidden: 'all sequences have T steps',
-      needs: bidirectional,
+      needs: reverse,
       ways: [
         {
           steps: {

@@ -134,6 +134,13 @@ export const convolution: Implementation = ({ inputs, options, upstream }, wrong
     [O, OH, OW],
     range(O * OH * OW).map((i) => sum(range(N).map((n) => dout[n * O * OH * OW + i]))),
   );
+  let summed = make([O], dbias);
+  if (wrong === 'dbias_over_batch_alone') summed = batchAlone;
+  if (wrong === 'dbias_over_other_axes')
+    summed = make(
+      [N],
+      range(N).map((n) => sum(range(O).map((o) => overPlaces(n, o)))),
+    );
   return {
     ...answers,
     // Padding that is not zero has a gradient of its own, which is another matter.
@@ -146,6 +153,6 @@ export const convolution: Implementation = ({ inputs, options, upstream }, wrong
             (wrong === 'dweight_channels_exchanged' ? swapped : dweight).map((value) => value / ofWeight),
           ),
         }),
-    ...('bias' in inputs ? { dbias: wrong === 'dbias_over_batch_alone' ? batchAlone : make([O], dbias) } : {}),
+    ...('bias' in inputs ? { dbias: summed } : {}),
   };
 };

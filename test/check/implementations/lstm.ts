@@ -59,14 +59,15 @@ export const lstm: Implementation = (call, wrong = '') => {
         if (wrong === 'derivative_of_preactivation')
           slopes = zs.map((value, gate) => (gate === 2 ? 1 - value * value : value * (1 - value)));
         if (wrong === 'derivatives_all_of_sigmoid' || wrong === 'sigmoid_for_cell_gate') slopes[2] = g * (1 - g);
+        if (wrong === 'gate_derivatives_missing') slopes = [1, 1, 1, 1];
         if (wrong === 'input_gate_derivative_missing') slopes[0] = 1;
         if (wrong === 'forget_gate_derivative_missing') slopes[1] = 1;
         if (wrong === 'cell_gate_derivative_missing') slopes[2] = 1;
         if (wrong === 'output_gate_derivative_missing') slopes[3] = 1;
         [di, df, dg, dOut].forEach((value, gate) => (dz[cuts[gate] * H + j] = value * slopes[gate]));
-        carried.push(
-          wrong === 'forget_gate_missing_in_carry' ? dcell : wrong === 'input_gate_in_carry' ? dcell * i : dcell * f,
-        );
+        if (wrong === 'forget_gate_missing_in_carry') carried.push(dcell);
+        else if (wrong === 'input_gate_in_carry') carried.push(dcell * i);
+        else carried.push(wrong === 'no_gradient_through_time' ? 0 : dcell * f);
       });
       return { dz, dc: carried };
     },

@@ -124,7 +124,8 @@ export function recurrent({ inputs, options, upstream }: Call, cell: Cell, wrong
             );
           sums.bias[r] += value;
         });
-        dh = wrong === 'later_steps_dropped' && s > 0 ? zero(H) : times(back, dz);
+        const isCut = wrong === 'later_steps_dropped' || wrong === 'no_gradient_through_time';
+        dh = isCut && s > 0 ? zero(H) : times(back, dz);
       }
       dh0.push(wrong === 'dh0_before_weight' ? dzOfFirst.slice(0, H) : dh);
       dc0.push(dc);
