@@ -3,8 +3,8 @@ import type { Fields } from '../../src/codec/fields.js';
 import { json } from '../../src/codec/json/json.js';
 import { readSafetensors } from '../../src/codec/safetensors/read.js';
 import { safetensors } from '../../src/codec/safetensors/safetensors.js';
-import { layers } from '../../src/layers/registry.js';
 import type { FloatDtype, Tensor } from '../../src/tensor/tensor.js';
+import { binary } from '../support/binary.js';
 import { good } from '../support/requests.js';
 import { serveAll } from '../support/service.js';
 
@@ -17,21 +17,6 @@ async function post(path: string, contentType: string, body: Uint8Array | string
   const response = await fetch(`${service().url}/${path}`, { method: 'POST', headers, body: body as string });
   return { response, bytes: Buffer.from(await response.arrayBuffer()) };
 }
-
-/** A JSON request of a layer as the fields of a binary one: its tensors as typed arrays, options as they are. */
-function fieldsOf(request: object, dtype: FloatDtype, prefix = ''): Fields {
-  const body = json.decode(Buffer.from(JSON.stringify(request)));
-  const fields = Object.entries(request).flatMap(([name, value]): [string, Fields[string]][] => {
-    if (name === 'forward') return Object.entries(fieldsOf(value as object, dtype, 'forward.'));
-    if (name === 'sequence_lengths') return [[prefix + name, body.integers([name])]];
-    const isOption = layers.some(({ schemas }) => name in schemas.options.properties);
-    if (isOption || !Array.isArray(value)) return [[prefix + name, value as Fields[string]]];
-    return [[prefix + name, body.floats([name], dtype)]];
-  });
-  return Object.fromEntries(fields);
-}
-
-const binary = (request: object, dtype: FloatDtype) => Buffer.concat(safetensors.encode(fieldsOf(request, dtype)));
 
 /** The tensors of a JSON answer that a binary one has, bit for bit. */
 function expectSame(text: Buffer, file: Buffer, dtype: FloatDtype): void {

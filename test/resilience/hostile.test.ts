@@ -7,10 +7,11 @@ import { connect } from 'node:net';
 import { readFileSync } from 'node:fs';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { expect, it } from 'vitest';
-import { mutatedRequest } from '../support/mutations.js';
+import { binary } from '../support/binary.js';
+import { mutatedBytes, mutatedRequest } from '../support/mutations.js';
 import { compiled, startProcess } from '../support/process.js';
 import { randomNumbers } from '../support/random.js';
-import { good, layerNames } from '../support/requests.js';
+import { backwardWith, good, layerNames } from '../support/requests.js';
 
 const REQUESTS = Number(process.env.REQUESTS ?? 4000);
 const CONNECTIONS = 8;
@@ -38,10 +39,20 @@ function attacks(tokens: Readonly<Record<string, string>>): (seed: number) => At
   const bomb = Buffer.alloc(200 * BODY_LIMIT_BYTES, ' ');
   const bombs = Object.entries({ gzip: gzipSync(bomb), deflate: deflateSync(bomb), br: brotliCompressSync(bomb) });
   const json = JSON.stringify(good.linear.forward);
+  const files = layerNames.flatMap((name): [string, Buffer][] => [
+    [`/${name}`, binary(good[name].forward, 'float64')],
+    [`/${name}/backward`, binary(backwardWith(name, {}), 'float32')],
+  ]);
   return (seed) => {
     const { next } = randomNumbers(seed);
     const kind = next();
-    if (kind > 0.02) return mutatedRequest(seed, tokens);
+    // JSON of the grammar and off it, Open Inference bodies, paths, methods and media types.
+    if (kind > 0.2) return mutatedRequest(seed, tokens);
+    if (kind > 0.02) {
+      const [path, bytes] = files[seed % files.length];
+      const type = { 'content-type': 'application/vnd.safetensors' };
+      return { method: 'POST', path, headers: type, body: mutatedBytes(seed, bytes) };
+    }
     const post = { method: 'POST', path: '/linear', headers: { 'content-type': 'application/json' } };
     const [encoding, packed] = bombs[seed % bombs.length];
     const encoded = { ...post, headers: { ...post.headers, 'content-encoding': encoding } };

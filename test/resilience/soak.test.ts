@@ -73,7 +73,8 @@ it.skipIf(process.platform !== 'linux')(
   'keeps its memory flat under mixed load (reads /proc)',
   { timeout: DURATION_MS + 120_000 },
   async () => {
-    const service = await startProcess(entry(), { LOG_LEVEL: 'info', WORKERS: '1' });
+    // Clients keep a connection for as long as they are told that it will be kept.
+    const service = await startProcess(entry(), { WORKERS: '1', KEEP_ALIVE_TIMEOUT_SECONDS: '2' });
     const url = `http://127.0.0.1:${service.port}`;
     const pid = service.log()[0].pid as number;
     const steps = await rehearse(new Client(url));

@@ -200,8 +200,8 @@ class Mutator {
     return value;
   }
 
-  bytes(text: string): Buffer {
-    let bytes: Buffer = Buffer.from(text);
+  bytes(from: string | Buffer): Buffer {
+    let bytes: Buffer = Buffer.from(from);
     const times = 1 + this.below(3);
     for (let i = 0; i < times; i++) {
       const at = this.below(bytes.length + 1);
@@ -364,4 +364,9 @@ export function mutatedRequest(seed: number, tokens: Readonly<Record<string, str
     () => ({ ...request, headers: { 'content-type': mutator.pick(MEDIA_TYPES) } }),
     () => ({ ...request, headers: { ...json, accept: mutator.pick(MEDIA_TYPES) } }),
   ])();
+}
+
+/** Bytes of any format, cut, torn and mixed. */
+export function mutatedBytes(seed: number, bytes: Buffer): Buffer {
+  return new Mutator(seed).bytes(bytes);
 }
