@@ -10,7 +10,7 @@ import type { Kernels } from '../kernels/kernels.js';
 import { expectUpstream, type Cache, type Cost, type Layer, type Plan } from '../layers/definition.js';
 import { refuse, Refusal, type Path } from '../refusal.js';
 import { packed } from '../sessions/packed.js';
-import type { SessionStore } from '../sessions/store.js';
+import type { HeldSession, SessionStore } from '../sessions/store.js';
 import type { FloatDtype, Tensor } from '../tensor/tensor.js';
 import type { Work } from './account.js';
 import { decodeTensors, expectOneDtype, pick, within } from './request.js';
@@ -30,6 +30,8 @@ export type Sessions = Pick<SessionStore, 'ttlMs' | 'create' | 'use' | 'delete'>
 /** Thrown before the arithmetic of a call that would take longer than its thread can be kept from other work. */
 export class TooHeavy extends Error {
   override readonly name = 'TooHeavy';
+  /** The session of a backward call, so that it need not be read from its store again. */
+  session?: HeldSession;
 }
 
 export interface Environment {
@@ -136,6 +138,15 @@ export function computationOf(layer: Layer, environment: Environment): Computati
     return layer.backward(cache, plan, upstreamTensors, kernels) as Fields;
   }
 
+  function gradientsOf(session: HeldSession, plan: Plan, upstreamTensors: Record<string, Tensor>): Fields {
+    try {
+      return gradients(session.tensors, plan, upstreamTensors);
+    } catch (error) {
+      if (error instanceof TooHeavy) error.session = session;
+      throw error;
+    }
+  }
+
   return {
     layer,
     tensors: { forward: tensorNames(forwardSchema), backward: tensorNames(backwardSchema) },
@@ -192,7 +203,7 @@ export function computationOf(layer: Layer, environment: Environment): Computati
       const upstreamTensors = decodeTensors(upstream, request, session.dtype, body, []);
       const plan = session.plan as Plan;
       onWork?.({ dtype: session.dtype, tensors: upstreamTensors, operations: plan.cost.backward.operations });
-      const fields = expected(gradients(session.tensors, plan, upstreamTensors), body);
+      const fields = expected(gradientsOf(session, plan, upstreamTensors), body);
       if (release) await forgotten(token, owner);
       return fields;
     },

@@ -8,6 +8,7 @@ import type { MediaType } from '../codec/codecs.js';
 import { answering, type Answer, type Answered, type Call, type Format } from '../compute/call.js';
 import { TooHeavy, type Environment } from '../compute/computation.js';
 import type { Layer } from '../layers/definition.js';
+import type { HeldSession } from '../sessions/store.js';
 import type { Outcome, Task, ThreadData } from './messages.js';
 import { refusalOf, serveSessions } from './sessions.js';
 
@@ -74,9 +75,9 @@ export function executing(
   const inline = answering(layers, { ...environment, inlineOperations: INLINE_OPERATIONS });
 
   let onThreads = 0;
-  async function onThread({ body, ...call }: Call): Promise<Answered> {
+  async function onThread({ body, ...call }: Call, found?: HeldSession): Promise<Answered> {
     const { port1, port2 } = new MessageChannel();
-    serveSessions(port1, sessions);
+    serveSessions(port1, sessions, found);
     onThreads++;
     try {
       const task = { call, body: inSharedMemory(body), sessions: port2 };
@@ -95,7 +96,7 @@ export function executing(
       try {
         return await inline(call);
       } catch (error) {
-        if (error instanceof TooHeavy) return onThread(call);
+        if (error instanceof TooHeavy) return onThread(call, error.session);
         throw error;
       }
     },

@@ -65,14 +65,17 @@ export class RemoteSessions implements Sessions {
   }
 }
 
-/** Answers a thread's questions from the store. */
-export function serveSessions(port: MessagePort, store: Sessions): void {
+/**
+ * Answers a thread's questions from the store.
+ * @param found the session of the thread's call, where it has been read from the store already
+ */
+export function serveSessions(port: MessagePort, store: Sessions, found?: HeldSession): void {
   const answer = (request: SessionRequest): Promise<SessionReply['result']> => {
     switch (request.operation) {
       case 'create':
         return store.create(request.session);
       case 'use':
-        return store.use(request.token, request.owner);
+        return found ? Promise.resolve(found) : store.use(request.token, request.owner);
       case 'delete':
         return store.delete(request.token, request.owner);
     }

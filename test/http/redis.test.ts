@@ -263,6 +263,15 @@ describeWithRedis('several processes and replicas', () => {
       expect(await post(1, 'batchnorm/backward', last)).toEqual(stateless);
       for (const replica of [0, 1]) expect((await post(replica, 'batchnorm/backward', last)).status).toBe(404);
     }
+    // Small bodies that are heavy arithmetic: the event loop finds the session, and gives it to a thread.
+    const ones = (rows: number, columns: number) => Array.from({ length: rows }, () => Array<number>(columns).fill(1));
+    const heavy = (await post(0, 'linear', { x: ones(64, 256), weight: ones(256, 256) })).body.session;
+    const reads = async () => Number(/cmdstat_getex:calls=(\d+)/.exec(await redis().admin.info('commandstats'))?.[1]);
+    const before = await reads();
+    const gradients = await post(1, 'linear/backward', { session: heavy, dout: ones(64, 256), release: true });
+    expect(gradients.body).toMatchObject({ dx: Array(64).fill(Array(256).fill(256)) });
+    expect((await reads()) - before).toBe(1);
+    expect((await post(0, 'linear/backward', { session: heavy, dout: ones(64, 256) })).status).toBe(404);
     // A replica that ends takes no session with it.
     const { body } = await post(0, 'batchnorm', { x });
     replicas[0].kill('SIGKILL');
