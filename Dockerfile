@@ -7,6 +7,7 @@ COPY scripts scripts
 COPY schemas schemas
 COPY src src
 COPY web web
+COPY docs/layers docs/layers
 RUN npm run build && npm prune --omit=dev
 
 FROM node:24-bookworm-slim

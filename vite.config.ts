@@ -1,12 +1,38 @@
-/** Builds the page, `web/`, to `dist/web`, each file beside its compressed forms: the service compresses nothing while it serves. */
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+/**
+ * Builds the page, `web/`, and the layers' pages, `docs/layers/`, to `dist/web`, each file beside its compressed forms: the
+ * service compresses nothing while it serves.
+ */
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
 import { defineConfig, type Plugin } from 'vite';
+import { htmlOf } from './scripts/reference/html.js';
 
-const outDir = fileURLToPath(new URL('dist/web', import.meta.url));
+const [outDir, web, layers] = ['dist/web', 'web', 'docs/layers'].map((folder) =>
+  fileURLToPath(new URL(folder, import.meta.url)),
+);
+
+/** From the template that Vite has built, a page for each text. */
+function layerPages(): Plugin {
+  return {
+    name: 'layer-pages',
+    apply: 'build',
+    async writeBundle() {
+      const path = join(outDir, 'reference.html');
+      const template = await readFile(path, 'utf8');
+      await rm(path);
+      const names = (await readdir(layers)).map((file) => file.replace(/\.md$/, ''));
+      for (const name of names) {
+        const folder = join(outDir, 'docs/layers', name);
+        await mkdir(folder, { recursive: true });
+        const text = await readFile(join(layers, `${name}.md`), 'utf8');
+        await writeFile(join(folder, 'index.html'), htmlOf(template, name, text, names));
+      }
+    },
+  };
+}
 
 function compressed(): Plugin {
   return {
@@ -26,7 +52,7 @@ function compressed(): Plugin {
 }
 
 export default defineConfig({
-  root: fileURLToPath(new URL('web', import.meta.url)),
+  root: web,
   build: {
     outDir,
     emptyOutDir: true,
@@ -34,6 +60,7 @@ export default defineConfig({
     // The page's policy lets in no data: address.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rolldownOptions: { input: [join(web, 'index.html'), join(web, 'reference.html')] },
   },
-  plugins: [compressed()],
+  plugins: [layerPages(), compressed()],
 });

@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const changedAt = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
 export async function setup() {
-  const folders = ['web', 'src/tensor'];
+  const folders = ['web', 'src/tensor', 'docs/layers', 'scripts/reference'];
   const sources = folders.flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true }).map((name) => join(root, folder, name)),
   );

@@ -191,6 +191,6 @@ export async function buildApp({
   });
   await app.register(sessionRoutes, { sessions });
   await app.register(operationRoutes, { metrics, sessions });
-  await page(app);
+  await page(app, layers);
   return app;
 }

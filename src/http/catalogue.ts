@@ -36,11 +36,17 @@ function values(schema: TObject) {
   );
 }
 
+/** Where a layer's page of `docs/layers/` is served. */
+export function referencePath(name: string): string {
+  return `/docs/layers/${name}/`;
+}
+
 export function catalogueEntry({ name, reference, schemas }: Layer) {
   const { summary, dimensions, formulas, conventions, sources, example } = reference;
   return {
     layer: name,
     summary,
+    reference: referencePath(name),
     dimensions,
     forward: {
       routes: [`POST /${name}/forward`, `POST /${name}`],

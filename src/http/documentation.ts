@@ -6,6 +6,7 @@ import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 import { Problem } from '../../schemas/problem.js';
 import { Tensor } from '../../schemas/tensor.js';
+import { referencePath } from './catalogue.js';
 import { PROBLEM_JSON, problemKinds } from './problems.js';
 
 /** No key, too many requests, too much to do: what every route but the probes may answer with. */
@@ -64,7 +65,11 @@ export async function document(
         ? { components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } }, security: [{ key: [] }] }
         : {}),
       tags: [
-        ...layers.map(({ name, reference }) => ({ name, description: reference.summary })),
+        ...layers.map(({ name, reference }) => ({
+          name,
+          description: reference.summary,
+          externalDocs: { description: 'In words', url: referencePath(name) },
+        })),
         { name: 'catalogue', description: 'What there is, for machines to read.' },
         {
           name: 'inference',

@@ -18,7 +18,15 @@ export function LayerView() {
     <main id="main" tabIndex={-1}>
       <section class="intro">
         <h1>{name}</h1>
-        <p class="purpose">{purpose}</p>
+        <p class="purpose">
+          {purpose}
+          {entry && (
+            <>
+              {' '}
+              <a href={entry.reference}>Derivation, conventions, other frameworks</a>
+            </>
+          )}
+        </p>
         <div class="formulas">
           <Formulas title="Forward" lines={forward} />
           <Formulas title="Backward" lines={backward} />

@@ -27,6 +27,8 @@ export interface OptionEntry {
 export interface LayerEntry {
   readonly layer: string;
   readonly summary: string;
+  /** Where its page in words is. */
+  readonly reference: string;
   readonly dimensions: Readonly<Record<string, string>>;
   readonly forward: {
     readonly tensors: Readonly<Record<string, TensorEntry>>;

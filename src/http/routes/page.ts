@@ -1,8 +1,10 @@
-/** The page at `/`: files that `npm run build` has made of `web/`. */
+/** The page at `/` and those at `/docs/layers/`: files that `npm run build` has made of `web/` and `docs/layers/`. */
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
+import type { Layer } from '../../layers/definition.js';
+import { referencePath } from '../catalogue.js';
 
 /** Its own files and its own service, and no other host. */
 const POLICY = [
@@ -20,7 +22,7 @@ const POLICY = [
 const HASHED = /[\\/]assets[\\/]/;
 
 /** @throws where the page has not been built */
-export async function page(app: FastifyInstance): Promise<void> {
+export async function page(app: FastifyInstance, layers: readonly Layer[]): Promise<void> {
   // `#web/` is the package's own folder, wherever the code has been built to.
   const root = dirname(createRequire(import.meta.url).resolve('#web/index.html'));
   await app.register(fastifyStatic, {
@@ -39,4 +41,9 @@ export async function page(app: FastifyInstance): Promise<void> {
       reply.setHeader('referrer-policy', 'no-referrer');
     },
   });
+  for (const { name } of layers) {
+    const path = referencePath(name);
+    // As people type it. The plugin's own option for this fails on the page at `/`.
+    app.get(path.slice(0, -1), { schema: { hide: true } }, (_request, reply) => reply.redirect(path, 301));
+  }
 }
