@@ -12,7 +12,7 @@ export const pooling: LayerPage = {
     String.raw`\text{average:} \quad \text{out}_{n,c,p} = \frac{1}{\text{count}_p} \sum_k x_{n,c,\,p s - a + k d}`,
   ],
   backward: [
-    String.raw`\text{max:} \quad \text{dx}_{n,c,i} = \sum_{p:\; \operatorname{argmax}_p = i} \text{dout}_{n,c,p}`,
+    String.raw`\text{max:} \quad \text{dx}_{n,c,i} = \sum_{p:\; \mathrm{argmax}_p = i} \text{dout}_{n,c,p}`,
     String.raw`\text{average:} \quad \text{dx}_{n,c,i} = \sum_{p \ni i} \frac{\text{dout}_{n,c,p}}{\text{count}_p}`,
   ],
   examples: [
