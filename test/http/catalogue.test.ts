@@ -6,6 +6,7 @@ import { call, serve, serveAll } from '../support/service.js';
 interface Entry {
   readonly layer: string;
   readonly summary: string;
+  readonly reference: string;
   readonly dimensions: Readonly<Record<string, string>>;
   readonly conventions: readonly string[];
   readonly sources: readonly string[];
@@ -113,6 +114,16 @@ describe.each(layerNames)('GET /layers/%s', (name) => {
     for (const list of [Object.keys(dimensions), conventions, sources, forward.formulas, backward.formulas])
       expect(list).not.toEqual([]);
     expect(forward.formulas.join()).toContain('=');
+  });
+
+  it('names its page in words, which is there with a slash at its end or without', async () => {
+    const { reference } = await entryOf(name);
+    const page = await service().client.get(reference).expect(200);
+    expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
+    expect(page.text).toContain(`<title>${name} – layerd</title>`);
+    expect(page.text).not.toMatch(/ style=|<style|<script/);
+    const { headers } = await service().client.get(reference.replace(/\/$/, '')).expect(301);
+    expect(headers.location).toBe(reference);
   });
 
   it('has examples that work as they stand, on every route that it names', async () => {

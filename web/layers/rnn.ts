@@ -8,7 +8,7 @@ export const rnn: LayerPage = {
   purpose:
     'A recurrent layer reads a sequence step by step and keeps a state: each step sees its input and what the step before left. One set of weights serves all steps, so sequences of any length will do. Backward goes through time, from the last step to the first, and the gradient is multiplied by the same matrix each time: it fades, or it explodes.',
   forward: [
-    String.raw`h_t = f(W_{ih} \, x_t + b_{ih} + W_{hh} \, h_{t-1} + b_{hh}), \quad f = \tanh \text{ or } \operatorname{relu}`,
+    String.raw`h_t = f(W_{ih} \, x_t + b_{ih} + W_{hh} \, h_{t-1} + b_{hh}), \quad f = \tanh \text{ or } \mathrm{relu}`,
   ],
   backward: [
     String.raw`\text{dh}_t = \text{dout}_t + W_{hh}^{\mathsf{T}} \, \text{dz}_{t+1}, \quad \text{dz}_t = \text{dh}_t \odot f'(z_t)`,
