@@ -1,16 +1,13 @@
 // Runs the README's curl examples, in their order and in one shell, against the built service, and compares each
 // answer with the one that the README prints. "…" in a printed answer stands for any string.
-import { execFile, spawn } from 'node:child_process';
-import { isDeepStrictEqual, promisify } from 'node:util';
+import { spawn } from 'node:child_process';
+import { isDeepStrictEqual } from 'node:util';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { answerTo, examplesIn } from '../dist/scripts/reference/examples.js';
 
-const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
-const examples = [...readme.matchAll(/```sh\n(.*?)```\s+```json\n(.*?)```/gs)].map(([, script, answer]) => ({
-  script,
-  answer,
-}));
+const examples = examplesIn(await readFile(new URL('../README.md', import.meta.url), 'utf8'));
 
 const service = spawn(process.execPath, ['dist/src/server.js'], {
   env: { ...process.env, LOG_LEVEL: 'warn' },
@@ -40,13 +37,14 @@ async function untilReady() {
 let failed = 0;
 try {
   await untilReady();
-  for (const { script, answer } of examples) {
+  for (const example of examples) {
     // A later example may use what an earlier one wrote; all run in one folder, each on its own.
-    const { stdout } = await promisify(execFile)('bash', ['-euc', script], { cwd: folder, timeout: 10_000 });
-    const printed = JSON.parse(answer);
-    if (isDeepStrictEqual(mask(JSON.parse(stdout), printed), printed)) continue;
+    const answered = await answerTo(example, undefined, folder);
+    const printed = JSON.parse(example.answer);
+    if (isDeepStrictEqual(mask(JSON.parse(answered), printed), printed)) continue;
     failed++;
-    console.error(`README: this example answers otherwise.\n${script}\nprinted: ${answer}\nanswered: ${stdout}\n`);
+    const { script, answer } = example;
+    console.error(`README: this example answers otherwise.\n${script}\nprinted: ${answer}\nanswered: ${answered}\n`);
   }
 } finally {
   service.kill('SIGTERM');

@@ -20,11 +20,12 @@ export function examplesIn(page: string): Example[] {
 /**
  * What a command prints when it is run in a shell.
  * @param origin where the service listens
+ * @param cwd the folder that it is run in
  * @throws where it fails
  */
-export async function answerTo({ script }: Example, origin: string): Promise<string> {
+export async function answerTo({ script }: Example, origin = PRINTED, cwd = '.'): Promise<string> {
   const command = script.replaceAll(PRINTED, origin);
-  const { stdout } = await promisify(execFile)('bash', ['-euc', command], { timeout: 10_000 });
+  const { stdout } = await promisify(execFile)('bash', ['-euc', command], { cwd, timeout: 10_000 });
   return stdout;
 }
 
