@@ -1,7 +1,10 @@
 /** Requests of the Open Inference Protocol, as the clients of Triton and KServe write them, and its answers. */
 import type { TProperties } from '@sinclair/typebox';
+import { expect } from 'vitest';
 import type { FloatDtype } from '../../src/tensor/tensor.js';
+import { expectProblem, type Refused } from './problem.js';
 import { schemasOf, type Body, type LayerName } from './requests.js';
+import type { Service } from './service.js';
 
 export interface Input {
   readonly name: string;
@@ -119,3 +122,49 @@ export function decode(bytes: Buffer, header: string | null): InferenceAnswer {
   if (at !== bytes.length) throw new Error(`${bytes.length - at} bytes are no output's`);
   return { ...answer, outputs };
 }
+
+export const BINARY = 'application/octet-stream';
+
+export interface Sent {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly bytes: Buffer;
+}
+
+/** Posts to the models of a service. */
+export function inferring(service: () => Service) {
+  async function send(path: string, { body, jsonBytes }: Encoded, headers: Record<string, string> = {}): Promise<Sent> {
+    const length = jsonBytes === undefined ? {} : { 'inference-header-content-length': String(jsonBytes) };
+    const response = await fetch(`${service().url}/v2/models/${path}`, {
+      method: 'POST',
+      headers: { ...length, ...headers },
+      body: new Uint8Array(body),
+    });
+    return { status: response.status, headers: response.headers, bytes: Buffer.from(await response.arrayBuffer()) };
+  }
+
+  async function infer(model: string, encoded: Encoded, headers?: Record<string, string>): Promise<InferenceAnswer> {
+    const sent = await send(`${model}/infer`, encoded, headers);
+    expect(sent.status, sent.bytes.toString()).toBe(200);
+    const length = sent.headers.get('inference-header-content-length');
+    expect(sent.headers.get('content-type')).toBe(length === null ? 'application/json' : BINARY);
+    return decode(sent.bytes, length);
+  }
+
+  return { send, infer };
+}
+
+export const inJson = (request: unknown): Encoded => ({ body: Buffer.from(JSON.stringify(request)) });
+
+/** A problem that also has the protocol's own `error`. */
+export function expectRefused({ status, headers, bytes }: Sent, expected: Refused): void {
+  const { error, ...body } = JSON.parse(bytes.toString()) as { error: string; detail: string };
+  expectProblem({ status, headers: Object.fromEntries(headers), body }, expected);
+  expect(error).toBe(body.detail);
+}
+
+/** A request of linear that is served, in its parts. */
+export const x = { name: 'x', shape: [2, 3], datatype: 'FP64', data: [1, 2, 3, 4, 5, 6] };
+export const weight = { name: 'weight', shape: [1, 3], datatype: 'FP64', data: [[0.5, 0, -0.5]] };
+export const linear = { inputs: [x, weight], parameters: { session: false } };
+export const inputs = (...changed: object[]) => ({ ...linear, inputs: changed });
