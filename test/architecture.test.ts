@@ -71,7 +71,7 @@ const RULES: readonly Rule[] = [
     packages: ['@sinclair/typebox'],
   },
   { place: 'src/codec', mayImport: ['src/refusal.ts', 'src/tensor', 'src/kernels', 'src/wasm'] },
-  { place: 'src/sessions', mayImport: ['src/refusal.ts', 'src/tensor'] },
+  { place: 'src/sessions', mayImport: ['src/refusal.ts', 'src/tensor', 'src/memory'] },
   {
     place: 'src/compute',
     mayImport: [

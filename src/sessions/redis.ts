@@ -10,6 +10,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { Cluster } from 'ioredis';
 import type { BaseLogger } from 'pino';
+import { discard } from '../memory/discard.js';
 import { Refusal } from '../refusal.js';
 import { PATIENCE_MS, type Connection } from './connection.js';
 import { decodeSession, encodeSession } from './encoding.js';
@@ -109,6 +110,7 @@ export class RedisStore implements SessionStore {
           'PX',
           this.lifeOf(i),
         );
+      discard(value.buffer as ArrayBuffer);
     } catch (error) {
       // What has come to be there nobody can ask for. Should this fail as well, it expires.
       if (count > 1) this.redis.unlink(...keys).catch(() => undefined);
@@ -174,8 +176,12 @@ export class RedisStore implements SessionStore {
     return pieces.length > 0 ? pieces : undefined;
   }
 
+  /** @param pieces are copied and freed */
   private heldOf(pieces: readonly Buffer[], leftMs: number): HeldSession {
     const session = decodeSession(pieces);
+    for (const { buffer, byteLength } of pieces)
+      // A small one is a part of memory that others are in as well.
+      if (buffer.byteLength === byteLength) discard(buffer as ArrayBuffer);
     return { ...session, expires: this.clock() + leftMs, bytes: bytesOf(session) };
   }
 
