@@ -1,6 +1,7 @@
 /** Inputs on which the known mistakes show, and give different answers. */
 import type { Kernels } from '../kernels/kernels.js';
-import { refuse } from '../refusal.js';
+import type { Layer, Plan } from '../layers/definition.js';
+import { refuse, Refusal } from '../refusal.js';
 import { sameShape, type Tensor } from '../tensor/tensor.js';
 import { rightAnswers, TOLERANCES } from './check.js';
 import { areClose } from './compare.js';
@@ -11,6 +12,7 @@ import {
   type Call,
   type Checks,
   type MistakeText,
+  type Options,
   type Tensors,
   type Wish,
 } from './definition.js';
@@ -26,11 +28,13 @@ interface Wanted {
   /** Which the case must show, if there is one. */
   readonly mistake: MistakeText | undefined;
   readonly wish?: Wish;
+  /** Throws where what was wished costs too much. */
+  readonly afford?: ((cost: Plan['cost']) => void) | undefined;
   readonly kernels: Kernels;
 }
 
 /** The first few numbers do; where mistakes are hard to tell apart, or none is found, the best of these. */
-const MOST_TRIES = 12;
+export const MOST_TRIES = 12;
 
 /** Told apart by no more than this, two mistakes would be one to float32. */
 const { float32: APART } = TOLERANCES;
@@ -39,8 +43,8 @@ const { float32: APART } = TOLERANCES;
 const STEP = 0x9e3779b1;
 
 /** @throws {Refusal} where what is wished does not fit together, or does not allow the mistake */
-export function caseOf(checks: Checks, { seed, mistake, wish = {}, kernels }: Wanted): Case {
-  const drawn = (from: number) => draw(checks, from, wishFor(mistake, wish), kernels);
+export function caseOf(checks: Checks, { seed, mistake, wish = {}, afford, kernels }: Wanted): Case {
+  const drawn = (from: number) => draw(checks, from, wishFor(mistake, wish), { afford, kernels });
   let best: { made: Case; alike: number } | undefined;
   for (let attempt = 0; attempt < MOST_TRIES; attempt++) {
     const made = drawn((seed + attempt * STEP) % 2 ** 53);
@@ -76,15 +80,25 @@ function wishFor({ needs = {}, axes = 0 }: Partial<MistakeText> = {}, wish: Wish
   return { options, ...(wish.axes === undefined ? {} : { axes: wish.axes }) };
 }
 
-function draw(checks: Checks, seed: number, wish: Wish, kernels: Kernels): Case {
+function draw(checks: Checks, seed: number, wish: Wish, { afford, kernels }: Pick<Wanted, 'afford' | 'kernels'>): Case {
   const { layer } = checks;
   const numbers = numbersOf(seed);
   const { inputs, options, upstream, drawn } = checks.example(numbers, wish.options ?? {}, wish.axes);
-  const plan = layer.plan(inputs, options);
+  const plan = planOf(layer, inputs, options);
+  afford?.(plan.cost);
   const shapes = plan.outputs;
   const gradients = upstream.map((name) => [`d${name}`, numbers.tensor(shapes[name])]);
   const call: Call = { inputs, options, upstream: Object.fromEntries(gradients) as Tensors, drawn: drawn ?? {} };
   return { call, answers: rightAnswers(checks, call, kernels) };
+}
+
+/** @throws {Refusal} where the options that were wished do not fit each other, or the rest of the case */
+function planOf(layer: Layer, inputs: Tensors, options: Options): Plan {
+  try {
+    return layer.plan(inputs, options);
+  } catch (error) {
+    throw error instanceof Refusal ? refuse(error.kind, ['options'], error.message) : error;
+  }
 }
 
 /** How many pairs of mistakes look alike here, those that look like the right answer included. */

@@ -130,8 +130,10 @@ export interface Checks {
    * @param axes how many spatial axes it has, where the layer has some
    */
   readonly example: (numbers: Numbers, needs: Options, axes?: number) => Example;
-  /** What sets a call apart so much that a case for it should be like it; of layers with spatial axes their number. */
-  readonly likeness?: (call: Call) => Wish;
+  /** Whether x is [N, C, *]: a case can be asked for along one to three axes. */
+  readonly spatial?: boolean;
+  /** Options that make so much of a call that a case for it should have them too. */
+  readonly kind?: (options: Options) => Options;
   /** Where the layer's own forward does not do: with what was drawn elsewhere. */
   readonly forward?: (call: Call, plan: Plan, kernels: Kernels) => { readonly outputs: Tensors; readonly cache: Cache };
 }

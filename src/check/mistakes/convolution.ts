@@ -107,6 +107,8 @@ export const convolution = defineChecks<Given, Made>({
     ...[1, 2].map((value) => ({ option: 'dilation', value, because: 'another dilation' })),
     { option: 'groups', value: 1, because: 'all channels see each other' },
   ],
+  spatial: true,
+  kind: ({ transposed }) => (transposed === true ? { transposed } : {}),
   example(numbers, needs, axes = 2) {
     const [N, C, O, groups] = [2, 4, 4, 2];
     const transposed = needs.transposed === true;
