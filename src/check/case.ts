@@ -1,6 +1,6 @@
 /** Inputs on which the known mistakes show, and give different answers. */
 import type { Kernels } from '../kernels/kernels.js';
-import type { Layer, Plan } from '../layers/definition.js';
+import type { Plan } from '../layers/definition.js';
 import { refuse, Refusal } from '../refusal.js';
 import { sameShape, type Tensor } from '../tensor/tensor.js';
 import { rightAnswers, TOLERANCES } from './check.js';
@@ -12,7 +12,6 @@ import {
   type Call,
   type Checks,
   type MistakeText,
-  type Options,
   type Tensors,
   type Wish,
 } from './definition.js';
@@ -80,22 +79,17 @@ function wishFor({ needs = {}, axes = 0 }: Partial<MistakeText> = {}, wish: Wish
   return { options, ...(wish.axes === undefined ? {} : { axes: wish.axes }) };
 }
 
+/** @throws {Refusal} where the options that were wished do not fit each other, or the rest of the case */
 function draw(checks: Checks, seed: number, wish: Wish, { afford, kernels }: Pick<Wanted, 'afford' | 'kernels'>): Case {
   const { layer } = checks;
   const numbers = numbersOf(seed);
   const { inputs, options, upstream, drawn } = checks.example(numbers, wish.options ?? {}, wish.axes);
-  const plan = planOf(layer, inputs, options);
-  afford?.(plan.cost);
-  const shapes = plan.outputs;
-  const gradients = upstream.map((name) => [`d${name}`, numbers.tensor(shapes[name])]);
-  const call: Call = { inputs, options, upstream: Object.fromEntries(gradients) as Tensors, drawn: drawn ?? {} };
-  return { call, answers: rightAnswers(checks, call, kernels) };
-}
-
-/** @throws {Refusal} where the options that were wished do not fit each other, or the rest of the case */
-function planOf(layer: Layer, inputs: Tensors, options: Options): Plan {
   try {
-    return layer.plan(inputs, options);
+    const { outputs, cost } = layer.plan(inputs, options);
+    afford?.(cost);
+    const gradients = upstream.map((name) => [`d${name}`, numbers.tensor(outputs[name])]);
+    const call: Call = { inputs, options, upstream: Object.fromEntries(gradients) as Tensors, drawn: drawn ?? {} };
+    return { call, answers: rightAnswers(checks, call, kernels) };
   } catch (error) {
     throw error instanceof Refusal ? refuse(error.kind, ['options'], error.message) : error;
   }

@@ -1,33 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { caseOf, type Case } from '../../src/check/case.js';
 import { check, type Verdict } from '../../src/check/check.js';
-import type { Call, Checks, MistakeText, Tensors, Wish } from '../../src/check/definition.js';
+import type { Call, Checks, MistakeText, Tensors } from '../../src/check/definition.js';
 import { allChecks } from '../../src/check/registry.js';
 import { plain } from '../../src/kernels/plain/plain.js';
 import { layers } from '../../src/layers/registry.js';
 import { implementations } from './implementations/all.js';
+import { settings, type Setting } from './settings.js';
 
 const SEEDS = [1, 2, 3, 4, 5];
 
 /** Of all cases of all mistakes of a layer. */
 const LEAST_FOUND = 0.95;
-
-/** What the mistakes of a layer are looked for in; every layer's own example, where nothing is said. */
-interface Setting {
-  readonly wish: Wish;
-  /** Mistakes that give the right answer there, whatever the numbers. */
-  readonly hidden?: readonly string[];
-}
-const SETTINGS: Readonly<Record<string, readonly Setting[]>> = {
-  convolution: [false, true].flatMap((transposed) =>
-    [1, 2, 3].map((axes) => ({ wish: { axes, options: { transposed } } })),
-  ),
-};
-
-const settings = allChecks.flatMap((checks) => {
-  const { name } = checks.layer;
-  return (SETTINGS[name] ?? [{ wish: {} }]).map((setting) => ({ name, checks, setting }));
-});
 
 /** Whether a mistake can be made in a setting. */
 function isIn({ wish }: Setting, { needs = {}, axes = 0 }: MistakeText): boolean {
@@ -40,17 +24,18 @@ function isIn({ wish }: Setting, { needs = {}, axes = 0 }: MistakeText): boolean
 /** Made once for all mistakes that want the same options: a case shows all of them. */
 const cases = new Map<string, Case>();
 
-function caseFor(checks: Checks, seed: number, wish: Wish, mistake?: MistakeText): Case {
-  const key = JSON.stringify([checks.layer.name, seed, wish, mistake?.needs ?? {}]);
+function caseFor(checks: Checks, seed: number, { wish, apart = [] }: Setting, mistake?: MistakeText): Case {
+  const own = mistake && apart.includes(mistake.id) ? mistake.id : undefined;
+  const key = JSON.stringify([checks.layer.name, seed, wish, mistake?.needs ?? {}, own]);
   const made = cases.get(key) ?? caseOf(checks, { seed, mistake, wish, kernels: plain });
   cases.set(key, made);
   return made;
 }
 
 /** All cases of some mistakes, each once. */
-function casesFor(checks: Checks, wish: Wish, mistakes: readonly MistakeText[]): ReadonlySet<Case> {
+function casesFor(checks: Checks, setting: Setting, mistakes: readonly MistakeText[]): ReadonlySet<Case> {
   const all = [undefined, ...mistakes];
-  return new Set(SEEDS.flatMap((seed) => all.map((mistake) => caseFor(checks, seed, wish, mistake))));
+  return new Set(SEEDS.flatMap((seed) => all.map((mistake) => caseFor(checks, seed, setting, mistake))));
 }
 
 function verdictOn(checks: Checks, call: Call, claims: Tensors): Verdict {
@@ -88,14 +73,14 @@ describe('the catalogue', () => {
 
 describe.each(settings.map(({ name, checks, setting }) => [name, setting.wish, checks, setting] as const))(
   '%s in %j',
-  (name, wish, checks, setting) => {
+  (name, _, checks, setting) => {
     const implementation = implementations[name];
     const mistakes = checks.mistakes.filter(
-      (mistake) => isIn(setting, mistake) && !setting.hidden?.includes(mistake.id),
+      (mistake) => isIn(setting, mistake) && !setting.never?.includes(mistake.id),
     );
 
     it('is right by hand, where no mistake is made', () => {
-      for (const { call } of casesFor(checks, wish, mistakes)) {
+      for (const { call } of casesFor(checks, setting, mistakes)) {
         const verdict = verdictOn(checks, call, implementation(call));
         const failed = Object.entries(verdict.tensors).filter(([, { pass }]) => !pass);
         expect(failed, JSON.stringify(call.options)).toEqual([]);
@@ -106,7 +91,7 @@ describe.each(settings.map(({ name, checks, setting }) => [name, setting.wish, c
       const missed: string[] = [];
       for (const mistake of mistakes)
         for (const seed of SEEDS) {
-          const { call } = caseFor(checks, seed, wish, mistake);
+          const { call } = caseFor(checks, seed, setting, mistake);
           const verdict = verdictOn(checks, call, implementation(call, mistake.id));
           if (isFound(mistake.id, mistake.tensors, verdict)) continue;
           const named = Object.entries(verdict.tensors).map(
@@ -124,7 +109,7 @@ describe.each(settings.map(({ name, checks, setting }) => [name, setting.wish, c
     });
 
     it('gives with its plain steps what the layer gives', () => {
-      for (const { call, answers } of casesFor(checks, wish, mistakes)) {
+      for (const { call, answers } of casesFor(checks, setting, mistakes)) {
         const own = checks.plain(call, answers);
         const claims = Object.keys(answers).flatMap((tensor) => {
           const value = own.tensor(tensor);
@@ -136,14 +121,17 @@ describe.each(settings.map(({ name, checks, setting }) => [name, setting.wish, c
       }
     });
 
+    const unseen = [...(setting.never ?? []), ...(setting.apart ?? [])];
+    const hidden = checks.mistakes.filter((mistake) => isIn(setting, mistake) && unseen.includes(mistake.id));
+
     it('tells its mistakes apart by the cases that it makes', () => {
       for (const seed of SEEDS) {
-        const { call, answers } = caseFor(checks, seed, wish);
+        const { call, answers } = caseFor(checks, seed, setting);
         const { indistinguishable } = verdictOn(checks, call, answers);
         expect(
           indistinguishable.map(({ id }) => id),
           `case ${seed}`,
-        ).toEqual(setting.hidden ?? []);
+        ).toEqual(hidden.map(({ id }) => id));
       }
     });
   },

@@ -101,6 +101,9 @@ describe('a case', () => {
     const query = `seed=1&answers=true&axes=3&options=${options}`;
     const same = await service().client.get(`/convolution/check/case?${query}`).expect(200);
     expect(same.body).toEqual({ forward, backward, answers });
+    const whole = await caseOf('pooling', { options: { mode: 'average', global: true }, axes: 1 });
+    expect(whole.forward).toMatchObject({ mode: 'average', global: true });
+    expect(whole.forward).not.toHaveProperty('kernel_size');
     const both = await caseOf('lstm', { options: { direction: 'bidirectional' } });
     expect(both.forward).toMatchObject({ direction: 'bidirectional' });
   });
