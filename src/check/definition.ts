@@ -114,8 +114,8 @@ export interface Example {
 export interface Checks {
   readonly layer: Layer;
   readonly mistakes: readonly MistakeText[];
-  /** Ways in which they are made, all together. */
-  readonly ways: number;
+  /** How many ways there are to make them: those that can be made in a call, or all. */
+  readonly ways: (call?: Call) => number;
   /** Names of a tensor's axes, for sentences; the last stands for all that follow. */
   readonly axes: (tensor: string, options: Options) => readonly string[];
   /** What the steps give with no mistake in them. */
@@ -246,7 +246,10 @@ export function defineChecks<Given extends object, Products extends object>(
     ...rest,
     layer,
     mistakes: mistakes.map(({ ways: _, ...text }) => text),
-    ways: mistakes.reduce((sum, { ways }) => sum + ways.length, 0),
+    ways: (call) =>
+      mistakes
+        .filter((mistake) => call === undefined || canBeMade(mistake, call))
+        .reduce((sum, { ways }) => sum + ways.length, 0),
     plain: (call, right) => made(call, right, {})(RIGHT, {}),
     alternatives: (call, right, claims) => {
       const make = made(call, right, claims);

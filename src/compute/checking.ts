@@ -119,8 +119,8 @@ export function checkingOf(checks: Checks, environment: Environment): Checking {
   }
 
   /** How many pairs of mistakes there is time for, of `each` operations and beside the `used` ones. */
-  function pairs(each: number, used: number): number {
-    const most = Math.min(limits.operations - used, PAIR_OPERATIONS, (checks.ways ** 2 / 2) * each);
+  function pairs(each: number, used: number, ways: number): number {
+    const most = Math.min(limits.operations - used, PAIR_OPERATIONS, (ways ** 2 / 2) * each);
     if (most > inlineOperations) throw new TooHeavy();
     return Math.floor(most / each);
   }
@@ -139,10 +139,11 @@ export function checkingOf(checks: Checks, environment: Environment): Checking {
       const claims = inFloat64(decodeTensors(claimSchema, claimed, dtype, body, ['claims']));
       expectClaimable(claims, call);
       const each = cost.operations * PLAIN_SLOWNESS;
-      const operations = each * (checks.ways + 2);
+      const ways = checks.ways(call);
+      const operations = each * (ways + 2);
       expectAffordable({ operations, bytes: cost.bytes * WORKING_COPIES }, 'the check', environment);
       const { rtol, atol } = request as { rtol?: number; atol?: number };
-      const options = { dtype, rtol, atol, kernels, pairs: () => pairs(each, operations) };
+      const options = { dtype, rtol, atol, kernels, pairs: () => pairs(each, operations, ways) };
       return fieldsOf(
         within(['forward'], () => check(checks, call, claims, options)),
         checks,
@@ -169,7 +170,7 @@ export function checkingOf(checks: Checks, environment: Environment): Checking {
       const afford = ({ forward, backward }: Plan['cost']) => {
         const each = (forward.operations + backward.operations) * PLAIN_SLOWNESS;
         const bytes = (forward.bytes + backward.bytes) * WORKING_COPIES;
-        expectAffordable({ operations: each * (checks.ways + 2) * MOST_TRIES, bytes }, 'the case', environment);
+        expectAffordable({ operations: each * (checks.ways() + 2) * MOST_TRIES, bytes }, 'the case', environment);
       };
       const made = caseOf(checks, { seed, mistake: known, wish, kernels, afford: chosen && afford });
       const ofDtype = (tensors: Tensors) => inDtype(tensors, dtype);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { caseOf, type Case } from '../../src/check/case.js';
 import { check, type Verdict } from '../../src/check/check.js';
-import type { Call, Checks, MistakeText, Tensors } from '../../src/check/definition.js';
+import { canBeMade, type Call, type Checks, type MistakeText, type Tensors } from '../../src/check/definition.js';
 import { allChecks } from '../../src/check/registry.js';
 import { plain } from '../../src/kernels/plain/plain.js';
 import { layers } from '../../src/layers/registry.js';
@@ -69,6 +69,17 @@ describe('the catalogue', () => {
       }
     },
   );
+});
+
+describe('the ways to make mistakes', () => {
+  it('are counted as those that a call allows, or as all', () => {
+    for (const { name, checks, setting } of settings) {
+      const { call, answers } = caseFor(checks, 1, setting);
+      const made = checks.alternatives(call, answers, {}).filter(({ text }) => canBeMade(text, call));
+      expect(checks.ways(call), name).toBe(made.length);
+      expect(checks.ways(), name).toBeGreaterThanOrEqual(made.length);
+    }
+  });
 });
 
 describe.each(settings.map(({ name, checks, setting }) => [name, setting.wish, checks, setting] as const))(

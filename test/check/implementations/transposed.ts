@@ -32,22 +32,44 @@ function given({ inputs, options }: Call) {
   };
 }
 
+/** The kernel slid over planes of the size `long`, as it lies in the weight or turned. */
+function slidOver(call: Call, planes: readonly number[][], long: Three, step: Three, isTurned: boolean): Tensor {
+  const { axes, N, C, O, perIn, perOut, kernel, dilation, weight, bias } = given(call);
+  const outSize = map3((axis) => Math.floor((long[axis] - dilation[axis] * (kernel[axis] - 1) - 1) / step[axis] + 1));
+  const out: number[] = [];
+  for (const n of range(N))
+    for (const o of range(O))
+      for (const p of grid(outSize)) {
+        const g = Math.floor(o / perOut);
+        let total = bias[o];
+        for (const c of range(perIn))
+          for (const k of grid(kernel)) {
+            const entry = isTurned ? map3((axis) => kernel[axis] - 1 - k[axis]) : k;
+            const tap = ((g * perIn + c) * perOut + (o - g * perOut)) * count(kernel) + at(kernel, entry);
+            const place = map3((axis) => p[axis] * step[axis] + k[axis] * dilation[axis]);
+            total += planes[n * C + g * perIn + c][at(long, place)] * weight[tap];
+          }
+        out.push(total);
+      }
+  return make([N, O, ...outSize.slice(3 - axes)], out);
+}
+
 interface Sliding {
-  readonly wrong?: string;
   /** Zeros between the elements of x, for each axis. */
   readonly zeros: Three;
   /** Each element repeated in the place of the zeros after it. */
   readonly repeat?: boolean;
   readonly lead: Three;
   readonly trail: Three;
+  /** The kernel as it lies, not turned. */
+  readonly asItLies?: boolean;
 }
 
 /** By sliding the turned kernel over x with zeros inserted and padded. */
-function slid(call: Call, { wrong = '', zeros, repeat = false, lead, trail }: Sliding): Tensor {
-  const { axes, N, C, O, perIn, perOut, size, kernel, dilation, x, weight, bias } = given(call);
+function slid(call: Call, { zeros, repeat = false, lead, trail, asItLies = false }: Sliding): Tensor {
+  const { N, C, size, x } = given(call);
   const spread = map3((axis) => (repeat ? size[axis] * (zeros[axis] + 1) : (size[axis] - 1) * (zeros[axis] + 1) + 1));
   const long = map3((axis) => spread[axis] + lead[axis] + trail[axis]);
-  const outSize = map3((axis) => long[axis] - dilation[axis] * (kernel[axis] - 1));
   const planes = range(N * C).map((plane) => {
     const values = range(count(long)).map(() => 0);
     for (const place of grid(size))
@@ -57,82 +79,53 @@ function slid(call: Call, { wrong = '', zeros, repeat = false, lead, trail }: Sl
       }
     return values;
   });
-  const out: number[] = [];
-  for (const n of range(N))
-    for (const o of range(O))
-      for (const p of grid(outSize)) {
-        const g = Math.floor(o / perOut);
-        let total = bias[o];
-        for (const c of range(perIn))
-          for (const k of grid(kernel)) {
-            const turned = wrong === 'kernel_not_turned' ? k : map3((axis) => kernel[axis] - 1 - k[axis]);
-            const tap = ((g * perIn + c) * perOut + (o - g * perOut)) * count(kernel) + at(kernel, turned);
-            total +=
-              planes[n * C + g * perIn + c][
-                at(
-                  long,
-                  map3((axis) => p[axis] + k[axis] * dilation[axis]),
-                )
-              ] * weight[tap];
-          }
-        out.push(total);
-      }
-  return make([N, O, ...outSize.slice(3 - axes)], out);
+  return slidOver(call, planes, long, [1, 1, 1], !asItLies);
 }
 
-/** The right answer, computed by sliding: only where no more is padded than the kernel reaches. */
-export function slidRight(call: Call, wrong = ''): Tensor | undefined {
+/** What has to be padded where the kernel slides. */
+function padsToSlide(call: Call) {
   const { kernel, dilation, before, after, added, stride } = given(call);
   const reach = map3((axis) => dilation[axis] * (kernel[axis] - 1));
-  const lead = map3((axis) => reach[axis] - before[axis]);
-  const trail = map3((axis) => reach[axis] - after[axis] + added[axis]);
-  if ([...lead, ...trail].some((pad) => pad < 0)) return undefined;
-  return slid(call, { wrong, zeros: map3((axis) => stride[axis] - 1), lead, trail });
+  return {
+    zeros: map3((axis) => stride[axis] - 1),
+    lead: map3((axis) => reach[axis] - before[axis]),
+    trail: map3((axis) => reach[axis] - after[axis] + added[axis]),
+  };
 }
+
+/** The right answer, computed by sliding; where more is cut off than the kernel reaches, x itself is cut. */
+export const slidRight = (call: Call): Tensor => slid(call, padsToSlide(call));
 
 /** `out` of the mistakes that are made in sliding. */
 function slidWrong(call: Call, wrong: string): Tensor | undefined {
-  const { kernel, dilation, before, after, added, stride } = given(call);
-  const reach = map3((axis) => dilation[axis] * (kernel[axis] - 1));
-  const lead = map3((axis) => reach[axis] - before[axis]);
-  const trail = map3((axis) => reach[axis] - after[axis] + added[axis]);
-  const zeros = map3((axis) => stride[axis] - 1);
+  const { before, after, added, stride } = given(call);
+  const pads = padsToSlide(call);
   switch (wrong) {
     case 'inserted_zeros_padded_by_padding':
-      return slid(call, { zeros, lead: before, trail: map3((axis) => after[axis] + added[axis]) });
+      return slid(call, { ...pads, lead: before, trail: map3((axis) => after[axis] + added[axis]) });
     case 'zeros_not_inserted':
-      return slid(call, { zeros: [0, 0, 0], lead, trail });
+      return slid(call, { ...pads, zeros: [0, 0, 0] });
     case 'one_zero_too_many':
-      return slid(call, { zeros: stride, lead, trail });
+      return slid(call, { ...pads, zeros: stride });
     case 'repeated_for_inserted':
-      return slid(call, { zeros, repeat: true, lead, trail });
+      return slid(call, { ...pads, repeat: true });
+    case 'kernel_not_turned':
+      return slid(call, { ...pads, asItLies: true });
+    case 'transposed_ignored': {
+      // x padded, and the kernel slid over it as it lies.
+      const { N, C, size, x } = given(call);
+      const long = map3((axis) => size[axis] + before[axis] + after[axis]);
+      const planes = range(N * C).map((plane) =>
+        grid(long).map((place) => {
+          const source = map3((axis) => place[axis] - before[axis]);
+          return isIn(size, source) ? x[plane * count(size) + at(size, source)] : 0;
+        }),
+      );
+      return slidOver(call, planes, long, stride, false);
+    }
     default:
       return undefined;
   }
-}
-
-/** As a plain convolution. */
-function plainly(call: Call): Tensor {
-  const { axes, N, C, O, perIn, perOut, size, kernel, stride, dilation, before, after, x, weight, bias } = given(call);
-  const outSize = map3((axis) =>
-    Math.floor((size[axis] + before[axis] + after[axis] - dilation[axis] * (kernel[axis] - 1) - 1) / stride[axis] + 1),
-  );
-  const out: number[] = [];
-  for (const n of range(N))
-    for (const o of range(O))
-      for (const p of grid(outSize)) {
-        const g = Math.floor(o / perOut);
-        let total = bias[o];
-        for (const c of range(perIn))
-          for (const k of grid(kernel)) {
-            const place = map3((axis) => p[axis] * stride[axis] - before[axis] + k[axis] * dilation[axis]);
-            if (!isIn(size, place)) continue;
-            const tap = ((g * perIn + c) * perOut + (o - g * perOut)) * count(kernel) + at(kernel, k);
-            total += x[(n * C + g * perIn + c) * count(size) + at(size, place)] * weight[tap];
-          }
-        out.push(total);
-      }
-  return make([N, O, ...outSize.slice(3 - axes)], out);
 }
 
 export const transposed: Implementation = (call, wrong = '') => {
@@ -187,7 +180,6 @@ export const transposed: Implementation = (call, wrong = '') => {
   function forward(): Tensor {
     const asSlid = slidWrong(call, wrong);
     if (asSlid) return asSlid;
-    if (wrong === 'transposed_ignored') return plainly(call);
     let [from, planes] = [size, x];
     if (wrong === 'output_padding_forgotten') added = [0, 0, 0];
     if (wrong === 'padding_added') {
