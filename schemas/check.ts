@@ -1,4 +1,4 @@
-import { Type, type TObject, type TProperties } from '@sinclair/typebox';
+import { Type, type TObject, type TProperties, type TSchema } from '@sinclair/typebox';
 import { ForwardRequest } from './request.js';
 
 const strict = { additionalProperties: false } as const;
@@ -125,7 +125,14 @@ export const CheckAnswer = Type.Object({
       tensors: Type.Array(Type.String()),
       hidden: Type.String({ description: 'When the mistake gives the right answer.' }),
       try: Type.Object(
-        { route: Type.String(), body: Type.Object({ mistake: Type.String() }) },
+        {
+          route: Type.String(),
+          body: Type.Object({
+            mistake: Type.String(),
+            options: Type.Optional(Type.Object({}, { description: 'Of the call that was checked.' })),
+            axes: Type.Optional(Type.Integer()),
+          }),
+        },
         { description: 'A request that answers with an input on which it does not.' },
       ),
     }),
@@ -144,6 +151,7 @@ export const MistakesAnswer = Type.Object({
       fix: Type.String(),
       hidden: Type.Optional(Type.String({ description: 'When it gives the right answer.' })),
       needs: Type.Optional(Type.Object({}, { description: 'Options without which it cannot be made.' })),
+      axes: Type.Optional(Type.Integer({ description: 'Spatial axes that x must have at least for it to be made.' })),
     }),
   ),
 });
@@ -155,26 +163,67 @@ const caseProperties = {
   mistake: Type.String({ description: 'A known mistake that the case must show.' }),
 };
 
-export const CaseRequest: TObject = Type.Object(optional(caseProperties), strict);
+/** @param spatial whether the layer has spatial axes */
+export function CaseRequest(options: TObject, spatial: boolean): TObject {
+  return Type.Object(
+    optional({
+      ...caseProperties,
+      ...(Object.keys(options.properties).length > 0
+        ? {
+            options: Type.Object(withoutDefaults(optional(options.properties)), {
+              ...strict,
+              description: 'Options that the case must have; those that are absent are chosen so that mistakes show.',
+            }),
+          }
+        : {}),
+      ...(spatial
+        ? { axes: Type.Integer({ minimum: 1, maximum: 3, description: 'How many spatial axes x has; 2 if absent.' }) }
+        : {}),
+    }),
+    strict,
+  );
+}
+
+/** What is not asked for is chosen, and not filled in. */
+function withoutDefaults(properties: TProperties): TProperties {
+  return Object.fromEntries(
+    Object.entries(properties).map(([name, { default: _, ...schema }]) => [name, schema as TSchema]),
+  );
+}
 
 /** The same, as a query. */
-export const CaseQuery = Type.Object(
-  {
-    seed: Type.Optional(
-      Type.String({
-        pattern: '^[0-9]{1,16}$',
-        'x-expects': 'an integer',
-        description: 'One seed, one case; 0 if absent.',
-      }),
-    ),
-    dtype: Type.Optional(Type.Union([Type.Literal('float64'), Type.Literal('float32')])),
-    answers: Type.Optional(
-      Type.Union([Type.Literal('true'), Type.Literal('false')], { description: 'Give the right answers too.' }),
-    ),
-    mistake: Type.Optional(Type.String({ description: 'A known mistake that the case must show.' })),
-  },
-  strict,
-);
+export const CaseQuery = (spatial: boolean): TObject =>
+  Type.Object(
+    {
+      seed: Type.Optional(
+        Type.String({
+          pattern: '^[0-9]{1,16}$',
+          'x-expects': 'an integer',
+          description: 'One seed, one case; 0 if absent.',
+        }),
+      ),
+      dtype: Type.Optional(Type.Union([Type.Literal('float64'), Type.Literal('float32')])),
+      answers: Type.Optional(
+        Type.Union([Type.Literal('true'), Type.Literal('false')], { description: 'Give the right answers too.' }),
+      ),
+      mistake: Type.Optional(Type.String({ description: 'A known mistake that the case must show.' })),
+      options: Type.Optional(
+        Type.String({ description: 'Options that the case must have, as JSON: {"name": value}.' }),
+      ),
+      ...(spatial
+        ? {
+            axes: Type.Optional(
+              Type.String({
+                pattern: '^[1-3]$',
+                'x-expects': 'an integer from 1 to 3',
+                description: 'How many spatial axes x has; 2 if absent.',
+              }),
+            ),
+          }
+        : {}),
+    },
+    strict,
+  );
 
 export function CaseAnswer({ inputs, options, outputs, upstream, gradients }: LayerSchemas): TObject {
   return Type.Object(

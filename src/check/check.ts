@@ -301,7 +301,7 @@ class Search {
   ) {
     this.tried = checks
       .alternatives(call, right, claims)
-      .filter(({ text }) => canBeMade(text, call.options))
+      .filter(({ text }) => canBeMade(text, call))
       .map((alternative) => tryOut(alternative, trials));
   }
 

@@ -47,12 +47,17 @@ export interface MistakeText {
   readonly hidden?: string;
   /** Options without which it cannot be made; one of several where there is a list of them. */
   readonly needs?: Options;
+  /** How many spatial axes there must be at least. */
+  readonly axes?: number;
 }
 
-/** Whether a mistake can be made under these options. */
-export function canBeMade({ needs = {} }: MistakeText, options: Options): boolean {
+export const spatialAxes = ({ inputs: { x } }: Call): number => x.shape.length - 2;
+
+/** Whether a mistake can be made in this call. */
+export function canBeMade({ needs = {}, axes = 0 }: MistakeText, call: Call): boolean {
+  if (axes > 0 && spatialAxes(call) < axes) return false;
   return Object.entries(needs).every(([name, needed]) =>
-    Array.isArray(needed) ? needed.includes(options[name]) : options[name] === needed,
+    Array.isArray(needed) ? needed.includes(call.options[name]) : call.options[name] === needed,
   );
 }
 
@@ -89,6 +94,13 @@ export interface Reading {
 /** Numbers by which results are divided or multiplied, by name; e.g. the size of the batch. */
 export type Constants = Readonly<Record<string, number>>;
 
+/** What a case is asked to be like. */
+export interface Wish {
+  readonly options?: Options;
+  /** How many spatial axes x has. */
+  readonly axes?: number;
+}
+
 /** A call to show mistakes with, before it has a dtype. */
 export interface Example {
   readonly inputs: Tensors;
@@ -102,8 +114,8 @@ export interface Example {
 export interface Checks {
   readonly layer: Layer;
   readonly mistakes: readonly MistakeText[];
-  /** Ways in which they are made, all together. */
-  readonly ways: number;
+  /** How many ways there are to make them: those that can be made in a call, or all. */
+  readonly ways: (call?: Call) => number;
   /** Names of a tensor's axes, for sentences; the last stands for all that follow. */
   readonly axes: (tensor: string, options: Options) => readonly string[];
   /** What the steps give with no mistake in them. */
@@ -112,8 +124,16 @@ export interface Checks {
   readonly alternatives: (call: Call, right: Tensors, claims: Tensors) => readonly Alternative[];
   readonly constants: (call: Call) => Constants;
   readonly readings: (options: Options) => readonly Reading[];
-  /** Random, small, and such that mistakes show. */
-  readonly example: (numbers: Numbers, needs: Options) => Example;
+  /**
+   * Random, small, and such that mistakes show.
+   *
+   * @param axes how many spatial axes it has, where the layer has some
+   */
+  readonly example: (numbers: Numbers, needs: Options, axes?: number) => Example;
+  /** Whether x is [N, C, *]: a case can be asked for along one to three axes. */
+  readonly spatial?: boolean;
+  /** Options that make so much of a call that a case for it should have them too. */
+  readonly kind?: (options: Options) => Options;
   /** Where the layer's own forward does not do: with what was drawn elsewhere. */
   readonly forward?: (call: Call, plan: Plan, kernels: Kernels) => { readonly outputs: Tensors; readonly cache: Cache };
 }
@@ -226,7 +246,10 @@ export function defineChecks<Given extends object, Products extends object>(
     ...rest,
     layer,
     mistakes: mistakes.map(({ ways: _, ...text }) => text),
-    ways: mistakes.reduce((sum, { ways }) => sum + ways.length, 0),
+    ways: (call) =>
+      mistakes
+        .filter((mistake) => call === undefined || canBeMade(mistake, call))
+        .reduce((sum, { ways }) => sum + ways.length, 0),
     plain: (call, right) => made(call, right, {})(RIGHT, {}),
     alternatives: (call, right, claims) => {
       const make = made(call, right, claims);

@@ -1,12 +1,12 @@
 /** The check of somebody else's implementation, and cases for it: a body in, the answer's fields out. */
 import type { TObject } from '@sinclair/typebox';
 import { CaseRequest, CheckRequest } from '../../schemas/check.js';
-import { caseOf } from '../check/case.js';
+import { caseOf, MOST_TRIES } from '../check/case.js';
 import { check, type Verdict } from '../check/check.js';
-import type { Call, Checks, Tensors } from '../check/definition.js';
+import { spatialAxes, type Call, type Checks, type Tensors } from '../check/definition.js';
 import type { Body, TensorNames } from '../codec/codec.js';
 import type { Fields, Json } from '../codec/fields.js';
-import { expectShape, expectUpstream } from '../layers/definition.js';
+import { expectShape, expectUpstream, type Plan } from '../layers/definition.js';
 import { refuse, type Path } from '../refusal.js';
 import type { FloatDtype, Tensor } from '../tensor/tensor.js';
 import { expectAffordable, TooHeavy, type Environment } from './computation.js';
@@ -37,7 +37,8 @@ export function checkingOf(checks: Checks, environment: Environment): Checking {
   const { inputs, options, outputs, upstream, gradients } = layer.schemas;
   const schema = CheckRequest(layer.schemas);
   const validate = compileValidation(schema);
-  const validateCase = compileValidation(CaseRequest);
+  const caseSchema = CaseRequest(options, checks.spatial === true);
+  const validateCase = compileValidation(caseSchema);
   const forwardSchema = schema.properties.forward as TObject;
   const claimSchema = schema.properties.claims as TObject;
   const { kernels, limits, inlineOperations } = environment;
@@ -118,14 +119,14 @@ export function checkingOf(checks: Checks, environment: Environment): Checking {
   }
 
   /** How many pairs of mistakes there is time for, of `each` operations and beside the `used` ones. */
-  function pairs(each: number, used: number): number {
-    const most = Math.min(limits.operations - used, PAIR_OPERATIONS, (checks.ways ** 2 / 2) * each);
+  function pairs(each: number, used: number, ways: number): number {
+    const most = Math.min(limits.operations - used, PAIR_OPERATIONS, (ways ** 2 / 2) * each);
     if (most > inlineOperations) throw new TooHeavy();
     return Math.floor(most / each);
   }
 
   return {
-    tensors: { check: tensorNames(schema), case: tensorNames(CaseRequest) },
+    tensors: { check: tensorNames(schema), case: tensorNames(caseSchema) },
 
     check(body) {
       const request = validate(body.values);
@@ -138,19 +139,21 @@ export function checkingOf(checks: Checks, environment: Environment): Checking {
       const claims = inFloat64(decodeTensors(claimSchema, claimed, dtype, body, ['claims']));
       expectClaimable(claims, call);
       const each = cost.operations * PLAIN_SLOWNESS;
-      const operations = each * (checks.ways + 2);
+      const ways = checks.ways(call);
+      const operations = each * (ways + 2);
       expectAffordable({ operations, bytes: cost.bytes * WORKING_COPIES }, 'the check', environment);
       const { rtol, atol } = request as { rtol?: number; atol?: number };
-      const options = { dtype, rtol, atol, kernels, pairs: () => pairs(each, operations) };
+      const options = { dtype, rtol, atol, kernels, pairs: () => pairs(each, operations, ways) };
       return fieldsOf(
         within(['forward'], () => check(checks, call, claims, options)),
-        layer.name,
+        checks,
+        call,
       );
     },
 
     case(body) {
       const request = validateCase(body.values);
-      applyDefaults(CaseRequest, request);
+      applyDefaults(caseSchema, request);
       // Every known mistake is computed for every input that is tried: up to half a second.
       if (inlineOperations < Infinity) throw new TooHeavy();
       const { mistake } = request as { mistake?: string };
@@ -162,7 +165,14 @@ export function checkingOf(checks: Checks, environment: Environment): Checking {
           `/mistake is ${JSON.stringify(mistake)}; expected one of those that GET /layers/${layer.name}/mistakes lists`,
         );
       const { seed, dtype, answers } = request as { seed: number; dtype: FloatDtype; answers: boolean };
-      const made = caseOf(checks, { seed, mistake: known, kernels });
+      const { options: chosen, axes } = request as { options?: Call['options']; axes?: number };
+      const wish = { ...(chosen ? { options: chosen } : {}), ...(axes === undefined ? {} : { axes }) };
+      const afford = ({ forward, backward }: Plan['cost']) => {
+        const each = (forward.operations + backward.operations) * PLAIN_SLOWNESS;
+        const bytes = (forward.bytes + backward.bytes) * WORKING_COPIES;
+        expectAffordable({ operations: each * (checks.ways() + 2) * MOST_TRIES, bytes }, 'the case', environment);
+      };
+      const made = caseOf(checks, { seed, mistake: known, wish, kernels, afford: chosen && afford });
       const ofDtype = (tensors: Tensors) => inDtype(tensors, dtype);
       return {
         forward: { ...ofDtype(made.call.inputs), ...ofDtype(made.call.drawn), ...(made.call.options as object), dtype },
@@ -201,10 +211,14 @@ function plainJson(value: unknown): Json {
   return value as Json;
 }
 
-function fieldsOf(verdict: Verdict, layer: string): Fields {
+function fieldsOf(verdict: Verdict, { layer, spatial, kind }: Checks, call: Call): Fields {
+  const like = {
+    ...(kind ? { options: kind(call.options) } : {}),
+    ...(spatial ? { axes: spatialAxes(call) } : {}),
+  };
   const indistinguishable = verdict.indistinguishable.map((mistake) => ({
     ...mistake,
-    try: { route: `POST /${layer}/check/case`, body: { mistake: mistake.id } },
+    try: { route: `POST /${layer.name}/check/case`, body: { mistake: mistake.id, ...like } },
   }));
   return plainJson({ ...verdict, indistinguishable }) as Fields;
 }

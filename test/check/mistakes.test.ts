@@ -1,25 +1,41 @@
 import { describe, expect, it } from 'vitest';
 import { caseOf, type Case } from '../../src/check/case.js';
 import { check, type Verdict } from '../../src/check/check.js';
-import type { Call, Checks, MistakeText, Tensors } from '../../src/check/definition.js';
+import { canBeMade, type Call, type Checks, type MistakeText, type Tensors } from '../../src/check/definition.js';
 import { allChecks } from '../../src/check/registry.js';
 import { plain } from '../../src/kernels/plain/plain.js';
 import { layers } from '../../src/layers/registry.js';
 import { implementations } from './implementations/all.js';
+import { settings, type Setting } from './settings.js';
 
 const SEEDS = [1, 2, 3, 4, 5];
 
 /** Of all cases of all mistakes of a layer. */
 const LEAST_FOUND = 0.95;
 
+/** Whether a mistake can be made in a setting. */
+function isIn({ wish }: Setting, { needs = {}, axes = 0 }: MistakeText): boolean {
+  if (wish.axes !== undefined && wish.axes < axes) return false;
+  return Object.entries(wish.options ?? {}).every(
+    ([option, value]) => !(option in needs) || [needs[option]].flat().includes(value),
+  );
+}
+
 /** Made once for all mistakes that want the same options: a case shows all of them. */
 const cases = new Map<string, Case>();
 
-function caseFor(checks: Checks, seed: number, mistake?: MistakeText): Case {
-  const key = `${checks.layer.name} ${seed} ${JSON.stringify(mistake?.needs ?? {})}`;
-  const made = cases.get(key) ?? caseOf(checks, { seed, mistake, kernels: plain });
+function caseFor(checks: Checks, seed: number, { wish, apart = [] }: Setting, mistake?: MistakeText): Case {
+  const own = mistake && apart.includes(mistake.id) ? mistake.id : undefined;
+  const key = JSON.stringify([checks.layer.name, seed, wish, mistake?.needs ?? {}, own]);
+  const made = cases.get(key) ?? caseOf(checks, { seed, mistake, wish, kernels: plain });
   cases.set(key, made);
   return made;
+}
+
+/** All cases of some mistakes, each once. */
+function casesFor(checks: Checks, setting: Setting, mistakes: readonly MistakeText[]): ReadonlySet<Case> {
+  const all = [undefined, ...mistakes];
+  return new Set(SEEDS.flatMap((seed) => all.map((mistake) => caseFor(checks, seed, setting, mistake))));
 }
 
 function verdictOn(checks: Checks, call: Call, claims: Tensors): Verdict {
@@ -55,44 +71,56 @@ describe('the catalogue', () => {
   );
 });
 
-describe.each(allChecks.map((checks) => [checks.layer.name, checks] as const))('%s', (name, checks) => {
-  const implementation = implementations[name];
+describe('the ways to make mistakes', () => {
+  it('are counted as those that a call allows, or as all', () => {
+    for (const { name, checks, setting } of settings) {
+      const { call, answers } = caseFor(checks, 1, setting);
+      const made = checks.alternatives(call, answers, {}).filter(({ text }) => canBeMade(text, call));
+      expect(checks.ways(call), name).toBe(made.length);
+      expect(checks.ways(), name).toBeGreaterThanOrEqual(made.length);
+    }
+  });
+});
 
-  it('is right by hand, where no mistake is made', () => {
-    for (const seed of SEEDS)
-      for (const mistake of [undefined, ...checks.mistakes]) {
-        const { call } = caseFor(checks, seed, mistake);
+describe.each(settings.map(({ name, checks, setting }) => [name, setting.wish, checks, setting] as const))(
+  '%s in %j',
+  (name, _, checks, setting) => {
+    const implementation = implementations[name];
+    const mistakes = checks.mistakes.filter(
+      (mistake) => isIn(setting, mistake) && !setting.never?.includes(mistake.id),
+    );
+
+    it('is right by hand, where no mistake is made', () => {
+      for (const { call } of casesFor(checks, setting, mistakes)) {
         const verdict = verdictOn(checks, call, implementation(call));
         const failed = Object.entries(verdict.tensors).filter(([, { pass }]) => !pass);
-        expect(failed, `case ${seed} of ${mistake?.id ?? 'none'}`).toEqual([]);
+        expect(failed, JSON.stringify(call.options)).toEqual([]);
       }
-  });
+    });
 
-  it(`finds each mistake of an implementation by hand, and names it first in ${100 * LEAST_FOUND} % of the cases`, () => {
-    const missed: string[] = [];
-    for (const mistake of checks.mistakes)
-      for (const seed of SEEDS) {
-        const { call } = caseFor(checks, seed, mistake);
-        const verdict = verdictOn(checks, call, implementation(call, mistake.id));
-        if (isFound(mistake.id, mistake.tensors, verdict)) continue;
-        const named = Object.entries(verdict.tensors).map(
-          ([tensor, { pass, diagnosis }]) => `${tensor} ${pass ? 'passes' : diagnosis.map(({ id }) => id).join()}`,
-        );
-        missed.push(`${mistake.id}, case ${seed}: ${named.join('; ')}`);
-      }
-    const cases = checks.mistakes.length * SEEDS.length;
-    expect(1 - missed.length / cases, missed.join('\n')).toBeGreaterThanOrEqual(LEAST_FOUND);
-    // Never all five.
-    const never = checks.mistakes.filter(
-      ({ id }) => missed.filter((line) => line.startsWith(`${id},`)).length === SEEDS.length,
-    );
-    expect(never.map(({ id }) => id)).toEqual([]);
-  });
+    it(`finds each mistake of an implementation by hand, and names it first in ${100 * LEAST_FOUND} % of the cases`, () => {
+      const missed: string[] = [];
+      for (const mistake of mistakes)
+        for (const seed of SEEDS) {
+          const { call } = caseFor(checks, seed, setting, mistake);
+          const verdict = verdictOn(checks, call, implementation(call, mistake.id));
+          if (isFound(mistake.id, mistake.tensors, verdict)) continue;
+          const named = Object.entries(verdict.tensors).map(
+            ([tensor, { pass, diagnosis }]) => `${tensor} ${pass ? 'passes' : diagnosis.map(({ id }) => id).join()}`,
+          );
+          missed.push(`${mistake.id}, case ${seed}: ${named.join('; ')}`);
+        }
+      const cases = mistakes.length * SEEDS.length;
+      expect(1 - missed.length / cases, missed.join('\n')).toBeGreaterThanOrEqual(LEAST_FOUND);
+      // Never all five.
+      const never = mistakes.filter(
+        ({ id }) => missed.filter((line) => line.startsWith(`${id},`)).length === SEEDS.length,
+      );
+      expect(never.map(({ id }) => id)).toEqual([]);
+    });
 
-  it('gives with its plain steps what the layer gives', () => {
-    for (const seed of SEEDS)
-      for (const mistake of [undefined, ...checks.mistakes]) {
-        const { call, answers } = caseFor(checks, seed, mistake);
+    it('gives with its plain steps what the layer gives', () => {
+      for (const { call, answers } of casesFor(checks, setting, mistakes)) {
         const own = checks.plain(call, answers);
         const claims = Object.keys(answers).flatMap((tensor) => {
           const value = own.tensor(tensor);
@@ -102,13 +130,20 @@ describe.each(allChecks.map((checks) => [checks.layer.name, checks] as const))('
         const verdict = verdictOn(checks, call, Object.fromEntries(claims));
         expect(Object.entries(verdict.tensors).filter(([, { pass }]) => !pass)).toEqual([]);
       }
-  });
+    });
 
-  it('tells its mistakes apart by the cases that it makes', () => {
-    for (const seed of SEEDS) {
-      const { call, answers } = caseFor(checks, seed);
-      const { indistinguishable } = verdictOn(checks, call, answers);
-      expect(indistinguishable, `case ${seed}`).toEqual([]);
-    }
-  });
-});
+    const unseen = [...(setting.never ?? []), ...(setting.apart ?? [])];
+    const hidden = checks.mistakes.filter((mistake) => isIn(setting, mistake) && unseen.includes(mistake.id));
+
+    it('tells its mistakes apart by the cases that it makes', () => {
+      for (const seed of SEEDS) {
+        const { call, answers } = caseFor(checks, seed, setting);
+        const { indistinguishable } = verdictOn(checks, call, answers);
+        expect(
+          indistinguishable.map(({ id }) => id),
+          `case ${seed}`,
+        ).toEqual(hidden.map(({ id }) => id));
+      }
+    });
+  },
+);

@@ -11,6 +11,7 @@ import type { FloatDtype, Tensor } from '../../src/tensor/tensor.js';
 import { acceptedPlan, configurations, type Configuration } from '../support/configurations.js';
 import { randomNumbers } from '../support/random.js';
 import { implementations } from './implementations/all.js';
+import { settings } from './settings.js';
 
 /** Calls of each layer; each is claimed in several ways. */
 const CALLS = 100;
@@ -92,22 +93,26 @@ describe.each(allChecks.map((checks) => [checks.layer.name, checks] as const))('
   });
 
   it('is never called wrong in an implementation by hand, nor when float32 rounds what it computed', () => {
-    for (let seed = 0; seed < 10; seed++) {
-      const { inputs, options, upstream, drawn } = checks.example(numbersOf(seed), {});
-      const plan = checks.layer.plan(inputs, options);
-      const numbers = randomNumbers(seed);
-      const douts = upstream.map((output) => [`d${output}`, numbers.tensor(plan.outputs[output])] as const);
-      const call: Call = { inputs, options, upstream: Object.fromEntries(douts), drawn: drawn ?? {} };
-      const claims = implementations[name](call);
-      expectPass(verdictOn(checks, call, claims), `by hand, ${seed}`);
-      expectPass(
-        verdictOn(
-          checks,
-          call,
-          mapped(claims, (data) => Float64Array.from(data, Math.fround)),
-        ),
-        `float32, ${seed}`,
-      );
-    }
+    const ofLayer = settings.filter((setting) => setting.name === name);
+    for (let seed = 0; seed < 10; seed++)
+      for (const {
+        setting: { wish },
+      } of ofLayer) {
+        const { inputs, options, upstream, drawn } = checks.example(numbersOf(seed), wish.options ?? {}, wish.axes);
+        const plan = checks.layer.plan(inputs, options);
+        const numbers = randomNumbers(seed);
+        const douts = upstream.map((output) => [`d${output}`, numbers.tensor(plan.outputs[output])] as const);
+        const call: Call = { inputs, options, upstream: Object.fromEntries(douts), drawn: drawn ?? {} };
+        const claims = implementations[name](call);
+        expectPass(verdictOn(checks, call, claims), `by hand, ${seed}`);
+        expectPass(
+          verdictOn(
+            checks,
+            call,
+            mapped(claims, (data) => Float64Array.from(data, Math.fround)),
+          ),
+          `float32, ${seed}`,
+        );
+      }
   });
 });

@@ -90,6 +90,79 @@ describe.each(layerNames)('POST /%s/check', (name) => {
   });
 });
 
+describe('a case', () => {
+  it('has the options and the axes that were asked for', async () => {
+    const asked = { options: { transposed: true, stride: [1, 2, 2] }, axes: 3 };
+    const { forward, backward, answers } = await caseOf('convolution', asked);
+    expect(forward).toMatchObject(asked.options);
+    expect(JSON.stringify(forward.x)).toMatch(/^\[{5}/);
+    expect(await checked('convolution', { forward, backward, claims: answers })).toMatchObject({ pass: true });
+    const options = encodeURIComponent(JSON.stringify(asked.options));
+    const query = `seed=1&answers=true&axes=3&options=${options}`;
+    const same = await service().client.get(`/convolution/check/case?${query}`).expect(200);
+    expect(same.body).toEqual({ forward, backward, answers });
+    const whole = await caseOf('pooling', { options: { mode: 'average', global: true }, axes: 1 });
+    expect(whole.forward).toMatchObject({ mode: 'average', global: true });
+    expect(whole.forward).not.toHaveProperty('kernel_size');
+    const both = await caseOf('lstm', { options: { direction: 'bidirectional' } });
+    expect(both.forward).toMatchObject({ direction: 'bidirectional' });
+  });
+
+  it('that hides a mistake names one like it that does not', async () => {
+    const { forward, backward, answers } = await caseOf('convolution', {
+      axes: 1,
+      options: { transposed: true, stride: 1, dilation: 1 },
+    });
+    const { indistinguishable } = await checked('convolution', { forward, backward, claims: answers });
+    const hidden = indistinguishable.find(({ id }) => id === 'stride_forgotten_in_backward');
+    expect(hidden?.try.body).toEqual({
+      mistake: 'stride_forgotten_in_backward',
+      options: { transposed: true },
+      axes: 1,
+    });
+    expect(indistinguishable.map(({ id }) => id)).not.toContain('kernel_axes_exchanged');
+    const shown = await caseOf('convolution', hidden?.try.body);
+    const verdict = await checked('convolution', { ...shown, answers: undefined, claims: shown.answers });
+    expect(verdict.indistinguishable).toEqual([]);
+  });
+
+  it.each<[string, string, object, number, string, string]>([
+    ['options that do not fit', 'convolution', { options: { groups: 3 } }, 422, '/options', 'groups is 3'],
+    [
+      'options that do not allow the mistake',
+      'convolution',
+      { mistake: 'out_assigned', options: { transposed: false } },
+      422,
+      '/options/transposed',
+      'transposed is false; expected true, because the mistake is not made otherwise',
+    ],
+    [
+      'fewer axes than the mistake needs',
+      'convolution',
+      { mistake: 'kernel_axes_exchanged', axes: 1 },
+      422,
+      '/axes',
+      'axes is 1; expected 2 at least',
+    ],
+    ['an option that is not one', 'pooling', { options: { groups: 1 } }, 400, '/options/groups', 'is unknown'],
+    ['axes of what has none', 'linear', { axes: 2 }, 400, '/axes', '/axes is unknown'],
+  ])('refuses %s', async (_, name, body, status, pointer, detail) => {
+    const response = await service().client.post(`/${name}/check/case`).send(body).expect(status);
+    const { errors } = response.body as { errors: { pointer: string; detail: string }[] };
+    expect(errors).toHaveLength(1);
+    expect(errors[0].pointer).toBe(pointer);
+    expect(errors[0].detail).toContain(detail);
+  });
+
+  it('refuses options that would take more work than is served, or are no JSON', async () => {
+    const body = { options: { padding: 2 ** 20 } };
+    const response = await service().client.post('/convolution/check/case').send(body).expect(413);
+    expect((response.body as { detail: string }).detail).toMatch(/^the case would take \d+ operations/);
+    const query = await service().client.get('/convolution/check/case?options={stride:2}').expect(400);
+    expect((query.body as { detail: string }).detail).toContain('expected a JSON object');
+  });
+});
+
 describe.each(layerNames)('GET /layers/%s/mistakes', (name) => {
   it('lists what is known, with a case that shows each', async () => {
     const response = await service().client.get(`/layers/${name}/mistakes`).expect(200);

@@ -12,17 +12,28 @@ import {
 import type { Checks } from '../../check/definition.js';
 import { anyLayer } from '../../check/variants.js';
 import { responses } from '../documentation.js';
+import { refuse } from '../../refusal.js';
 import { ProblemError } from '../errors.js';
 import { expectJsonAccepted, expectTensorsAccepted, JSON_TYPE } from '../negotiation.js';
 import { problem } from '../problems.js';
 import type { Post, Send } from './posting.js';
 
+function parsed(options: string): unknown {
+  try {
+    return JSON.parse(options);
+  } catch {
+    throw refuse('invalid-request', ['options'], `/options is ${JSON.stringify(options)}; expected a JSON object`);
+  }
+}
+
 /** The query of a case, as the body that asks for the same. */
-function bodyOf({ seed, answers, ...rest }: Record<string, string | undefined>): Buffer {
+function bodyOf({ seed, answers, axes, options, ...rest }: Record<string, string | undefined>): Buffer {
   return Buffer.from(
     JSON.stringify({
       ...rest,
       ...(seed === undefined ? {} : { seed: Number(seed) }),
+      ...(axes === undefined ? {} : { axes: Number(axes) }),
+      ...(options === undefined ? {} : { options: parsed(options) }),
       ...(answers === undefined ? {} : { answers: answers === 'true' }),
     }),
   );
@@ -40,7 +51,7 @@ function mistakesOf({ layer, mistakes }: Checks) {
 }
 
 export function checkRoutes(app: FastifyInstance, post: Post, send: Send, allChecks: readonly Checks[]): void {
-  for (const { layer } of allChecks) {
+  for (const { layer, spatial = false } of allChecks) {
     const { name, schemas } = layer;
     post(
       `/${name}/check`,
@@ -59,7 +70,7 @@ export function checkRoutes(app: FastifyInstance, post: Post, send: Send, allChe
       {
         ...ofCase,
         operationId: `${name}_check_case`,
-        body: { ...CaseRequest, examples: [{ seed: 1, answers: true }] },
+        body: { ...CaseRequest(schemas.options, spatial), examples: [{ seed: 1, answers: true }] },
       },
     );
     app.get(`/${name}/check/case`, {
@@ -67,7 +78,7 @@ export function checkRoutes(app: FastifyInstance, post: Post, send: Send, allChe
         tags: [name],
         operationId: `${name}_check_fixture`,
         summary: `${ofCase.summary}; to save as a fixture`,
-        querystring: CaseQuery,
+        querystring: CaseQuery(spatial),
         response: responses({ 200: ofCase.response }, 400, 406, 503),
       },
       onRequest: expectTensorsAccepted,

@@ -1,60 +1,55 @@
-/** A convolution of planes by hand: the input is padded first, and gradients are cut out of what was padded. */
-import { make, range, sum, values, type Implementation } from './implementation.js';
+/** A convolution by hand: tap by tap, with the input read as if it were padded. */
+import { make, range, values, type Implementation } from './implementation.js';
+import { at, dbiasOf, geometry, grid, isIn, map3, three, type Three } from './planes.js';
+import { transposed } from './transposed.js';
 
-type Pair = readonly [number, number];
+export const convolution: Implementation = (call, wrong = '') =>
+  call.options.transposed === true ? transposed(call, wrong) : plain(call, wrong);
 
-export const convolution: Implementation = ({ inputs, options, upstream }, wrong = '') => {
-  const [N, C, height, width] = inputs.x.shape;
-  const [O, perGroup, KH, KW] = inputs.weight.shape;
+/** Where a place beyond the input reads, −1 where nothing is. */
+function folded(place: number, size: number, wrong: string): number {
+  if (place >= 0 && place < size) return place;
+  if (wrong === 'padding_replicated') return place < 0 ? 0 : size - 1;
+  if (wrong === 'padding_reflected') return place < 0 ? -place : 2 * size - 2 - place;
+  if (wrong === 'padding_wrapped') return (place + size) % size;
+  return -1;
+}
+
+const plain: Implementation = ({ inputs, options, upstream }, wrong = '') => {
+  const axes = inputs.x.shape.length - 2;
+  const [N, C] = inputs.x.shape;
+  const [O, perGroup] = inputs.weight.shape;
   const { groups } = options as { groups: number };
-  const each = (option: unknown): Pair => (typeof option === 'number' ? [option, option] : (option as Pair));
-  const stride = each(options.stride);
-  const dilation = each(options.dilation);
-  let pads = options.padding as readonly Pair[];
-  if (wrong === 'padding_side') pads = pads.map(([before, after]) => [after, before]);
-  const [[top, bottom], [left, right]] = pads;
+  const size = three(inputs.x.shape.slice(2), axes, 1);
+  const kernel = three(inputs.weight.shape.slice(2), axes, 1);
+  const { stride, dilation, before: first, after: second } = geometry(options, axes);
+  const [before, after] = wrong === 'padding_side' ? [second, first] : [first, second];
+  const outSize = map3((axis) =>
+    Math.floor((size[axis] + before[axis] + after[axis] - dilation[axis] * (kernel[axis] - 1) - 1) / stride[axis] + 1),
+  );
+  const outShape = [N, O, ...outSize.slice(3 - axes)];
   const perOut = O / groups;
+  const [D, K, P] = [size, kernel, outSize].map(([a, b, c]) => a * b * c);
   const x = values(inputs.x);
   const weight = values(inputs.weight);
   const bias = 'bias' in inputs ? values(inputs.bias) : range(O).map(() => 0);
-  const OH = Math.floor((height + top + bottom - dilation[0] * (KH - 1) - 1) / stride[0]) + 1;
-  const OW = Math.floor((width + left + right - dilation[1] * (KW - 1) - 1) / stride[1]) + 1;
-  const outShape = [N, O, OH, OW];
 
-  const xAt = (n: number, c: number, h: number, w: number) => ((n * C + c) * height + h) * width + w;
-  const outAt = (n: number, o: number, i: number, j: number) => ((n * O + o) * OH + i) * OW + j;
-
-  /** What stands at a place that may lie in the padding. */
-  const read = (n: number, c: number, row: number, column: number): number => {
-    let [h, w] = [row, column];
-    if (wrong === 'padding_replicated') {
-      h = Math.max(0, Math.min(height - 1, h));
-      w = Math.max(0, Math.min(width - 1, w));
-    }
-    if (wrong === 'padding_reflected') {
-      if (h < 0) h = -h;
-      if (h >= height) h = 2 * height - 2 - h;
-      if (w < 0) w = -w;
-      if (w >= width) w = 2 * width - 2 - w;
-    }
-    if (wrong === 'padding_wrapped') {
-      h = (h + height) % height;
-      w = (w + width) % width;
-    }
-    return h < 0 || h >= height || w < 0 || w >= width ? 0 : x[xAt(n, c, h, w)];
-  };
-
+  const turned = (k: Three) => map3((axis) => kernel[axis] - 1 - k[axis]);
   /** Entry of the weight for an output channel, a channel of its group and a tap. */
-  const weightAt = (o: number, a: number, kh: number, kw: number): number => {
-    if (wrong === 'kernel_flipped') return ((o * perGroup + a) * KH + (KH - 1 - kh)) * KW + (KW - 1 - kw);
-    if (wrong === 'kernel_axes_exchanged') return ((o * perGroup + a) * KH + kw) * KW + kh;
+  const weightAt = (o: number, a: number, k: Three): number => {
+    let [plane, tap] = [o * perGroup + a, at(kernel, k)];
+    if (wrong === 'kernel_flipped') tap = at(kernel, turned(k));
+    if (wrong === 'kernel_axes_exchanged') {
+      // The last two: read as [width, height].
+      const [d, h, w] = k;
+      tap = (d * kernel[2] + w) * kernel[1] + h;
+    }
     if (wrong === 'channels_exchanged') {
       const g = Math.floor(o / perOut);
-      return ((g * perGroup * perOut + a * perOut + (o - g * perOut)) * KH + kh) * KW + kw;
+      plane = g * perGroup * perOut + a * perOut + (o - g * perOut);
     }
-    return ((o * perGroup + a) * KH + kh) * KW + kw;
+    return plane * K + tap;
   };
-
   const channelFor = (o: number, a: number): number => {
     const g = Math.floor(o / perOut);
     if (wrong === 'groups_ignored') return a;
@@ -62,97 +57,78 @@ export const convolution: Implementation = ({ inputs, options, upstream }, wrong
     return g * perGroup + a;
   };
 
-  const out = range(N * O * OH * OW).map(() => 0);
+  const out = range(N * O * P).map(() => 0);
   for (const n of range(N))
     for (const o of range(O))
-      for (const i of range(OH))
-        for (const j of range(OW)) {
-          let total = wrong === 'bias_missing' ? 0 : bias[o];
-          for (const a of range(perGroup))
-            for (const kh of range(KH))
-              for (const kw of range(KW)) {
-                const value = read(
-                  n,
-                  channelFor(o, a),
-                  i * stride[0] + kh * dilation[0] - top,
-                  j * stride[1] + kw * dilation[1] - left,
-                );
-                total += value * weight[weightAt(o, a, kh, kw)];
-                if (wrong === 'bias_at_every_tap' && (a > 0 || kh > 0 || kw > 0)) total += bias[o];
-              }
-          out[outAt(n, o, i, j)] = total;
-        }
+      for (const p of grid(outSize)) {
+        let total = wrong === 'bias_missing' ? 0 : bias[o];
+        for (const a of range(perGroup))
+          for (const k of grid(kernel)) {
+            const place = map3((axis) =>
+              folded(p[axis] * stride[axis] + k[axis] * dilation[axis] - before[axis], size[axis], wrong),
+            );
+            const value = isIn(size, place) ? x[(n * C + channelFor(o, a)) * D + at(size, place)] : 0;
+            total += value * weight[weightAt(o, a, k)];
+            if (wrong === 'bias_at_every_tap' && (a > 0 || at(kernel, k) > 0)) total += bias[o];
+          }
+        out[(n * O + o) * P + at(outSize, p)] = total;
+      }
   const answers = { out: make(outShape, out) };
   if (!('dout' in upstream)) return answers;
 
   const dout = values(upstream.dout);
-  const dx = x.map(() => 0);
+  const step: Three = wrong === 'stride_forgotten_in_backward' ? [1, 1, 1] : stride;
+  const apart: Three = wrong === 'dilation_forgotten_in_backward' ? [1, 1, 1] : dilation;
+  let lead: Three = before;
+  if (wrong === 'padding_forgotten_in_backward') lead = [0, 0, 0];
+  if (wrong === 'padding_side_in_backward') lead = after;
+  // dx of the padded input, of which the middle is cut out.
+  const uncropped = wrong === 'dx_not_cropped';
+  const room = uncropped ? map3((axis) => size[axis] + before[axis] + after[axis]) : size;
+  const dx = range(N * C * room[0] * room[1] * room[2]).map(() => 0);
   const dweight = weight.map(() => 0);
-  const [sh, sw] = wrong === 'stride_forgotten_in_backward' ? [1, 1] : stride;
-  const [dh, dw] = wrong === 'dilation_forgotten_in_backward' ? [1, 1] : dilation;
-  let [ph, pw] = [top, left];
-  if (wrong === 'padding_forgotten_in_backward') [ph, pw] = [0, 0];
-  if (wrong === 'padding_side_in_backward') [ph, pw] = [bottom, right];
   for (const n of range(N))
     for (const o of range(O))
-      for (const i of range(OH))
-        for (const j of range(OW)) {
-          const d = dout[outAt(n, o, i, j)];
-          for (const a of range(perGroup))
-            for (const kh of range(KH))
-              for (const kw of range(KW)) {
-                const h = i * sh + kh * dh - ph;
-                const w = j * sw + kw * dw - pw;
-                if (h < 0 || h >= height || w < 0 || w >= width) continue;
-                const c = wrong === 'groups_ignored_in_backward' ? a : channelFor(o, a);
-                const at = xAt(n, c, h, w);
-                const tap = weightAt(o, a, kh, kw);
-                const turned = weightAt(o, a, KH - 1 - kh, KW - 1 - kw);
-                const term = d * weight[wrong === 'dx_kernel_flipped' ? turned : tap];
-                if (wrong === 'dx_assigned') dx[at] = term;
-                else dx[at] += term;
-                if (wrong === 'dweight_of_one_sample' && n < N - 1) continue;
-                if (wrong === 'dweight_assigned') dweight[tap] = d * x[at];
-                else dweight[wrong === 'dweight_reversed' ? turned : tap] += d * x[at];
-              }
-        }
-  const ofWeight = wrong === 'dweight_averaged' ? N : 1;
+      for (const p of grid(outSize)) {
+        const d = dout[(n * O + o) * P + at(outSize, p)];
+        for (const a of range(perGroup))
+          for (const k of grid(kernel)) {
+            const place = map3((axis) =>
+              folded(p[axis] * step[axis] + k[axis] * apart[axis] - lead[axis], size[axis], wrong),
+            );
+            const c = wrong === 'groups_ignored_in_backward' ? a : channelFor(o, a);
+            const tap = weightAt(o, a, k);
+            const opposite = weightAt(o, a, turned(k));
+            const term = d * weight[wrong === 'dx_kernel_flipped' ? opposite : tap];
+            if (uncropped) {
+              const there = map3((axis) => p[axis] * step[axis] + k[axis] * apart[axis]);
+              dx[(n * C + c) * room[0] * room[1] * room[2] + at(room, there)] += term;
+            }
+            if (!isIn(size, place)) continue;
+            const i = (n * C + c) * D + at(size, place);
+            if (wrong === 'dx_assigned') dx[i] = term;
+            else if (!uncropped) dx[i] += term;
+            if (wrong === 'dweight_of_one_sample' && n < N - 1) continue;
+            if (wrong === 'dweight_assigned') dweight[tap] = d * x[i];
+            else dweight[wrong === 'dweight_reversed' ? opposite : tap] += d * x[i];
+          }
+      }
   const swapped = range(weight.length).map((i) => {
-    const [k, a, o] = [i % (KH * KW), Math.floor(i / (KH * KW)) % perGroup, Math.floor(i / (KH * KW * perGroup))];
+    const [k, a, o] = [i % K, Math.floor(i / K) % perGroup, Math.floor(i / (K * perGroup))];
     // What belongs to [o, a] in a group is found at [a, o].
     const g = Math.floor(o / perOut);
     const place = (o - g * perOut) * perGroup + a;
     const [b, c] = [place % perOut, Math.floor(place / perOut)];
-    return dweight[((g * perOut + b) * perGroup + c) * KH * KW + k];
+    return dweight[((g * perOut + b) * perGroup + c) * K + k];
   });
-  const overPlaces = (n: number, o: number) =>
-    sum(range(OH).flatMap((i) => range(OW).map((j) => dout[outAt(n, o, i, j)])));
-  let dbias = range(O).map((o) => sum(range(N).map((n) => overPlaces(n, o))));
-  if (wrong === 'dbias_averaged') dbias = dbias.map((value) => value / (N * OH * OW));
-  if (wrong === 'dbias_of_one_sample') dbias = range(O).map((o) => overPlaces(N - 1, o));
-  const batchAlone = make(
-    [O, OH, OW],
-    range(O * OH * OW).map((i) => sum(range(N).map((n) => dout[n * O * OH * OW + i]))),
-  );
-  let summed = make([O], dbias);
-  if (wrong === 'dbias_over_batch_alone') summed = batchAlone;
-  if (wrong === 'dbias_over_other_axes')
-    summed = make(
-      [N],
-      range(N).map((n) => sum(range(O).map((o) => overPlaces(n, o)))),
-    );
+  const ofWeight = wrong === 'dweight_averaged' ? N : 1;
   return {
     ...answers,
-    // Padding that is not zero has a gradient of its own, which is another matter.
-    ...(wrong.startsWith('padding_r') || wrong === 'padding_wrapped'
-      ? {}
-      : {
-          dx: make(inputs.x.shape, dx),
-          dweight: make(
-            inputs.weight.shape,
-            (wrong === 'dweight_channels_exchanged' ? swapped : dweight).map((value) => value / ofWeight),
-          ),
-        }),
-    ...('bias' in inputs ? { dbias: summed } : {}),
+    dx: make([N, C, ...room.slice(3 - axes)], dx),
+    dweight: make(
+      inputs.weight.shape,
+      (wrong === 'dweight_channels_exchanged' ? swapped : dweight).map((value) => value / ofWeight),
+    ),
+    ...('bias' in inputs ? { dbias: dbiasOf(dout, outShape, wrong) } : {}),
   };
 };

@@ -1,0 +1,73 @@
+/** What convolutions and poolings by hand share: planes of one, two or three axes are all treated as ones of three. */
+import type { Options } from '../../../src/check/definition.js';
+import { sizeOf, type Shape, type Tensor } from '../../../src/tensor/tensor.js';
+import { make, range, sum } from './implementation.js';
+
+export type Three = readonly [number, number, number];
+
+/** Missing axes come first. */
+export function three(given: number | readonly number[], axes: number, missing: number): Three {
+  const all = typeof given === 'number' ? range(axes).map(() => given) : given;
+  return [...range(3 - axes).map(() => missing), ...all] as unknown as Three;
+}
+
+/** Padding as the cases of the check and the tests have it: a number, one an axis, or a pair an axis. */
+export function pads(padding: unknown, axes: number): { before: Three; after: Three } {
+  const entries = typeof padding === 'number' ? range(axes).map(() => padding) : (padding as (number | number[])[]);
+  const pairs = entries.map((entry) => (typeof entry === 'number' ? [entry, entry] : entry));
+  return {
+    before: three(
+      pairs.map(([first]) => first),
+      axes,
+      0,
+    ),
+    after: three(
+      pairs.map(([, second]) => second),
+      axes,
+      0,
+    ),
+  };
+}
+
+export function geometry(options: Options, axes: number) {
+  const { stride, dilation, padding } = options as { stride: number; dilation: number; padding: unknown };
+  return { stride: three(stride, axes, 1), dilation: three(dilation, axes, 1), ...pads(padding, axes) };
+}
+
+export const map3 = (of: (axis: number) => number): Three => [of(0), of(1), of(2)];
+
+/** All places of a plane, row-major. */
+export function grid([D, H, W]: Three): Three[] {
+  return range(D).flatMap((d) => range(H).flatMap((h) => range(W).map((w): Three => [d, h, w])));
+}
+
+export const at = ([, H, W]: Three, [d, h, w]: Three) => (d * H + h) * W + w;
+
+export const isIn = (size: Three, place: Three) => place.every((index, axis) => index >= 0 && index < size[axis]);
+
+/** dbias of a convolution, plain or transposed. */
+export function dbiasOf(dout: readonly number[], shape: Shape, wrong: string): Tensor {
+  const [N, O] = shape;
+  const P = sizeOf(shape.slice(2));
+  const overPlaces = (n: number, o: number) => sum(range(P).map((p) => dout[(n * O + o) * P + p]));
+  if (wrong === 'dbias_over_batch_alone')
+    return make(
+      shape.slice(1),
+      range(O * P).map((i) => sum(range(N).map((n) => dout[n * O * P + i]))),
+    );
+  if (wrong === 'dbias_over_other_axes')
+    return make(
+      [N],
+      range(N).map((n) => sum(range(O).map((o) => overPlaces(n, o)))),
+    );
+  if (wrong === 'dbias_of_one_sample')
+    return make(
+      [O],
+      range(O).map((o) => overPlaces(N - 1, o)),
+    );
+  const by = wrong === 'dbias_averaged' ? N * P : 1;
+  return make(
+    [O],
+    range(O).map((o) => sum(range(N).map((n) => overPlaces(n, o))) / by),
+  );
+}
