@@ -88,10 +88,12 @@ interface Trial {
   readonly claimed: Tensor;
   readonly right: Tensor;
   readonly tolerance: Tolerance;
+  /** By which mistakes are looked for that nothing equals within the tolerance: as coarse as the claim's own digits. */
+  readonly looser: Tolerance;
 }
 
 /** Whether the claim is `other`, and not the right answer. */
-function fits({ claimed, right, tolerance }: Trial, other: Tensor | undefined): boolean {
+function fits({ claimed, right }: Trial, other: Tensor | undefined, tolerance: Tolerance): boolean {
   if (!other || !isEqual(claimed, other, tolerance)) return false;
   if (!sameShape(other.shape, right.shape)) return true;
   if (areClose(other.data, right.data, tolerance)) return false;
@@ -129,12 +131,17 @@ export function check(checks: Checks, call: Call, claims: Tensors, options: Chec
   const chosen = options.rtol !== undefined || options.atol !== undefined;
   const trials = Object.entries(claims).map(([name, claimed]): Trial => {
     const allowance = dtype === 'float32' && !chosen ? rounding(name) : 0;
-    return { name, claimed, right: right[name], tolerance: { ...asked, atol: asked.atol + allowance } };
+    const tolerance = { ...asked, atol: asked.atol + allowance };
+    const looser = looserFor(claimed, right[name], tolerance, () => rounding(name));
+    return { name, claimed, right: right[name], tolerance, looser };
   });
+  const terms = Math.max(0, ...Object.values(call.upstream).map(({ data }) => largestMagnitude(data)));
+  const noise = (name: string) =>
+    FLOAT64_NOISE * Math.max(largestMagnitude(right[name].data), isGradient(checks, name) ? terms : 0);
   const search = new Search(checks, call, right, claims, trials, options);
 
   const tensors: Record<string, TensorVerdict> = {};
-  for (const trial of trials) tensors[trial.name] = judge(trial, search, { rounding, chosen, dtype });
+  for (const trial of trials) tensors[trial.name] = judge(trial, search, { rounding, noise, chosen, dtype });
   return {
     pass: Object.values(tensors).every(({ pass }) => pass),
     ...asked,
@@ -144,16 +151,22 @@ export function check(checks: Checks, call: Call, claims: Tensors, options: Chec
   };
 }
 
+function isGradient({ layer }: Checks, name: string): boolean {
+  return name in layer.schemas.gradients.properties;
+}
+
 interface Rounding {
   /** How far float32 takes a tensor's values from the right ones. */
   readonly rounding: (name: string) => number;
+  /** How far float64 may: a gradient may come to nothing of terms that are as large as what came from above. */
+  readonly noise: (name: string) => number;
   /** Whether the client chose a tolerance. */
   readonly chosen: boolean;
   readonly dtype: FloatDtype;
 }
 
-function judge(trial: Trial, search: Search, { rounding, chosen, dtype }: Rounding): TensorVerdict {
-  const { name, claimed, right, tolerance } = trial;
+function judge(trial: Trial, search: Search, { rounding, noise, chosen, dtype }: Rounding): TensorVerdict {
+  const { name, claimed, right, tolerance, looser } = trial;
   if (!sameShape(claimed.shape, right.shape))
     return {
       pass: false,
@@ -180,18 +193,17 @@ function judge(trial: Trial, search: Search, { rounding, chosen, dtype }: Roundi
   };
   const isFloat32 =
     dtype === 'float64' &&
-    maxAbsoluteError > 1e-13 * largestMagnitude(right.data) &&
     looksLikeFloat32(claimed) &&
+    maxAbsoluteError > noise(name) &&
     areClose(claimed.data, right.data, { rtol: FLOAT32_RTOL, atol: rounding(name) });
   if (!wrong.includes(1)) return { pass: true, ...errors, diagnosis: [], notes: isFloat32 ? [float32] : [] };
 
-  const decimals = decimalsOf(claimed);
-  // Half a unit of the last decimal, and what its own representation adds.
-  const half = decimals === undefined ? 0 : 0.5 * 10 ** -decimals * (1 + 1e-6);
-  const looser = { ...trial, tolerance: { ...tolerance, atol: Math.max(tolerance.atol, half) } };
-  const known = search.known(trial, half > tolerance.atol ? looser : trial);
+  const known = search.known(trial);
   if (known.length === 0 && isFloat32 && !chosen) return { pass: true, ...errors, diagnosis: [], notes: [float32] };
-  if (known.length === 0 && areClose(claimed.data, right.data, looser.tolerance))
+  const coarsely = compare(claimed.data, right.data, looser).wrong;
+  const isCoarse = !coarsely.includes(1);
+  const decimals = decimalsOf(claimed);
+  if (known.length === 0 && isCoarse && decimals !== undefined && !isFloat32)
     return {
       pass: false,
       ...errors,
@@ -199,7 +211,7 @@ function judge(trial: Trial, search: Search, { rounding, chosen, dtype }: Roundi
       notes: [
         {
           id: 'rounded',
-          explanation: `The right values, rounded to ${decimals ?? 0} decimals: claim more of them, or ask for atol ${short(half)}.`,
+          explanation: `The right values, rounded to ${decimals} decimals: claim more of them, or ask for atol ${short(halfOf(decimals))}.`,
         },
       ],
       statistics: search.statistics(trial, wrong),
@@ -207,14 +219,35 @@ function judge(trial: Trial, search: Search, { rounding, chosen, dtype }: Roundi
   return {
     pass: false,
     ...errors,
-    diagnosis: known.length > 0 ? known : search.further(trial),
+    diagnosis: known.length > 0 || isCoarse ? known : search.further(trial),
     notes: isFloat32 ? [float32] : [],
-    statistics: search.statistics(trial, wrong),
+    statistics: search.statistics(trial, isCoarse ? wrong : coarsely),
   };
+}
+
+/** Half a unit of the last decimal, and what its own representation adds. */
+const halfOf = (decimals: number) => 0.5 * 10 ** -decimals * (1 + 1e-6);
+
+/**
+ * What was computed in float32, or printed with a few decimals, equals the result of a mistake no nearer than that:
+ * by the tolerance of float64 no mistake would be found in it.
+ */
+function looserFor(claimed: Tensor, right: Tensor, tolerance: Tolerance, rounding: () => number): Tolerance {
+  const decimals = decimalsOf(claimed);
+  const half = decimals === undefined ? 0 : halfOf(decimals);
+  const rounded = { ...tolerance, atol: Math.max(tolerance.atol, half) };
+  if (!looksLikeFloat32(claimed)) return rounded;
+  // A mistake may have made the terms of its sums larger.
+  const larger = Math.max(1, largestMagnitude(claimed.data) / largestMagnitude(right.data) || 1);
+  const ofFloat32 = rounding() * (Number.isFinite(larger) ? larger : 1);
+  return { rtol: Math.max(rounded.rtol, FLOAT32_RTOL), atol: Math.max(rounded.atol, ofFloat32) };
 }
 
 /** Beyond a rounding of each result, what a sum of float32 may lose. */
 const FLOAT32_RTOL = 1e-5;
+
+/** Of the terms of a sum, what sums of float64 lose at the most. */
+const FLOAT64_NOISE = 1e-13;
 
 /** What sums in another order, or one after the other, lose beyond what the layer itself loses in float32. */
 const ORDERS = 16;
@@ -251,15 +284,20 @@ function notesOn({ upstream }: Call): Note[] {
     }));
 }
 
+/** An alternative held against one claim. */
+interface Result {
+  readonly name: string;
+  /** Whether it differs from the right answer. */
+  readonly shows: boolean;
+  readonly fits: boolean;
+  /** Within the looser tolerance. */
+  readonly fitsLoosely: boolean;
+}
+
 /** An alternative held against the claims. */
 interface Tried {
   readonly alternative: Alternative;
-  readonly results: readonly {
-    readonly name: string;
-    /** Whether it differs from the right answer. */
-    readonly shows: boolean;
-    readonly fits: boolean;
-  }[];
+  readonly results: readonly Result[];
   /** Claims that it agrees with, less those that it contradicts. */
   readonly score: number;
   /** Tensors that it makes wrong and that nothing was claimed of. */
@@ -273,9 +311,14 @@ function tryOut(alternative: Alternative, trials: readonly Trial[]): Tried {
     .filter(({ name }) => alternative.text.tensors.includes(name))
     .map((trial) => {
       const value = alternative.tensor(trial.name);
-      score += value && isEqual(trial.claimed, value, trial.tolerance) ? 1 : -1;
+      score += value && isEqual(trial.claimed, value, trial.looser) ? 1 : -1;
       const shows = value !== undefined && !isEqual(value, trial.right, trial.tolerance);
-      return { name: trial.name, shows, fits: shows && fits(trial, value) };
+      return {
+        name: trial.name,
+        shows,
+        fits: shows && fits(trial, value, trial.tolerance),
+        fitsLoosely: shows && fits(trial, value, trial.looser),
+      };
     });
   alternative.release();
   return { alternative, results, score, unclaimed: alternative.text.tensors.length - results.length };
@@ -285,11 +328,27 @@ function isEqual(claimed: Tensor, expected: Tensor, tolerance: Tolerance): boole
   return sameShape(claimed.shape, expected.shape) && areClose(claimed.data, expected.data, tolerance);
 }
 
+/** One number everywhere: many pairs of mistakes come to 0, and none of them is known to have been made. */
+function isUniform({ data }: Tensor): boolean {
+  return data.length > 1 && data.every((value) => value === data[0]);
+}
+
+/**
+ * Those that fit the claim of a tensor: first those whose other tensors agree with the other claims; then those that
+ * say least of what was not claimed; then in the order of the catalogue.
+ */
+function ranked(tried: readonly Tried[], name: string, how: 'fits' | 'fitsLoosely'): Alternative[] {
+  return tried
+    .filter(({ results }) => results.some((result) => result.name === name && result[how]))
+    .sort((a, b) => b.score - a.score || a.unclaimed - b.unclaimed)
+    .map(({ alternative }) => alternative);
+}
+
 /** Looks for what may have been computed. What one claim needs, the others use. */
 class Search {
   private readonly tried: readonly Tried[];
   private readings: readonly { readonly diagnosis: Diagnosis; readonly answers: Tensors }[] | undefined;
-  private pairsLeft: number | undefined;
+  private paired: readonly Tried[] | undefined;
 
   constructor(
     private readonly checks: Checks,
@@ -306,53 +365,44 @@ class Search {
   }
 
   diagnose(trial: Trial): readonly Diagnosis[] {
-    const known = this.known(trial, trial);
+    const known = this.known(trial);
     return known.length > 0 ? known : this.further(trial);
   }
 
-  /** @param looser for claims that were rounded */
-  known(trial: Trial, looser: Trial): readonly Diagnosis[] {
-    const found = this.matching(trial);
-    return distinct((found.length > 0 ? found : this.matching(looser)).map(({ text }) => diagnosisOf(text)));
+  known(trial: Trial): readonly Diagnosis[] {
+    return distinct(this.matching(trial).map(({ text }) => diagnosisOf(text)));
   }
 
-  /**
-   * Those whose other tensors agree with the other claims first; then those that say least of what was not claimed;
-   * then in the order of the catalogue.
-   */
-  private matching(trial: Trial): Alternative[] {
-    const same = trial === this.trials.find(({ name }) => name === trial.name);
-    return this.tried
-      .filter(({ alternative, results }) => {
-        const result = results.find(({ name }) => name === trial.name);
-        return result && (same ? result.fits : result.shows && tryOut(alternative, [trial]).results[0].fits);
-      })
-      .sort((a, b) => b.score - a.score || a.unclaimed - b.unclaimed)
-      .map(({ alternative }) => alternative);
+  private matching({ name }: Trial): Alternative[] {
+    const found = ranked(this.tried, name, 'fits');
+    return found.length > 0 ? found : ranked(this.tried, name, 'fitsLoosely');
   }
 
   further(trial: Trial): readonly Diagnosis[] {
     const ignored = this.upstreamIgnored(trial);
     if (ignored) return [ignored];
-    const { checks, call } = this;
-    const constants = checks.constants(call);
-    const names = checks.axes(trial.name, call.options);
-    const variant = variantOf(trial.claimed, trial.right, names, { constants, vectors: call.inputs }, trial.tolerance);
+    const variant = this.variant(trial, trial.tolerance) ?? this.variant(trial, trial.looser);
     if (variant) return [variant];
-    const read = this.readOtherwise().filter(({ answers }) => fits(trial, answers[trial.name]));
+    const read = this.readOtherwise().filter(({ answers }) => fits(trial, answers[trial.name], trial.looser));
     if (read.length > 0) return distinct(read.map(({ diagnosis }) => diagnosis));
     return this.pairs(trial);
   }
 
+  private variant({ name, claimed, right }: Trial, tolerance: Tolerance): Diagnosis | undefined {
+    const { checks, call } = this;
+    const constants = checks.constants(call);
+    return variantOf(claimed, right, checks.axes(name, call.options), { constants, vectors: call.inputs }, tolerance);
+  }
+
   private upstreamIgnored(trial: Trial): Diagnosis | undefined {
-    if (!(trial.name in this.checks.layer.schemas.gradients.properties)) return undefined;
+    if (!isGradient(this.checks, trial.name)) return undefined;
     const ones = Object.entries(this.call.upstream).map(([name, { dtype, shape, data }]) => [
       name,
       { dtype, shape, data: new Float64Array(data.length).fill(1) },
     ]);
     const upstream = Object.fromEntries(ones) as Tensors;
     const answers = rightAnswers(this.checks, { ...this.call, upstream }, this.options.kernels);
-    if (!fits(trial, answers[trial.name])) return undefined;
+    if (!fits(trial, answers[trial.name], trial.looser)) return undefined;
     return {
       id: 'upstream_ignored',
       explanation: 'The upstream gradient was taken for ones: the derivative is that of the sum of the output.',
@@ -381,21 +431,36 @@ class Search {
     }));
   }
 
-  private pairs(trial: Trial): readonly Diagnosis[] {
-    this.pairsLeft ??= this.options.pairs();
-    const touching = this.tried
-      .filter(({ results }) => results.some(({ name, shows }) => name === trial.name && shows))
-      .map(({ alternative }) => alternative);
-    const found: Diagnosis[] = [];
-    for (const [i, first] of touching.entries())
-      for (const second of touching.slice(i + 1)) {
-        if (this.pairsLeft <= 0) return distinct(found);
-        const both = first.text.id === second.text.id ? undefined : first.and(second);
-        if (!both?.text.tensors.includes(trial.name)) continue;
-        this.pairsLeft--;
-        if (tryOut(both, [trial]).results[0].fits) found.push(diagnosisOf(both.text));
+  private pairs({ name }: Trial): readonly Diagnosis[] {
+    this.paired ??= this.tryPairs();
+    return distinct(ranked(this.paired, name, 'fitsLoosely').map(({ text }) => diagnosisOf(text)));
+  }
+
+  /** For all claims at once that nothing single explains. */
+  private tryPairs(): readonly Tried[] {
+    const isRight = ({ claimed, right, looser }: Trial) => isEqual(claimed, right, looser);
+    const right = new Set(this.trials.filter(isRight).map(({ name }) => name));
+    const unexplained = this.trials.filter(
+      (trial) => !right.has(trial.name) && !isUniform(trial.claimed) && this.matching(trial).length === 0,
+    );
+    const names = new Set(unexplained.map(({ name }) => name));
+    // What would make wrong what is right was not done.
+    const possible = this.tried.filter(({ results }) => !results.some(({ name, shows }) => shows && right.has(name)));
+    let left = this.options.pairs();
+    const found: Tried[] = [];
+    for (const [i, first] of possible.entries())
+      for (const second of possible.slice(i + 1)) {
+        if (first.alternative.text.id === second.alternative.text.id) continue;
+        const showsInBoth = ({ name, shows }: Result) =>
+          shows && names.has(name) && second.results.some((result) => result.name === name && result.shows);
+        if (!first.results.some(showsInBoth)) continue;
+        const both = first.alternative.and(second.alternative);
+        if (!both) continue;
+        if (left-- <= 0) return found;
+        const tried = tryOut(both, unexplained);
+        if (tried.results.some(({ fitsLoosely }) => fitsLoosely)) found.push(tried);
       }
-    return distinct(found);
+    return found;
   }
 
   indistinguishable(): Indistinguishable[] {
