@@ -140,6 +140,24 @@ describe('precision', () => {
     expect(found.diagnosis.map(({ id }) => id)).toContain('epsilon_forgotten');
   });
 
+  it('of float32 does not hide which mistake was made', () => {
+    const made = { batchnorm: 'variance_path_missing', lstm: 'cell_gradient_assigned', rnn: 'later_steps_dropped' };
+    for (const [name, id] of Object.entries(made)) {
+      const { checks, call } = caseFor(name);
+      const { dx } = implementations[name](call, id);
+      const found = verdict(checks, call, { dx: inFloat32(dx) }).tensors.dx;
+      expect(found.diagnosis[0]?.id, name).toBe(id);
+    }
+  });
+
+  it('of float32 is not seen where every value is 0 but for rounding', () => {
+    const { checks, call, answers } = caseFor('batchnorm');
+    const upstream = { dout: changed(call.upstream.dout, () => 1) };
+    const dgamma = changed(answers.dgamma, (_, i) => 2 ** -52 * (i + 1));
+    const found = verdict(checks, { ...call, upstream }, { dgamma }).tensors.dgamma;
+    expect(found).toMatchObject({ pass: true, notes: [] });
+  });
+
   it('of a few decimals is named, and a mistake is found through it', () => {
     const round = (value: number) => Math.round(value * 1e4) / 1e4;
     const rounded = diagnosisOf('lstm', 'out', (right) => changed(right, round));
@@ -210,6 +228,14 @@ describe('two mistakes at once', () => {
     const [first] = verdict(checks, call, { dx, out: answers.out }).tensors.dx.diagnosis;
     expect(first.id).toBe('gamma_missing_in_dx+mean_path_missing');
     expect(first.explanation).toMatch(/^Two mistakes at once\. .*gamma is missing\. .*mean was left out of dx\.$/);
+  });
+
+  it('are named where they change the same part of the way back', () => {
+    const { checks, call, answers } = caseFor('lstm');
+    const assigned = implementations.lstm(call, 'cell_gradient_assigned+forget_gradient_uses_c_t');
+    const { tensors } = verdict(checks, call, { ...answers, ...assigned });
+    for (const name of ['dx', 'dh0', 'dweight_ih', 'dweight_hh', 'dbias_ih', 'dbias_hh'])
+      expect(tensors[name].diagnosis[0]?.id, name).toBe('cell_gradient_assigned+forget_gradient_uses_c_t');
   });
 
   it('are looked for no longer than there is work for', () => {
