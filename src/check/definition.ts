@@ -104,6 +104,8 @@ export interface Checks {
   readonly mistakes: readonly MistakeText[];
   /** Ways in which they are made, all together. */
   readonly ways: number;
+  /** How often the time of the kernels the steps take; the usual if absent. */
+  readonly slowness?: number;
   /** Names of a tensor's axes, for sentences; the last stands for all that follow. */
   readonly axes: (tensor: string, options: Options) => readonly string[];
   /** What the steps give with no mistake in them. */

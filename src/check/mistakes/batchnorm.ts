@@ -570,6 +570,7 @@ export const batchnorm = defineChecks<Given, Made>({
   given,
   steps,
   mistakes,
+  slowness: 70,
   axes: (tensor) => (['out', 'dx'].includes(tensor) ? AXES.x : AXES.channels),
   constants({ inputs: { x }, options }) {
     const { epsilon, momentum } = options as Static<typeof BatchnormOptions>;

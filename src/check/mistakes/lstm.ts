@@ -381,6 +381,7 @@ export const lstm = defineChecks<Given, LstmMade>({
   given: (call) => recurrentGiven(call, 4),
   steps,
   mistakes,
+  slowness: 75,
   axes: recurrentAxes('gate row'),
   constants: recurrentConstants,
   readings: recurrentReadings,

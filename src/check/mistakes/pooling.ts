@@ -503,6 +503,7 @@ export const pooling = defineChecks<Given, Made>({
   given,
   steps,
   mistakes,
+  slowness: 2200,
   axes: () => ['batch', 'channel', 'place'],
   constants({ inputs: { x } }) {
     return { N: x.shape[0], C: x.shape[1], places: sizeOf(x.shape.slice(2)) };
