@@ -10,7 +10,15 @@ import type { Kernels } from '../kernels/kernels.js';
 import { Refusal } from '../refusal.js';
 import { sameShape, type FloatDtype, type Tensor } from '../tensor/tensor.js';
 import { areClose, compare, indexOf, largestDistance, largestMagnitude, type Tolerance } from './compare.js';
-import { canBeMade, type Alternative, type Call, type Checks, type MistakeText, type Tensors } from './definition.js';
+import {
+  canBeMade,
+  type Alternative,
+  type Call,
+  type Checks,
+  type MistakeText,
+  type Note,
+  type Tensors,
+} from './definition.js';
 import { shapeSentence, short, statisticsOf, type Statistics } from './statistics.js';
 import { variantOf, type Diagnosis } from './variants.js';
 
@@ -30,11 +38,6 @@ export interface CheckOptions {
   readonly searches?: boolean;
   /** How many pairs of mistakes may be tried; asked when nothing else was found. */
   readonly pairs: () => number;
-}
-
-export interface Note {
-  readonly id: string;
-  readonly explanation: string;
 }
 
 export interface TensorVerdict {
@@ -149,7 +152,7 @@ export function check(checks: Checks, call: Call, claims: Tensors, options: Chec
     ...asked,
     tensors,
     indistinguishable: search.indistinguishable(),
-    notes: [...notesOn(call), ...(options.searches === false ? [TOO_LARGE] : [])],
+    notes: [...notesOn(call), ...(checks.notes?.(call) ?? []), ...(options.searches === false ? [TOO_LARGE] : [])],
   };
 }
 

@@ -98,6 +98,12 @@ export interface Example {
   readonly drawn?: Tensors;
 }
 
+/** Something to know of the input, or of the claims, that is no mistake for sure. */
+export interface Note {
+  readonly id: string;
+  readonly explanation: string;
+}
+
 /** What a layer's file in `mistakes/` gives; see {@link defineChecks}. */
 export interface Checks {
   readonly layer: Layer;
@@ -113,6 +119,8 @@ export interface Checks {
   /** @param right the right answers, for their shapes */
   readonly alternatives: (call: Call, right: Tensors, claims: Tensors) => readonly Alternative[];
   readonly constants: (call: Call) => Constants;
+  /** Of what the call itself says. */
+  readonly notes?: (call: Call) => readonly Note[];
   readonly readings: (options: Options) => readonly Reading[];
   /** Random, small, and such that mistakes show. */
   readonly example: (numbers: Numbers, needs: Options) => Example;

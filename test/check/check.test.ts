@@ -314,6 +314,41 @@ describe('what an input cannot tell apart', () => {
   });
 });
 
+describe('a mask that was drawn', () => {
+  const notesOn = (rate: number, mask: readonly number[]) => {
+    const x = tensor(
+      [mask.length],
+      Float64Array.from(mask, (_, i) => i + 1),
+    );
+    const options = { rate, training: true, scaling: 'inverted', seed: 0 };
+    const drawn = { mask: { dtype: 'uint8' as const, shape: x.shape, data: Uint8Array.from(mask) } };
+    const out = changed(x, (value, i) => (mask[i] ? value / (1 - rate) : 0));
+    return verdict(checksOf('dropout'), { inputs: { x }, options, upstream: {}, drawn }, { out });
+  };
+  const mask = (size: number, dropped: number) => Array.from({ length: size }, (_, i) => Number(i >= dropped));
+
+  it('with more or fewer zeros than chance gives at this rate is noted', () => {
+    const found = notesOn(0.3, mask(200, 100));
+    expect(found.pass).toBe(true);
+    expect(found.notes).toEqual([
+      {
+        id: 'mask_contradicts_rate',
+        explanation:
+          'mask drops 100 of 200 values, a share of 0.5, where rate is 0.3: chance alone does not go so far.',
+      },
+    ]);
+    expect(notesOn(0.3, mask(200, 140)).notes[0].explanation).toContain('It is about 1 − rate');
+    expect(notesOn(0, mask(4, 1)).notes[0].id).toBe('mask_contradicts_rate');
+  });
+
+  it('as chance gives it is not', () => {
+    for (const dropped of [40, 60, 85]) expect(notesOn(0.3, mask(200, dropped)).notes).toEqual([]);
+    expect(notesOn(0.01, mask(16, 2)).notes).toEqual([]);
+    expect(notesOn(0, mask(4, 0)).notes).toEqual([]);
+    expect(notesOn(1, mask(4, 4)).notes).toEqual([]);
+  });
+});
+
 describe('statistics, where nothing fits,', () => {
   it('tell the gate, the channel and the time step', () => {
     const gate = diagnosisOf('lstm', 'dbias_ih', (right) =>

@@ -218,6 +218,19 @@ const mistakes: readonly Mistake<Given, Made>[] = [
   },
 ];
 
+/** Of the standard deviation of how many are dropped: once in 16,000 masks. */
+const DEVIATIONS = 4;
+
+/** Beyond that, where a few values are dropped: two of sixteen at a rate of 0.01 are no wonder. */
+const FEW = 2;
+
+/** Whether so many of `count` are hardly ever dropped. */
+function isUnlikely(dropped: number, count: number, rate: number): boolean {
+  const apart = Math.abs(dropped - count * rate);
+  if (rate === 0 || rate === 1) return apart > 0;
+  return apart > DEVIATIONS * Math.sqrt(count * rate * (1 - rate)) + FEW;
+}
+
 function given({ inputs, options, upstream, drawn }: Call, claims: Tensors, right: Tensors): Given {
   const { x } = inputs as Decoded<typeof DropoutInputs>;
   const { dout } = upstream as Partial<Decoded<typeof DropoutUpstream>>;
@@ -256,6 +269,24 @@ export const dropout = defineChecks<Given, Made>({
       because: 'rate is the fraction that is dropped, not the one that is kept',
     },
   ],
+  notes({ options, drawn }) {
+    const { mask } = drawn as { mask?: MaskTensor };
+    const { rate, training } = options as Static<typeof DropoutOptions>;
+    if (!training || !mask) return [];
+    const count = mask.data.length;
+    const dropped = Array.from(mask.data).filter((kept) => kept === 0).length;
+    if (!isUnlikely(dropped, count, rate)) return [];
+    const share = Number((dropped / count).toPrecision(3));
+    const inverted = isUnlikely(dropped, count, 1 - rate)
+      ? ''
+      : ' It is about 1 − rate: rate is the fraction that is dropped, not the one that is kept.';
+    return [
+      {
+        id: 'mask_contradicts_rate',
+        explanation: `mask drops ${dropped} of ${count} values, a share of ${share}, where rate is ${rate}: chance alone does not go so far.${inverted}`,
+      },
+    ];
+  },
   forward({ inputs, options, drawn }, plan, kernels) {
     const call = layer.forward(inputs as Decoded<typeof DropoutInputs>, plan as never, kernels);
     const { mask } = drawn as { mask?: MaskTensor };
