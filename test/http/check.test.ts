@@ -56,6 +56,16 @@ describe.each(layerNames)('POST /%s/check', (name) => {
     expect(await checked(name, { forward: seeded, backward, claims })).toMatchObject({ pass: true });
   });
 
+  it('has an example in the OpenAPI document that passes as it stands', async () => {
+    const response = await service().client.get('/openapi.json').expect(200);
+    const { paths } = response.body as {
+      paths: Record<string, { post: { requestBody: { content: Record<string, unknown> } } }>;
+    };
+    const { example } = paths[`/${name}/check`].post.requestBody.content['application/json'] as { example: Body };
+    expect(Object.keys(example)).toEqual(['forward', 'backward', 'claims']);
+    expect(await checked(name, example)).toMatchObject({ pass: true });
+  });
+
   it('takes and gives safetensors, with names behind dots', async () => {
     const fixture = await service()
       .client.get(`/${name}/check/case?seed=1&answers=true`)

@@ -9,6 +9,8 @@ import {
   CheckRequest,
   MistakesAnswer,
 } from '../../../schemas/check.js';
+import { checkExample } from '../../compute/check-example.js';
+import { plain } from '../../kernels/plain/plain.js';
 import type { Checks } from '../../check/definition.js';
 import { anyLayer } from '../../check/variants.js';
 import { responses } from '../documentation.js';
@@ -40,15 +42,15 @@ function mistakesOf({ layer, mistakes }: Checks) {
 }
 
 export function checkRoutes(app: FastifyInstance, post: Post, send: Send, allChecks: readonly Checks[]): void {
-  for (const { layer } of allChecks) {
-    const { name, schemas } = layer;
+  for (const checks of allChecks) {
+    const { name, schemas } = checks.layer;
     post(
       `/${name}/check`,
       { layer: name, direction: 'check' },
       {
         operationId: `${name}_check`,
         summary: `${name}: is what your implementation computed right, and if not, what went wrong?`,
-        body: CheckRequest(schemas),
+        body: { ...CheckRequest(schemas), examples: [checkExample(checks, plain)] },
         response: CheckAnswer,
       },
     );
