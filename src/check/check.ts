@@ -15,12 +15,14 @@ import {
   type Alternative,
   type Call,
   type Checks,
+  type Constants,
   type MistakeText,
   type Note,
   type Tensors,
 } from './definition.js';
-import { shapeSentence, short, statisticsOf, type Statistics } from './statistics.js';
-import { variantOf, type Diagnosis } from './variants.js';
+import { confusionOf } from './confusions.js';
+import { ratioOf, shapeSentence, short, statisticsOf, type Statistics } from './statistics.js';
+import { nameOfFactor, variantOf, type Diagnosis } from './variants.js';
 
 /** The tolerances where none are asked for, by dtype. */
 export const TOLERANCES: Readonly<Record<FloatDtype, Tolerance>> = {
@@ -355,16 +357,22 @@ function ranked(tried: readonly Tried[], name: string, how: 'fits' | 'fitsLoosel
     .map(({ alternative }) => alternative);
 }
 
+/** Two mistakes at once. */
+interface Pairs {
+  readonly scaled: readonly { readonly name: string; readonly diagnosis: Diagnosis }[];
+  readonly pairs: readonly Tried[];
+}
+
 /** Looks for what may have been computed. What one claim needs, the others use. */
 class Search {
   private readonly tried: readonly Tried[];
   private readings: readonly { readonly diagnosis: Diagnosis; readonly answers: Tensors }[] | undefined;
-  private paired: readonly Tried[] | undefined;
+  private paired: Pairs | undefined;
 
   constructor(
     private readonly checks: Checks,
     private readonly call: Call,
-    right: Tensors,
+    private readonly right: Tensors,
     claims: Tensors,
     private readonly trials: readonly Trial[],
     private readonly options: CheckOptions,
@@ -394,6 +402,8 @@ class Search {
     if (ignored) return [ignored];
     const variant = this.variant(trial, trial.tolerance) ?? this.variant(trial, trial.looser);
     if (variant) return [variant];
+    const confusion = this.confusion(trial, trial.tolerance) ?? this.confusion(trial, trial.looser);
+    if (confusion) return [confusion];
     const read = this.readOtherwise().filter(({ answers }) => fits(trial, answers[trial.name], trial.looser));
     if (read.length > 0) return distinct(read.map(({ diagnosis }) => diagnosis));
     return this.pairs(trial);
@@ -401,8 +411,19 @@ class Search {
 
   private variant({ name, claimed, right }: Trial, tolerance: Tolerance): Diagnosis | undefined {
     const { checks, call } = this;
-    const constants = checks.constants(call);
+    const constants = this.constants();
     return variantOf(claimed, right, checks.axes(name, call.options), { constants, vectors: call.inputs }, tolerance);
+  }
+
+  private constants(): Constants {
+    const { checks, call } = this;
+    const sizes = Object.entries(call.upstream).map(([name, { data }]) => [`elements of ${name}`, data.length]);
+    return { ...checks.constants(call), ...(Object.fromEntries(sizes) as Constants) };
+  }
+
+  private confusion({ name, claimed, right }: Trial, tolerance: Tolerance): Diagnosis | undefined {
+    const { inputs, upstream } = this.call;
+    return confusionOf(name, claimed, right, { answers: this.right, inputs, upstream }, tolerance);
   }
 
   private upstreamIgnored(trial: Trial): Diagnosis | undefined {
@@ -444,11 +465,29 @@ class Search {
 
   private pairs({ name }: Trial): readonly Diagnosis[] {
     this.paired ??= this.tryPairs();
-    return distinct(ranked(this.paired, name, 'fitsLoosely').map(({ text }) => diagnosisOf(text)));
+    const { scaled, pairs } = this.paired;
+    return distinct([
+      ...scaled.filter((found) => found.name === name).map(({ diagnosis }) => diagnosis),
+      ...ranked(pairs, name, 'fitsLoosely').map(({ text }) => diagnosisOf(text)),
+    ]);
+  }
+
+  /** A mistake, and its result times a number that has a name. */
+  private scaledBy({ name, claimed, looser }: Trial, { text, tensor }: Alternative): Diagnosis | undefined {
+    const value = tensor(name);
+    if (!value || isUniform(value) || !sameShape(value.shape, claimed.shape)) return undefined;
+    const ratio = ratioOf(claimed, value, looser);
+    const factor = ratio === null ? undefined : nameOfFactor(ratio, this.constants());
+    if (ratio === null || factor === undefined) return undefined;
+    return {
+      id: `${text.id}+scaled`,
+      explanation: `Two mistakes at once. ${text.explanation} And every value of that is multiplied by ${factor}, which is ${short(ratio)}.`,
+      fix: `${text.fix}; and leave the factor ${factor} out`,
+    };
   }
 
   /** For all claims at once that nothing single explains. */
-  private tryPairs(): readonly Tried[] {
+  private tryPairs(): Pairs {
     const isRight = ({ claimed, right, looser }: Trial) => isEqual(claimed, right, looser);
     const right = new Set(this.trials.filter(isRight).map(({ name }) => name));
     const unexplained = this.trials.filter(
@@ -457,9 +496,19 @@ class Search {
     const names = new Set(unexplained.map(({ name }) => name));
     // What would make wrong what is right was not done.
     const possible = this.tried.filter(({ results }) => !results.some(({ name, shows }) => shows && right.has(name)));
-    if (possible.length < 2) return [];
+    if (possible.length === 0) return { scaled: [], pairs: [] };
     let left = this.options.pairs();
+    const scaled: { name: string; diagnosis: Diagnosis }[] = [];
     const found: Tried[] = [];
+    for (const { alternative, results } of possible) {
+      if (left-- <= 0) return { scaled, pairs: found };
+      for (const trial of unexplained) {
+        if (!results.some(({ name, shows }) => shows && name === trial.name)) continue;
+        const diagnosis = this.scaledBy(trial, alternative);
+        if (diagnosis) scaled.push({ name: trial.name, diagnosis });
+      }
+      alternative.release();
+    }
     for (const [i, first] of possible.entries())
       for (const second of possible.slice(i + 1)) {
         if (first.alternative.text.id === second.alternative.text.id) continue;
@@ -468,11 +517,11 @@ class Search {
         if (!first.results.some(showsInBoth)) continue;
         const both = first.alternative.and(second.alternative);
         if (!both) continue;
-        if (left-- <= 0) return found;
+        if (left-- <= 0) return { scaled, pairs: found };
         const tried = tryOut(both, unexplained);
         if (tried.results.some(({ fitsLoosely }) => fitsLoosely)) found.push(tried);
       }
-    return found;
+    return { scaled, pairs: found };
   }
 
   indistinguishable(): Indistinguishable[] {

@@ -208,7 +208,7 @@ class Made<Given extends object, Products extends object> implements Alternative
       id: `${this.text.id}+${second.text.id}`,
       tensors: this.text.tensors.filter((name) => second.text.tensors.includes(name)),
       explanation: `Two mistakes at once. ${this.text.explanation} ${second.text.explanation}`,
-      fix: `${this.text.fix}; and ${second.text.fix}`,
+      fix: this.text.fix === second.text.fix ? this.text.fix : `${this.text.fix}; and ${second.text.fix}`,
     };
     const steps = { ...a.steps, ...b.steps } as Partial<Steps<Given, Products>>;
     return new Made(text, this.base, { given, steps }, this.right);

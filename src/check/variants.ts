@@ -43,6 +43,52 @@ export const anyLayer: readonly Omit<MistakeText, 'tensors'>[] = [
     hidden: 'the tensor is symmetric in those axes',
   },
   {
+    id: 'reshaped',
+    explanation: 'The right values in the right order, in another shape.',
+    fix: 'reshape',
+  },
+  {
+    id: 'another_tensor',
+    explanation: 'The right values of another answer, or an input as it was given.',
+    fix: 'put each answer in its own place',
+    hidden: 'the two are equal',
+  },
+  {
+    id: 'not_summed',
+    explanation: 'Summed over one axis, or more, these are the right values: the sum is missing.',
+    fix: 'sum over the axes that the shape does not have',
+    hidden: 'those axes have size 1',
+  },
+  {
+    id: 'summed_too_far',
+    explanation: 'The right values, summed over one axis more, or several.',
+    fix: 'do not sum over the axes that the shape has',
+    hidden: 'those axes have size 1',
+  },
+  {
+    id: 'function_applied',
+    explanation:
+      'Every value is a function of the right one: relu, sigmoid, tanh, absolute value, square, root, reciprocal.',
+    fix: 'leave the function out',
+  },
+  {
+    id: 'clipped',
+    explanation: 'The right values, clipped.',
+    fix: 'clip no sooner than where the parameters are updated',
+    hidden: 'no value is large',
+  },
+  {
+    id: 'parameter_added',
+    explanation: 'The parameter was added to its gradient, times a number, as weight decay and penalties do.',
+    fix: 'leave it to the optimizer',
+    hidden: 'the parameter is 0',
+  },
+  {
+    id: 'parameter_updated',
+    explanation: 'The parameter after a step of gradient descent, where its gradient is claimed.',
+    fix: 'give the gradient itself',
+  },
+  {
     id: 'flipped',
     explanation: 'The right values, turned about along one axis.',
     fix: 'turn the axis back',
@@ -67,6 +113,9 @@ export const anyLayer: readonly Omit<MistakeText, 'tensors'>[] = [
     hidden: 'both values give the same answer',
   },
 ];
+
+/** Those of them that show in gradients alone. */
+export const ofGradients: readonly string[] = ['upstream_ignored', 'parameter_added', 'parameter_updated'];
 
 /** More axes than any tensor of a layer has would make more orders than can be tried. */
 const MOST_AXES = 5;
@@ -101,14 +150,19 @@ function scaled(claimed: Tensor, right: Tensor, constants: Constants, tolerance:
   };
 }
 
-function nameOfFactor(ratio: number, constants: Constants): string | undefined {
+export function nameOfFactor(ratio: number, constants: Constants): string | undefined {
   const near = (value: number) => Math.abs(ratio - value) <= 1e-6 * Math.abs(value);
-  for (const [name, value] of Object.entries(constants)) {
-    if (value === 1) continue;
+  const named = Object.entries(constants)
+    .filter(([, value]) => value !== 1)
+    .map(([name, value]) => [name.includes(' ') ? `(${name})` : name, value] as const);
+  // What is divided by twice is rarer than what is divided by.
+  for (const [name, value] of named) {
     if (near(value)) return name;
-    if (near(1 / value)) return `1 / ${name.includes(' ') ? `(${name})` : name}`;
-    if (near(value ** 2)) return `(${name})²`;
-    if (near(1 / value ** 2)) return `1 / (${name})²`;
+    if (near(1 / value)) return `1 / ${name}`;
+  }
+  for (const [name, value] of named) {
+    if (near(value ** 2)) return `${name}²`;
+    if (near(1 / value ** 2)) return `1 / ${name}²`;
   }
   if (near(2)) return '2';
   return near(0.5) ? '1 / 2' : undefined;
@@ -164,7 +218,7 @@ function transposed(claimed: Tensor, right: Tensor, tolerance: Tolerance): Diagn
   }
   if (!sameShape(claimed.shape, right.shape) && areClose(claimed.data, right.data, tolerance))
     return {
-      id: 'transposed',
+      id: 'reshaped',
       explanation: `The right values in the right order, in the shape ${formatShape(claimed.shape)}.`,
       fix: `reshape to ${formatShape(right.shape)}`,
     };

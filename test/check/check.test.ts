@@ -175,6 +175,9 @@ describe('what may have become of a right result', () => {
     expect(firstOf('pooling', 'out', (right) => changed(right, (value) => value / 2)).explanation).toBe(
       'Every value is the right one times 1 / N, which is 0.5.',
     );
+    expect(firstOf('linear', 'dx', (right) => changed(right, (value) => value / 24)).explanation).toBe(
+      'Every value is the right one times 1 / (elements of dout), which is 0.0416667.',
+    );
     expect(firstOf('pooling', 'out', (right) => changed(right, (value) => value * 0.37)).explanation).toBe(
       'Every value is the right one times 0.37.',
     );
@@ -203,6 +206,54 @@ describe('what may have become of a right result', () => {
     expect(transposed).toMatchObject({ id: 'transposed', fix: 'permute the axes back to [2, 4, 3]' });
   });
 
+  it('is said where it is another tensor, was not summed, or was summed too far', () => {
+    const { checks, call, answers } = caseFor('lstm');
+    const exchanged = verdict(checks, call, { h_n: answers.c_n, c_n: answers.h_n });
+    expect(exchanged.tensors.h_n.diagnosis[0]).toMatchObject({
+      id: 'another_tensor',
+      explanation: 'These are the right values of c_n, which is another answer.',
+    });
+    expect(firstOf('linear', 'dx', (_, { inputs }) => inputs.x).explanation).toBe('This is x, as it was given.');
+    const unsummed = firstOf('batchnorm', 'dbeta', (_, { upstream }) => upstream.dout);
+    expect(unsummed).toMatchObject({ id: 'not_summed', fix: 'sum over axes 0 and 2' });
+    const rows = (right: Tensor) =>
+      tensor(
+        [3],
+        right.data.map((_, i) => right.data[i] + right.data[i + 3] + right.data[i + 6]).slice(0, 3) as Float64Array,
+      );
+    expect(firstOf('linear', 'dweight', rows)).toMatchObject({ id: 'summed_too_far', fix: 'do not sum over axis 0' });
+    expect(firstOf('rnn', 'dh0', (right) => tensor([6], Float64Array.from(right.data))).id).toBe('reshaped');
+  });
+
+  it('is said where a function was applied, or values were clipped', () => {
+    expect(firstOf('convolution', 'out', (right) => changed(right, (value) => Math.max(0, value)))).toEqual({
+      id: 'function_applied',
+      explanation: 'Every value is relu of the right one.',
+      fix: 'leave relu out: it is no part of this',
+    });
+    expect(firstOf('batchnorm', 'var', (right) => changed(right, Math.sqrt)).explanation).toContain('square root');
+    const clip = (value: number) => Math.max(-0.5, Math.min(0.5, value));
+    expect(firstOf('linear', 'dx', (right) => changed(right, clip)).explanation).toBe(
+      'The right values, clipped to ±0.5.',
+    );
+  });
+
+  it('is said where the parameter stands in its gradient', () => {
+    const weight = (call: Call) => call.inputs.weight.data;
+    expect(
+      firstOf('linear', 'dweight', (right, call) => changed(right, (v, i) => v + 0.01 * weight(call)[i])),
+    ).toMatchObject({
+      id: 'parameter_added',
+      explanation: '0.01 times weight was added, as weight decay and penalties do.',
+    });
+    expect(
+      firstOf('linear', 'dweight', (right, call) => changed(right, (v, i) => weight(call)[i] - 0.1 * v)),
+    ).toMatchObject({
+      id: 'parameter_updated',
+      explanation: 'This is weight after a step of gradient descent, weight − 0.1 · dweight.',
+    });
+  });
+
   it('is said where dout was left out, or an option read otherwise', () => {
     const { checks, call } = caseFor('lstm');
     const ones = Object.entries(call.upstream).map(([name, value]) => [name, changed(value, () => 1)] as const);
@@ -228,6 +279,18 @@ describe('two mistakes at once', () => {
     const [first] = verdict(checks, call, { dx, out: answers.out }).tensors.dx.diagnosis;
     expect(first.id).toBe('gamma_missing_in_dx+mean_path_missing');
     expect(first.explanation).toMatch(/^Two mistakes at once\. .*gamma is missing\. .*mean was left out of dx\.$/);
+  });
+
+  it('are named where one of them is a factor', () => {
+    const { checks, call, answers } = caseFor('batchnorm');
+    const { dx } = implementations.batchnorm(call, 'variance_path_missing');
+    const averaged = changed(dx, (value) => value / 9);
+    const [first] = verdict(checks, call, { ...answers, dx: averaged }).tensors.dx.diagnosis;
+    expect(first).toMatchObject({
+      id: 'variance_path_missing+scaled',
+      explanation:
+        'Two mistakes at once. The path through the variance was left out of dx. And every value of that is multiplied by 1 / m, which is 0.111111.',
+    });
   });
 
   it('are named where they change the same part of the way back', () => {

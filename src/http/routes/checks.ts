@@ -12,7 +12,7 @@ import {
 import { checkExample } from '../../compute/check-example.js';
 import { plain } from '../../kernels/plain/plain.js';
 import type { Checks } from '../../check/definition.js';
-import { anyLayer } from '../../check/variants.js';
+import { anyLayer, ofGradients } from '../../check/variants.js';
 import { responses } from '../documentation.js';
 import { ProblemError } from '../errors.js';
 import { expectJsonAccepted, expectTensorsAccepted, JSON_TYPE } from '../negotiation.js';
@@ -37,7 +37,7 @@ function mistakesOf({ layer, mistakes }: Checks) {
   const all = [...Object.keys(outputs.properties), ...gradientNames].filter((name) => name !== 'seed');
   return [
     ...mistakes,
-    ...anyLayer.map((mistake) => ({ ...mistake, tensors: mistake.id === 'upstream_ignored' ? gradientNames : all })),
+    ...anyLayer.map((mistake) => ({ ...mistake, tensors: ofGradients.includes(mistake.id) ? gradientNames : all })),
   ];
 }
 
