@@ -412,7 +412,13 @@ class Search {
   private variant({ name, claimed, right }: Trial, tolerance: Tolerance): Diagnosis | undefined {
     const { checks, call } = this;
     const constants = this.constants();
-    return variantOf(claimed, right, checks.axes(name, call.options), { constants, vectors: call.inputs }, tolerance);
+    return variantOf(
+      claimed,
+      right,
+      checks.axes(name, call.options, right.shape.length),
+      { constants, vectors: call.inputs },
+      tolerance,
+    );
   }
 
   private constants(): Constants {
@@ -545,7 +551,13 @@ class Search {
   }
 
   statistics({ name, claimed, right, tolerance }: Trial, wrong: Uint8Array): Statistics {
-    return statisticsOf(claimed, right, wrong, this.checks.axes(name, this.call.options), tolerance);
+    return statisticsOf(
+      claimed,
+      right,
+      wrong,
+      this.checks.axes(name, this.call.options, right.shape.length),
+      tolerance,
+    );
   }
 }
 

@@ -30,6 +30,8 @@ export type Steps<Given, Made> = {
 
 /** One way to make a mistake: other steps, or the right steps on other things than were given. */
 export interface Way<Given, Made> {
+  /** What was written in this way, where it says more than the mistake's own. */
+  readonly explanation?: string;
   readonly given?: (given: Given) => Partial<Given>;
   readonly steps?: Partial<Steps<Given, Made>>;
 }
@@ -113,7 +115,7 @@ export interface Checks {
   /** How often the time of the kernels the steps take; the usual if absent. */
   readonly slowness?: number;
   /** Names of a tensor's axes, for sentences; the last stands for all that follow. */
-  readonly axes: (tensor: string, options: Options) => readonly string[];
+  readonly axes: (tensor: string, options: Options, rank: number) => readonly string[];
   /** What the steps give with no mistake in them. */
   readonly plain: (call: Call, right: Tensors) => Alternative;
   /** @param right the right answers, for their shapes */
@@ -240,7 +242,11 @@ export function defineChecks<Given extends object, Products extends object>(
     plain: (call, right) => made(call, right, {})(RIGHT, {}),
     alternatives: (call, right, claims) => {
       const make = made(call, right, claims);
-      return mistakes.flatMap((mistake) => mistake.ways.map((way) => make(mistake, way)));
+      return mistakes.flatMap((mistake) =>
+        mistake.ways.map((way) =>
+          make(way.explanation === undefined ? mistake : { ...mistake, explanation: way.explanation }, way),
+        ),
+      );
     },
   };
 }

@@ -2,7 +2,7 @@
 import { formatShape, sameShape, sizeOf, type Tensor } from '../tensor/tensor.js';
 import { areClose, indexOf, isClose, type Tolerance } from './compare.js';
 import type { Constants, MistakeText, Tensors } from './definition.js';
-import { ratioOf, short } from './statistics.js';
+import { ratioOf, short, slice } from './statistics.js';
 
 export interface Diagnosis {
   readonly id: string;
@@ -225,15 +225,6 @@ function transposed(claimed: Tensor, right: Tensor, tolerance: Tolerance): Diagn
   return undefined;
 }
 
-/** Element `[..., index, ...]` for all places of the other axes. */
-function slice({ shape, data }: Tensor, axis: number, index: number): Float64Array {
-  const inner = sizeOf(shape.slice(axis + 1));
-  const step = inner * shape[axis];
-  const values = new Float64Array(data.length / shape[axis]);
-  for (let i = 0; i < values.length; i++) values[i] = data[Math.floor(i / inner) * step + index * inner + (i % inner)];
-  return values;
-}
-
 /** Slices that are compared for an order; long axes would take the square of their length. */
 const LONGEST_AXIS = 64;
 
@@ -250,8 +241,8 @@ function alongAnAxis(
     if (size < 2 || size > LONGEST_AXIS) continue;
     const name = names[Math.min(axis, names.length - 1)] ?? 'axis';
     const along = `along axis ${axis} (${name})`;
-    const ours = Array.from({ length: size }, (_, i) => slice(claimed, axis, i));
-    const theirs = Array.from({ length: size }, (_, i) => slice(right, axis, i));
+    const ours = Array.from({ length: size }, (_, i) => slice(claimed, axis, i).data);
+    const theirs = Array.from({ length: size }, (_, i) => slice(right, axis, i).data);
     const found = ordered(ours, theirs, along, tolerance) ?? multiplied(ours, theirs, vectors, along, tolerance);
     if (found) return found;
   }

@@ -377,6 +377,41 @@ describe('what an input cannot tell apart', () => {
   });
 });
 
+describe('statistics of what is wrong everywhere', () => {
+  const findings = (name: string, tensor: string, of: (value: number, i: number, call: Call) => number) =>
+    diagnosisOf(name, tensor, (right, call) => changed(right, (v, i) => of(v, i, call))).statistics?.findings.join(' ');
+
+  it('tell a factor and an offset of every channel', () => {
+    const channel = (i: number) => Math.floor(i / 3) % 2;
+    expect(findings('batchnorm', 'dx', (v, i) => v * [0.7, 1.3][channel(i)])).toContain(
+      'At every channel (axis 1) the values are the right ones times a number of its own: 0.7 and 1.3.',
+    );
+    expect(findings('batchnorm', 'dx', (v, i) => v + [0.7, 1.3][channel(i)])).toContain('plus a number of its own');
+  });
+
+  it('tell an error that grows in time, backward and forward', () => {
+    const step = (i: number) => Math.floor(i / 3) % 4;
+    expect(findings('lstm', 'dx', (v, i) => v + (1 + 0.1 * Math.sin(i)) * 3 ** -step(i))).toContain(
+      'The error grows backward in time',
+    );
+    expect(findings('rnn', 'out', (v, i) => v + (1 + 0.1 * Math.sin(i)) * 3 ** step(i))).toContain(
+      'The error grows with time',
+    );
+  });
+
+  it('tell one number everywhere, and errors that are small', () => {
+    expect(findings('batchnorm', 'dbeta', () => 0.25)).toContain('Every value is 0.25, where the right ones differ');
+    expect(findings('linear', 'out', (v, i) => v * (1 + 1e-4 * Math.sin(i)))).toContain(
+      'The error is small everywhere',
+    );
+    const half = (v: number) => {
+      const unit = 2 ** (Math.floor(Math.log2(Math.abs(v))) - 10);
+      return Math.round(v / unit) * unit;
+    };
+    expect(findings('linear', 'out', half)).toContain('no value has more digits than float16');
+  });
+});
+
 describe('a mask that was drawn', () => {
   const notesOn = (rate: number, mask: readonly number[]) => {
     const x = tensor(
@@ -426,6 +461,10 @@ describe('statistics, where nothing fits,', () => {
       changed(right, (v, i) => (i % 6 === 0 ? v + Math.sin(i) + 2 : v)),
     );
     expect(border.statistics?.findings).toContain('Wrong at the border of the plane alone: look at the padding.');
+    const twice = diagnosisOf('pooling', 'dx', (right) =>
+      changed(right, (v, i) => (i % 6 === 2 ? v + Math.sin(i) : v)),
+    );
+    expect(twice.statistics?.findings).toContain('Wrong at place 2 of axis 3 alone; the others are right.');
     const offset = diagnosisOf('linear', 'out', (right) => changed(right, (v) => v + 0.25));
     expect(offset.statistics?.offset).toBeCloseTo(0.25, 9);
   });
