@@ -17,6 +17,7 @@ interface Given {
   readonly kept: Uint8Array;
   /** What the person's own backward gave: some mistakes are read from it. */
   readonly claimed: Tensor | undefined;
+  readonly claimedOut: Tensor | undefined;
 }
 
 interface Made {
@@ -50,6 +51,15 @@ const steps = {
   backwardScale: (s: State) => s.scale,
   backwardMask: (s: State) => s.mask,
   dx: (s: State) => masked(s.dout, s.backwardMask, s.backwardScale),
+};
+
+/** Where out is not 0. Where that says nothing: a mask that is as good as any. */
+const maskOfOut = (s: State) => {
+  // What is 0 itself was dropped where its gradient was.
+  const source = (i: number) => (s.x[i] === 0 && s.claimed ? s.claimed : s.claimedOut);
+  const mask = s.claimedOut && each(s.x.length, (i) => (source(i)?.data[i] ? 1 : 0));
+  if (mask?.includes(0) && mask.some((kept, i) => s.x[i] && kept !== s.kept[i])) return mask;
+  return each(s.x.length, (i) => (s.kept.includes(0) ? s.kept[(i + 1) % s.x.length] : i % 2));
 };
 
 const TRAINING = { training: true, scaling: 'inverted' };
@@ -200,6 +210,17 @@ const mistakes: readonly Mistake<Given, Made>[] = [
     needs: { training: false, scaling: 'test_time' },
     ways: [{ steps: { inferenceScale: (s) => s.rate } }],
   },
+  {
+    id: 'dropped_in_inference',
+    tensors: BOTH,
+    explanation: 'Values were dropped in inference, as in training.',
+    fix: 'out = x in inference, or x · (1 − rate) where scaling is test_time',
+    hidden: 'nothing was dropped',
+    needs: { training: false },
+    ways: [(s: State) => inverse(1 - s.rate), () => 1].map((inferenceScale) => ({
+      steps: { mask: maskOfOut, inferenceScale },
+    })),
+  },
   // Read from the claim, and so the last to be thought of.
   {
     id: 'new_mask_in_backward',
@@ -215,6 +236,16 @@ const mistakes: readonly Mistake<Given, Made>[] = [
         backwardScale: (s: State) => (scaled || !s.claimed ? s.scale : 1),
       },
     })),
+  },
+  {
+    id: 'another_mask_in_forward',
+    tensors: ['out'],
+    explanation:
+      'out was dropped in other places than the mask says: forward drew another one than was given, or than seed draws here.',
+    fix: 'give the mask that forward drew as forward.mask',
+    hidden: 'both masks came out the same',
+    needs: { training: true },
+    ways: [{ steps: { mask: maskOfOut } }],
   },
 ];
 
@@ -235,6 +266,8 @@ function given({ inputs, options, upstream, drawn }: Call, claims: Tensors, righ
   const { x } = inputs as Decoded<typeof DropoutInputs>;
   const { dout } = upstream as Partial<Decoded<typeof DropoutUpstream>>;
   const { rate, training, scaling } = options as Static<typeof DropoutOptions>;
+  const claimOf = (name: string) =>
+    name in claims && claims[name].data.length === x.data.length ? claims[name] : undefined;
   const { mask = right.mask } = drawn as { mask?: MaskTensor };
   return {
     training,
@@ -243,7 +276,8 @@ function given({ inputs, options, upstream, drawn }: Call, claims: Tensors, righ
     x: x.data,
     dout: dout?.data ?? new Float64Array(x.data.length),
     kept: training ? Uint8Array.from(mask.data) : new Uint8Array(x.data.length).fill(1),
-    claimed: 'dx' in claims && claims.dx.data.length === x.data.length ? claims.dx : undefined,
+    claimed: claimOf('dx'),
+    claimedOut: claimOf('out'),
   };
 }
 

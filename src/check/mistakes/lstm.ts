@@ -119,6 +119,9 @@ function permutations(rest: readonly string[]): string[] {
 
 const otherOrders = permutations(LETTERS).filter((names) => names !== 'ifco');
 
+/** Those that somebody has, and that are mistakes of their own. */
+const NAMED_ORDERS = ['iofc', 'icfo', 'fico', 'ifoc'];
+
 const derivativeMissing = (gate: number, name: string, derivative: string): LstmMistake => ({
   id: `${name}_derivative_missing`,
   tensors: GRADIENTS,
@@ -272,6 +275,13 @@ const mistakes: readonly LstmMistake[] = [
     ],
   },
   {
+    id: 'cell_gate_derivative_without_square',
+    tensors: GRADIENTS,
+    explanation: "The cell gate's derivative was taken as 1 − g.",
+    fix: 'multiply by 1 − g²',
+    ways: [{ steps: { cellDerivative: () => (unit) => 1 - unit.a[2] } }],
+  },
+  {
     id: 'derivatives_all_of_sigmoid',
     tensors: GRADIENTS,
     explanation: "The cell gate's derivative was taken as that of a sigmoid, g · (1 − g).",
@@ -357,11 +367,26 @@ const mistakes: readonly LstmMistake[] = [
   gateOrder('fico', 'some textbooks'),
   gateOrder('ifoc', 'some textbooks and courses'),
   {
+    id: 'gates_in_another_order',
+    tensors: ALL,
+    explanation: 'The gates were read in another order.',
+    fix: 'the order is input, forget, cell, output',
+    ways: otherOrders
+      .filter((names) => !NAMED_ORDERS.includes(names))
+      .map((names) => ({
+        explanation: `The gates were read in the order ${names.split('').join(', ')}.`,
+        steps: { order: () => orderOf(names) },
+      })),
+  },
+  {
     id: 'gradient_gates_in_another_order',
     tensors: ['dweight_ih', 'dweight_hh', 'dbias_ih', 'dbias_hh'],
     explanation: 'The gradients of the gates are right, but stand in another order than the gates of the weights.',
     fix: 'the order is input, forget, cell, output',
-    ways: otherOrders.map((names) => ({ steps: { gradientOrder: () => orderOf(names) } })),
+    ways: otherOrders.map((names) => ({
+      explanation: `The gradients of the gates are right, but stand in the order ${names.split('').join(', ')}.`,
+      steps: { gradientOrder: () => orderOf(names) },
+    })),
   },
   {
     id: 'bias_gradient_copied',

@@ -6,6 +6,7 @@ import { pooling as layer } from '../../layers/pooling.js';
 import { sizeOf, type FloatArray, type Shape } from '../../tensor/tensor.js';
 import type { WindowAxis } from '../../tensor/windows.js';
 import { each } from '../arrays.js';
+import { indexOf } from '../compare.js';
 import { defineChecks, type Call, type Mistake } from '../definition.js';
 
 /** One window of one plane. */
@@ -355,6 +356,18 @@ const mistakes: readonly Mistake<Given, Made>[] = [
     ],
   },
   {
+    id: 'gradient_to_the_first_tap',
+    tensors: ['dx'],
+    explanation: 'The gradient went to the start of each window, wherever its maximum is.',
+    fix: 'the place of the maximum is p · stride − before + k · dilation, k its tap',
+    hidden: 'every maximum is the first of its window',
+    needs: MAX,
+    ways: [
+      { steps: { shares: (s) => s.windows.map(() => [[0, 1] as const]) } },
+      { steps: { shares: (s) => s.windows.map((window) => [[inside(window)[0] ?? 0, 1] as const]) } },
+    ],
+  },
+  {
     id: 'gradient_times_the_maximum',
     tensors: ['dx'],
     explanation: 'dout was multiplied by the maximum itself.',
@@ -395,6 +408,34 @@ const mistakes: readonly Mistake<Given, Made>[] = [
     ways: [
       {
         steps: { indices: (s) => each(s.windows.length, (i) => s.windows[i].plane + s.windows[i].taps[s.maxima[i]]) },
+      },
+    ],
+  },
+  {
+    id: 'indices_from_one',
+    tensors: ['indices'],
+    explanation: 'indices count from 1, as MATLAB, Julia and R do.',
+    fix: 'count from 0',
+    needs: { mode: 'max', return_indices: true },
+    ways: [{ steps: { indices: (s) => steps.indices(s).map((index) => index + 1) } }],
+  },
+  {
+    id: 'indices_column_major',
+    tensors: ['indices'],
+    explanation: 'indices count down the columns of the plane, in column-major order.',
+    fix: 'row-major in the unpadded plane',
+    hidden: 'there is one spatial axis',
+    needs: { mode: 'max', return_indices: true },
+    ways: [
+      {
+        steps: {
+          indices: (s) => {
+            const sizes = spatial(s.axes, 'input');
+            return steps
+              .indices(s)
+              .map((index) => indexOf(index, sizes).reduceRight((at, place, axis) => at * sizes[axis] + place, 0));
+          },
+        },
       },
     ],
   },
@@ -508,14 +549,18 @@ export const pooling = defineChecks<Given, Made>({
   constants({ inputs: { x } }) {
     return { N: x.shape[0], C: x.shape[1], places: sizeOf(x.shape.slice(2)) };
   },
-  readings: ({ mode, ceil_mode }) => [
+  readings: ({ mode, ceil_mode, kernel_size = 1 }) => [
     { option: 'mode', value: mode === 'max' ? 'average' : 'max', because: 'the other kind of pooling' },
     { option: 'ceil_mode', value: ceil_mode !== true, because: 'the last window is where they differ' },
-    ...['valid', 'same', 'same_lower'].map((value) => ({
+    { option: 'padding', value: 'valid', because: 'no padding at all' },
+    { option: 'padding', value: 'same', because: 'as much padding as keeps the size, an odd pad after the input' },
+    {
       option: 'padding',
-      value,
-      because: 'a padding of that name',
-    })),
+      value: 'same_lower',
+      because: 'as much padding as keeps the size, an odd pad before the input',
+    },
+    { option: 'stride', value: kernel_size, because: 'windows side by side' },
+    { option: 'stride', value: 1, because: 'windows one step apart' },
     ...[1, 2].map((value) => ({ option: 'dilation', value, because: 'another dilation' })),
   ],
   example(numbers, needs) {

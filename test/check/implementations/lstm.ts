@@ -10,6 +10,8 @@ const CUTS: Readonly<Record<string, readonly number[]>> = {
   gates_i_c_f_o: [0, 2, 1, 3],
   gates_f_i_c_o: [1, 0, 2, 3],
   gates_i_f_o_c: [0, 1, 3, 2],
+  // Output, input, forget, cell.
+  gates_in_another_order: [1, 2, 3, 0],
 };
 
 export const lstm: Implementation = (call, wrong = '') => {
@@ -60,6 +62,7 @@ export const lstm: Implementation = (call, wrong = '') => {
         if (is('derivative_of_preactivation'))
           slopes = zs.map((value, gate) => (gate === 2 ? 1 - value * value : value * (1 - value)));
         if (is('derivatives_all_of_sigmoid') || is('sigmoid_for_cell_gate')) slopes[2] = g * (1 - g);
+        if (is('cell_gate_derivative_without_square')) slopes[2] = 1 - g;
         if (is('gate_derivatives_missing')) slopes = [1, 1, 1, 1];
         if (is('input_gate_derivative_missing')) slopes[0] = 1;
         if (is('forget_gate_derivative_missing')) slopes[1] = 1;

@@ -89,6 +89,8 @@ export const pooling: Implementation = ({ inputs, options, upstream }, wrong = '
           if (wrong === 'indices_in_the_padded_plane')
             index = (winner.row + top) * (width + left + right) + winner.column + left;
           if (wrong === 'indices_in_the_tensor') index += plane * height * width;
+          if (wrong === 'indices_from_one') index += 1;
+          if (wrong === 'indices_column_major') index = winner.column * height + winner.row;
           indices.push(index);
           if (!dout || padWins) continue;
           const d = dout[at];
@@ -100,6 +102,7 @@ export const pooling: Implementation = ({ inputs, options, upstream }, wrong = '
             for (const { row, column } of present) write(row, column, d);
           else if (wrong === 'gradient_of_the_average')
             for (const { row, column } of present) write(row, column, d / (KH * KW));
+          else if (wrong === 'gradient_to_the_first_tap') write(elements[0].row, elements[0].column, d);
           else if (wrong === 'gradient_times_the_maximum') write(winner.row, winner.column, d * winner.value);
           else write(...back(winner), d);
         } else {
