@@ -357,6 +357,21 @@ function ranked(tried: readonly Tried[], name: string, how: 'fits' | 'fitsLoosel
     .map(({ alternative }) => alternative);
 }
 
+/**
+ * The first way of every mistake, then the second ones, and so on: where there is not time for all pairs, those of the
+ * many ways of one mistake are left.
+ */
+function usualFirst(tried: readonly Tried[]): readonly Tried[] {
+  const counts = new Map<string, number>();
+  const places = tried.map((entry) => {
+    const { id } = entry.alternative.text;
+    const way = counts.get(id) ?? 0;
+    counts.set(id, way + 1);
+    return { entry, way };
+  });
+  return places.sort((a, b) => a.way - b.way).map(({ entry }) => entry);
+}
+
 /** Two mistakes at once. */
 interface Pairs {
   readonly scaled: readonly { readonly name: string; readonly diagnosis: Diagnosis }[];
@@ -515,8 +530,9 @@ class Search {
       }
       alternative.release();
     }
-    for (const [i, first] of possible.entries())
-      for (const second of possible.slice(i + 1)) {
+    const ordered = usualFirst(possible);
+    for (const [j, second] of ordered.entries())
+      for (const first of ordered.slice(0, j)) {
         if (first.alternative.text.id === second.alternative.text.id) continue;
         const showsInBoth = ({ name, shows }: Result) =>
           shows && names.has(name) && second.results.some((result) => result.name === name && result.shows);

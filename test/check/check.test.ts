@@ -296,7 +296,8 @@ describe('two mistakes at once', () => {
   it('are named where they change the same part of the way back', () => {
     const { checks, call, answers } = caseFor('lstm');
     const assigned = implementations.lstm(call, 'cell_gradient_assigned+forget_gradient_uses_c_t');
-    const { tensors } = verdict(checks, call, { ...answers, ...assigned });
+    // A tenth of the pairs: the usual ways to make a mistake are tried first.
+    const { tensors } = verdict(checks, call, { ...answers, ...assigned }, { pairs: () => 1000 });
     for (const name of ['dx', 'dh0', 'dweight_ih', 'dweight_hh', 'dbias_ih', 'dbias_hh'])
       expect(tensors[name].diagnosis[0]?.id, name).toBe('cell_gradient_assigned+forget_gradient_uses_c_t');
   });
