@@ -227,10 +227,16 @@ function judge(trial: Trial, search: Search, { rounding, noise, chosen, dtype }:
     pass: false,
     ...errors,
     diagnosis: known.length > 0 || isCoarse ? known : search.further(trial),
-    notes: isFloat32 ? [float32] : [],
+    notes: [...(isFloat32 ? [float32] : []), ...(known.length > 1 ? [SEVERAL_FIT] : [])],
     statistics: search.statistics(trial, isCoarse ? wrong : coarsely),
   };
 }
+
+const SEVERAL_FIT: Note = {
+  id: 'several_fit',
+  explanation:
+    'Each of these mistakes gives this very result here: claim the other tensors too, or try another input, to tell them apart.',
+};
 
 /** Half a unit of the last decimal, and what its own representation adds. */
 const halfOf = (decimals: number) => 0.5 * 10 ** -decimals * (1 + 1e-6);
@@ -370,6 +376,18 @@ function usualFirst(tried: readonly Tried[]): readonly Tried[] {
     return { entry, way };
   });
   return places.sort((a, b) => a.way - b.way).map(({ entry }) => entry);
+}
+
+/** With what explains another claim first: it was made, and something else beside it. */
+function* pairsOf(tried: readonly Tried[]): Generator<readonly [Tried, Tried]> {
+  const explains = ({ results }: Tried) => results.some(({ fitsLoosely }) => fitsLoosely);
+  const made = tried.filter(explains);
+  const others = usualFirst(tried.filter((entry) => !explains(entry)));
+  for (const [i, first] of made.entries()) {
+    for (const second of made.slice(i + 1)) yield [first, second];
+    for (const second of others) yield [first, second];
+  }
+  for (const [j, second] of others.entries()) for (const first of others.slice(0, j)) yield [first, second];
 }
 
 /** Two mistakes at once. */
@@ -530,19 +548,17 @@ class Search {
       }
       alternative.release();
     }
-    const ordered = usualFirst(possible);
-    for (const [j, second] of ordered.entries())
-      for (const first of ordered.slice(0, j)) {
-        if (first.alternative.text.id === second.alternative.text.id) continue;
-        const showsInBoth = ({ name, shows }: Result) =>
-          shows && names.has(name) && second.results.some((result) => result.name === name && result.shows);
-        if (!first.results.some(showsInBoth)) continue;
-        const both = first.alternative.and(second.alternative);
-        if (!both) continue;
-        if (left-- <= 0) return { scaled, pairs: found };
-        const tried = tryOut(both, unexplained);
-        if (tried.results.some(({ fitsLoosely }) => fitsLoosely)) found.push(tried);
-      }
+    for (const [first, second] of pairsOf(possible)) {
+      if (first.alternative.text.id === second.alternative.text.id) continue;
+      const showsInBoth = ({ name, shows }: Result) =>
+        shows && names.has(name) && second.results.some((result) => result.name === name && result.shows);
+      if (!first.results.some(showsInBoth)) continue;
+      const both = first.alternative.and(second.alternative);
+      if (!both) continue;
+      if (left-- <= 0) return { scaled, pairs: found };
+      const tried = tryOut(both, unexplained);
+      if (tried.results.some(({ fitsLoosely }) => fitsLoosely)) found.push(tried);
+    }
     return { scaled, pairs: found };
   }
 

@@ -302,6 +302,15 @@ describe('two mistakes at once', () => {
       expect(tensors[name].diagnosis[0]?.id, name).toBe('cell_gradient_assigned+forget_gradient_uses_c_t');
   });
 
+  it('are named where one of them explains another claim, before all others are tried', () => {
+    const { checks, call } = caseFor('lstm');
+    const both = implementations.lstm(call, 'gates_i_o_f_c+forget_gate_missing_in_carry');
+    const { tensors } = verdict(checks, call, both, { pairs: () => 1000 });
+    expect(tensors.out.diagnosis[0].id).toBe('gates_i_o_f_c');
+    for (const name of ['dx', 'dweight_ih', 'dc0'])
+      expect(tensors[name].diagnosis[0]?.id, name).toBe('gates_i_o_f_c+forget_gate_missing_in_carry');
+  });
+
   it('are looked for no longer than there is work for', () => {
     const { checks, call, answers } = caseFor('batchnorm');
     const dx = changed(answers.dx, (value, i) => value + i);
@@ -375,6 +384,14 @@ describe('what an input cannot tell apart', () => {
       expect.arrayContaining(['later_steps_dropped', 'weight_gradients_of_one_step', 'lengths_ignored']),
     );
     expect(ids).not.toContain('derivative_missing');
+  });
+});
+
+describe('mistakes that give the same', () => {
+  it('are all named, and that they do is noted', () => {
+    const { diagnosis, notes } = diagnosisOf('linear', 'dbias', (right) => changed(right, (value) => value / 8));
+    expect(diagnosis.map(({ id }) => id)).toEqual(['dbias_averaged', 'divided_by_batch_size']);
+    expect(notes.map(({ id }) => id)).toEqual(['several_fit']);
   });
 });
 

@@ -16,7 +16,7 @@ const CUTS: Readonly<Record<string, readonly number[]>> = {
 
 export const lstm: Implementation = (call, wrong = '') => {
   const is = (id: string) => wrong.split('+').includes(id);
-  const cuts = wrong in CUTS ? CUTS[wrong] : [0, 1, 2, 3];
+  const cuts = CUTS[wrong.split('+')[0]] ?? [0, 1, 2, 3];
   const gatesOf = (z: readonly number[], j: number) => {
     const H = z.length / 4;
     const [zi, zf, zg, zo] = cuts.map((cut) => z[cut * H + j]);
