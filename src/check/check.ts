@@ -1,7 +1,7 @@
 /**
  * Holds what somebody's implementation computed against the right answer, and says what went wrong where they differ.
  *
- * First the known mistakes of the layer; then what may have become of a right result (transposed, scaled, moved) and
+ * First the known mistakes of the layer; then what may have become of a right result (transposed, named, moved) and
  * options that were read otherwise; then two mistakes at once. A mistake is named only where the claim equals what it
  * gives while the right answer differs from that; equivalent formulas and rounding give the right answer, and are
  * never named. Where nothing fits there are statistics.
@@ -390,9 +390,21 @@ function* pairsOf(tried: readonly Tried[]): Generator<readonly [Tried, Tried]> {
   for (const [j, second] of others.entries()) for (const first of others.slice(0, j)) yield [first, second];
 }
 
+/** Found in the claim of a tensor. */
+interface Named {
+  readonly name: string;
+  readonly diagnosis: Diagnosis;
+}
+
+const UPSTREAM_IGNORED: Diagnosis = {
+  id: 'upstream_ignored',
+  explanation: 'The upstream gradient was taken for ones: the derivative is that of the sum of the output.',
+  fix: 'multiply by dout',
+};
+
 /** Two mistakes at once. */
 interface Pairs {
-  readonly scaled: readonly { readonly name: string; readonly diagnosis: Diagnosis }[];
+  readonly named: readonly Named[];
   readonly pairs: readonly Tried[];
 }
 
@@ -401,6 +413,7 @@ class Search {
   private readonly tried: readonly Tried[];
   private readings: readonly { readonly diagnosis: Diagnosis; readonly answers: Tensors }[] | undefined;
   private paired: Pairs | undefined;
+  private ofOnes: Tensors | undefined;
 
   constructor(
     private readonly checks: Checks,
@@ -467,18 +480,36 @@ class Search {
 
   private upstreamIgnored(trial: Trial): Diagnosis | undefined {
     if (!isGradient(this.checks, trial.name)) return undefined;
+    this.ofOnes ??= rightAnswers(this.checks, this.callOfOnes(), this.options.kernels);
+    return fits(trial, this.ofOnes[trial.name], trial.looser) ? UPSTREAM_IGNORED : undefined;
+  }
+
+  private callOfOnes(): Call {
     const ones = Object.entries(this.call.upstream).map(([name, { dtype, shape, data }]) => [
       name,
       { dtype, shape, data: new Float64Array(data.length).fill(1) },
     ]);
-    const upstream = Object.fromEntries(ones) as Tensors;
-    const answers = rightAnswers(this.checks, { ...this.call, upstream }, this.options.kernels);
-    if (!fits(trial, answers[trial.name], trial.looser)) return undefined;
-    return {
-      id: 'upstream_ignored',
-      explanation: 'The upstream gradient was taken for ones: the derivative is that of the sum of the output.',
-      fix: 'multiply by dout',
-    };
+    return { ...this.call, upstream: Object.fromEntries(ones) as Tensors };
+  }
+
+  /** A mistake that was made with ones for the upstream gradient. */
+  private ignoringUpstream(trials: readonly Trial[], most: number): Named[] {
+    const gradients = trials.filter(({ name }) => isGradient(this.checks, name));
+    if (gradients.length === 0) return [];
+    return this.checks
+      .alternatives(this.callOfOnes(), this.right, {})
+      .filter(({ text }) => canBeMade(text, this.call.options))
+      .slice(0, most)
+      .flatMap((alternative) => {
+        const { results } = tryOut(alternative, gradients);
+        const { id, explanation, fix } = alternative.text;
+        const diagnosis = {
+          id: `${UPSTREAM_IGNORED.id}+${id}`,
+          explanation: `Two mistakes at once. ${UPSTREAM_IGNORED.explanation} ${explanation}`,
+          fix: `${UPSTREAM_IGNORED.fix}; and ${fix}`,
+        };
+        return results.filter(({ fitsLoosely }) => fitsLoosely).map(({ name }) => ({ name, diagnosis }));
+      });
   }
 
   private readOtherwise() {
@@ -504,9 +535,9 @@ class Search {
 
   private pairs({ name }: Trial): readonly Diagnosis[] {
     this.paired ??= this.tryPairs();
-    const { scaled, pairs } = this.paired;
+    const { named, pairs } = this.paired;
     return distinct([
-      ...scaled.filter((found) => found.name === name).map(({ diagnosis }) => diagnosis),
+      ...named.filter((found) => found.name === name).map(({ diagnosis }) => diagnosis),
       ...ranked(pairs, name, 'fitsLoosely').map(({ text }) => diagnosisOf(text)),
     ]);
   }
@@ -535,16 +566,17 @@ class Search {
     const names = new Set(unexplained.map(({ name }) => name));
     // What would make wrong what is right was not done.
     const possible = this.tried.filter(({ results }) => !results.some(({ name, shows }) => shows && right.has(name)));
-    if (possible.length === 0) return { scaled: [], pairs: [] };
+    if (possible.length === 0) return { named: [], pairs: [] };
     let left = this.options.pairs();
-    const scaled: { name: string; diagnosis: Diagnosis }[] = [];
+    const named = this.ignoringUpstream(unexplained, left);
+    left -= this.tried.length;
     const found: Tried[] = [];
     for (const { alternative, results } of possible) {
-      if (left-- <= 0) return { scaled, pairs: found };
+      if (left-- <= 0) return { named, pairs: found };
       for (const trial of unexplained) {
         if (!results.some(({ name, shows }) => shows && name === trial.name)) continue;
         const diagnosis = this.scaledBy(trial, alternative);
-        if (diagnosis) scaled.push({ name: trial.name, diagnosis });
+        if (diagnosis) named.push({ name: trial.name, diagnosis });
       }
       alternative.release();
     }
@@ -555,11 +587,11 @@ class Search {
       if (!first.results.some(showsInBoth)) continue;
       const both = first.alternative.and(second.alternative);
       if (!both) continue;
-      if (left-- <= 0) return { scaled, pairs: found };
+      if (left-- <= 0) return { named, pairs: found };
       const tried = tryOut(both, unexplained);
       if (tried.results.some(({ fitsLoosely }) => fitsLoosely)) found.push(tried);
     }
-    return { scaled, pairs: found };
+    return { named, pairs: found };
   }
 
   indistinguishable(): Indistinguishable[] {

@@ -302,6 +302,14 @@ describe('two mistakes at once', () => {
       expect(tensors[name].diagnosis[0]?.id, name).toBe('cell_gradient_assigned+forget_gradient_uses_c_t');
   });
 
+  it('are named where one of them is to take dout for ones', () => {
+    const { checks, call, answers } = caseFor('pooling');
+    const upstream = { dout: changed(call.upstream.dout, () => 1) };
+    const { dx } = implementations.pooling({ ...call, upstream }, 'ties_share_the_gradient');
+    const [first] = verdict(checks, call, { ...answers, dx }).tensors.dx.diagnosis;
+    expect(first.id).toBe('upstream_ignored+ties_share_the_gradient');
+  });
+
   it('are named where one of them explains another claim, before all others are tried', () => {
     const { checks, call } = caseFor('lstm');
     const both = implementations.lstm(call, 'gates_i_o_f_c+forget_gate_missing_in_carry');
