@@ -1,7 +1,7 @@
 /**
  * Holds what somebody's implementation computed against the right answer, and says what went wrong where they differ.
  *
- * First the known mistakes of the layer; then what may have become of a right result (transposed, named, moved) and
+ * First the known mistakes of the layer; then what may have become of a right result (transposed, scaled, moved) and
  * options that were read otherwise; then two mistakes at once. A mistake is named only where the claim equals what it
  * gives while the right answer differs from that; equivalent formulas and rounding give the right answer, and are
  * never named. Where nothing fits there are statistics.
