@@ -30,6 +30,8 @@ export type Steps<Given, Made> = {
 
 /** One way to make a mistake: other steps, or the right steps on other things than were given. */
 export interface Way<Given, Made> {
+  /** What was written in this way, where it says more than the mistake's own. */
+  readonly explanation?: string;
   readonly given?: (given: Given) => Partial<Given>;
   readonly steps?: Partial<Steps<Given, Made>>;
 }
@@ -110,19 +112,29 @@ export interface Example {
   readonly drawn?: Tensors;
 }
 
+/** Something to know of the input, or of the claims, that is no mistake for sure. */
+export interface Note {
+  readonly id: string;
+  readonly explanation: string;
+}
+
 /** What a layer's file in `mistakes/` gives; see {@link defineChecks}. */
 export interface Checks {
   readonly layer: Layer;
   readonly mistakes: readonly MistakeText[];
   /** How many ways there are to make them: those that can be made in a call, or all. */
   readonly ways: (call?: Call) => number;
+  /** How often the time of the kernels the steps take; the usual if absent. */
+  readonly slowness?: number;
   /** Names of a tensor's axes, for sentences; the last stands for all that follow. */
-  readonly axes: (tensor: string, options: Options) => readonly string[];
+  readonly axes: (tensor: string, options: Options, rank: number) => readonly string[];
   /** What the steps give with no mistake in them. */
   readonly plain: (call: Call, right: Tensors) => Alternative;
   /** @param right the right answers, for their shapes */
   readonly alternatives: (call: Call, right: Tensors, claims: Tensors) => readonly Alternative[];
   readonly constants: (call: Call) => Constants;
+  /** Of what the call itself says. */
+  readonly notes?: (call: Call) => readonly Note[];
   readonly readings: (options: Options) => readonly Reading[];
   /**
    * Random, small, and such that mistakes show.
@@ -218,7 +230,7 @@ class Made<Given extends object, Products extends object> implements Alternative
       id: `${this.text.id}+${second.text.id}`,
       tensors: this.text.tensors.filter((name) => second.text.tensors.includes(name)),
       explanation: `Two mistakes at once. ${this.text.explanation} ${second.text.explanation}`,
-      fix: `${this.text.fix}; and ${second.text.fix}`,
+      fix: this.text.fix === second.text.fix ? this.text.fix : `${this.text.fix}; and ${second.text.fix}`,
     };
     const steps = { ...a.steps, ...b.steps } as Partial<Steps<Given, Products>>;
     return new Made(text, this.base, { given, steps }, this.right);
@@ -253,7 +265,11 @@ export function defineChecks<Given extends object, Products extends object>(
     plain: (call, right) => made(call, right, {})(RIGHT, {}),
     alternatives: (call, right, claims) => {
       const make = made(call, right, claims);
-      return mistakes.flatMap((mistake) => mistake.ways.map((way) => make(mistake, way)));
+      return mistakes.flatMap((mistake) =>
+        mistake.ways.map((way) =>
+          make(way.explanation === undefined ? mistake : { ...mistake, explanation: way.explanation }, way),
+        ),
+      );
     },
   };
 }

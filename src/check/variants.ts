@@ -1,8 +1,8 @@
 /** What the right result may have become on its way, whatever the layer: turned, moved, scaled, put in another order. */
 import { formatShape, sameShape, sizeOf, type Tensor } from '../tensor/tensor.js';
-import { areClose, indexOf, type Tolerance } from './compare.js';
+import { areClose, indexOf, isClose, type Tolerance } from './compare.js';
 import type { Constants, MistakeText, Tensors } from './definition.js';
-import { ratioOf, short } from './statistics.js';
+import { ratioOf, short, slice } from './statistics.js';
 
 export interface Diagnosis {
   readonly id: string;
@@ -43,6 +43,52 @@ export const anyLayer: readonly Omit<MistakeText, 'tensors'>[] = [
     hidden: 'the tensor is symmetric in those axes',
   },
   {
+    id: 'reshaped',
+    explanation: 'The right values in the right order, in another shape.',
+    fix: 'reshape',
+  },
+  {
+    id: 'another_tensor',
+    explanation: 'The right values of another answer, or an input as it was given.',
+    fix: 'put each answer in its own place',
+    hidden: 'the two are equal',
+  },
+  {
+    id: 'not_summed',
+    explanation: 'Summed over one axis, or more, these are the right values: the sum is missing.',
+    fix: 'sum over the axes that the shape does not have',
+    hidden: 'those axes have size 1',
+  },
+  {
+    id: 'summed_too_far',
+    explanation: 'The right values, summed over one axis more, or several.',
+    fix: 'do not sum over the axes that the shape has',
+    hidden: 'those axes have size 1',
+  },
+  {
+    id: 'function_applied',
+    explanation:
+      'Every value is a function of the right one: relu, sigmoid, tanh, absolute value, square, root, reciprocal.',
+    fix: 'leave the function out',
+  },
+  {
+    id: 'clipped',
+    explanation: 'The right values, clipped.',
+    fix: 'clip no sooner than where the parameters are updated',
+    hidden: 'no value is large',
+  },
+  {
+    id: 'parameter_added',
+    explanation: 'The parameter was added to its gradient, times a number, as weight decay and penalties do.',
+    fix: 'leave it to the optimizer',
+    hidden: 'the parameter is 0',
+  },
+  {
+    id: 'parameter_updated',
+    explanation: 'The parameter after a step of gradient descent, where its gradient is claimed.',
+    fix: 'give the gradient itself',
+  },
+  {
     id: 'flipped',
     explanation: 'The right values, turned about along one axis.',
     fix: 'turn the axis back',
@@ -67,6 +113,9 @@ export const anyLayer: readonly Omit<MistakeText, 'tensors'>[] = [
     hidden: 'both values give the same answer',
   },
 ];
+
+/** Those of them that show in gradients alone. */
+export const ofGradients: readonly string[] = ['upstream_ignored', 'parameter_added', 'parameter_updated'];
 
 /** More axes than any tensor of a layer has would make more orders than can be tried. */
 const MOST_AXES = 5;
@@ -101,14 +150,19 @@ function scaled(claimed: Tensor, right: Tensor, constants: Constants, tolerance:
   };
 }
 
-function nameOfFactor(ratio: number, constants: Constants): string | undefined {
+export function nameOfFactor(ratio: number, constants: Constants): string | undefined {
   const near = (value: number) => Math.abs(ratio - value) <= 1e-6 * Math.abs(value);
-  for (const [name, value] of Object.entries(constants)) {
-    if (value === 1) continue;
+  const named = Object.entries(constants)
+    .filter(([, value]) => value !== 1)
+    .map(([name, value]) => [name.includes(' ') ? `(${name})` : name, value] as const);
+  // What is divided by twice is rarer than what is divided by.
+  for (const [name, value] of named) {
     if (near(value)) return name;
-    if (near(1 / value)) return `1 / ${name.includes(' ') ? `(${name})` : name}`;
-    if (near(value ** 2)) return `(${name})²`;
-    if (near(1 / value ** 2)) return `1 / (${name})²`;
+    if (near(1 / value)) return `1 / ${name}`;
+  }
+  for (const [name, value] of named) {
+    if (near(value ** 2)) return `${name}²`;
+    if (near(1 / value ** 2)) return `1 / ${name}²`;
   }
   if (near(2)) return '2';
   return near(0.5) ? '1 / 2' : undefined;
@@ -119,6 +173,20 @@ function permutations(length: number): number[][] {
   return permutations(length - 1).flatMap((shorter) =>
     Array.from({ length }, (_, at) => shorter.toSpliced(at, 0, length - 1)),
   );
+}
+
+/** Elements that are looked at before all are put in another order. */
+const SAMPLES = 16;
+
+function mayBePermuted(claimed: Tensor, right: Tensor, order: readonly number[], tolerance: Tolerance): boolean {
+  const outer = order.map((axis) => right.shape[axis]);
+  const strides = right.shape.map((_, axis) => sizeOf(right.shape.slice(axis + 1)));
+  const step = Math.max(1, Math.floor(claimed.data.length / SAMPLES));
+  for (let i = 0; i < claimed.data.length; i += step) {
+    const from = indexOf(i, outer).reduce((at, index, axis) => at + index * strides[order[axis]], 0);
+    if (!isClose(claimed.data[i], right.data[from], tolerance)) return false;
+  }
+  return true;
 }
 
 /** The values in the order of the axes `order`, e.g. [1, 0] for a matrix transposed. */
@@ -138,6 +206,7 @@ function transposed(claimed: Tensor, right: Tensor, tolerance: Tolerance): Diagn
   const differs = (values: Tensor) => !areClose(values.data, right.data, tolerance);
   for (const order of permutations(rank)) {
     if (order.every((axis, i) => axis === i)) continue;
+    if (!mayBePermuted(claimed, right, order, tolerance)) continue;
     const turned = permute(right, order);
     const fitsShape = sameShape(claimed.shape, turned.shape) || sameShape(claimed.shape, right.shape);
     if (!fitsShape || !areClose(claimed.data, turned.data, tolerance)) continue;
@@ -149,20 +218,11 @@ function transposed(claimed: Tensor, right: Tensor, tolerance: Tolerance): Diagn
   }
   if (!sameShape(claimed.shape, right.shape) && areClose(claimed.data, right.data, tolerance))
     return {
-      id: 'transposed',
+      id: 'reshaped',
       explanation: `The right values in the right order, in the shape ${formatShape(claimed.shape)}.`,
       fix: `reshape to ${formatShape(right.shape)}`,
     };
   return undefined;
-}
-
-/** Element `[..., index, ...]` for all places of the other axes. */
-function slice({ shape, data }: Tensor, axis: number, index: number): Float64Array {
-  const inner = sizeOf(shape.slice(axis + 1));
-  const step = inner * shape[axis];
-  const values = new Float64Array(data.length / shape[axis]);
-  for (let i = 0; i < values.length; i++) values[i] = data[Math.floor(i / inner) * step + index * inner + (i % inner)];
-  return values;
 }
 
 /** Slices that are compared for an order; long axes would take the square of their length. */
@@ -181,8 +241,8 @@ function alongAnAxis(
     if (size < 2 || size > LONGEST_AXIS) continue;
     const name = names[Math.min(axis, names.length - 1)] ?? 'axis';
     const along = `along axis ${axis} (${name})`;
-    const ours = Array.from({ length: size }, (_, i) => slice(claimed, axis, i));
-    const theirs = Array.from({ length: size }, (_, i) => slice(right, axis, i));
+    const ours = Array.from({ length: size }, (_, i) => slice(claimed, axis, i).data);
+    const theirs = Array.from({ length: size }, (_, i) => slice(right, axis, i).data);
     const found = ordered(ours, theirs, along, tolerance) ?? multiplied(ours, theirs, vectors, along, tolerance);
     if (found) return found;
   }

@@ -140,6 +140,24 @@ describe('precision', () => {
     expect(found.diagnosis.map(({ id }) => id)).toContain('epsilon_forgotten');
   });
 
+  it('of float32 does not hide which mistake was made', () => {
+    const made = { batchnorm: 'variance_path_missing', lstm: 'cell_gradient_assigned', rnn: 'later_steps_dropped' };
+    for (const [name, id] of Object.entries(made)) {
+      const { checks, call } = caseFor(name);
+      const { dx } = implementations[name](call, id);
+      const found = verdict(checks, call, { dx: inFloat32(dx) }).tensors.dx;
+      expect(found.diagnosis[0]?.id, name).toBe(id);
+    }
+  });
+
+  it('of float32 is not seen where every value is 0 but for rounding', () => {
+    const { checks, call, answers } = caseFor('batchnorm');
+    const upstream = { dout: changed(call.upstream.dout, () => 1) };
+    const dgamma = changed(answers.dgamma, (_, i) => 2 ** -52 * (i + 1));
+    const found = verdict(checks, { ...call, upstream }, { dgamma }).tensors.dgamma;
+    expect(found).toMatchObject({ pass: true, notes: [] });
+  });
+
   it('of a few decimals is named, and a mistake is found through it', () => {
     const round = (value: number) => Math.round(value * 1e4) / 1e4;
     const rounded = diagnosisOf('lstm', 'out', (right) => changed(right, round));
@@ -156,6 +174,9 @@ describe('what may have become of a right result', () => {
     expect(firstOf('pooling', 'dx', (right) => changed(right, (value) => -value)).id).toBe('negated');
     expect(firstOf('pooling', 'out', (right) => changed(right, (value) => value / 2)).explanation).toBe(
       'Every value is the right one times 1 / N, which is 0.5.',
+    );
+    expect(firstOf('linear', 'dx', (right) => changed(right, (value) => value / 24)).explanation).toBe(
+      'Every value is the right one times 1 / (elements of dout), which is 0.0416667.',
     );
     expect(firstOf('pooling', 'out', (right) => changed(right, (value) => value * 0.37)).explanation).toBe(
       'Every value is the right one times 0.37.',
@@ -185,6 +206,54 @@ describe('what may have become of a right result', () => {
     expect(transposed).toMatchObject({ id: 'transposed', fix: 'permute the axes back to [2, 4, 3]' });
   });
 
+  it('is said where it is another tensor, was not summed, or was summed too far', () => {
+    const { checks, call, answers } = caseFor('lstm');
+    const exchanged = verdict(checks, call, { h_n: answers.c_n, c_n: answers.h_n });
+    expect(exchanged.tensors.h_n.diagnosis[0]).toMatchObject({
+      id: 'another_tensor',
+      explanation: 'These are the right values of c_n, which is another answer.',
+    });
+    expect(firstOf('linear', 'dx', (_, { inputs }) => inputs.x).explanation).toBe('This is x, as it was given.');
+    const unsummed = firstOf('batchnorm', 'dbeta', (_, { upstream }) => upstream.dout);
+    expect(unsummed).toMatchObject({ id: 'not_summed', fix: 'sum over axes 0 and 2' });
+    const rows = (right: Tensor) =>
+      tensor(
+        [3],
+        right.data.map((_, i) => right.data[i] + right.data[i + 3] + right.data[i + 6]).slice(0, 3) as Float64Array,
+      );
+    expect(firstOf('linear', 'dweight', rows)).toMatchObject({ id: 'summed_too_far', fix: 'do not sum over axis 0' });
+    expect(firstOf('rnn', 'dh0', (right) => tensor([6], Float64Array.from(right.data))).id).toBe('reshaped');
+  });
+
+  it('is said where a function was applied, or values were clipped', () => {
+    expect(firstOf('convolution', 'out', (right) => changed(right, (value) => Math.max(0, value)))).toEqual({
+      id: 'function_applied',
+      explanation: 'Every value is relu of the right one.',
+      fix: 'leave relu out: it is no part of this',
+    });
+    expect(firstOf('batchnorm', 'var', (right) => changed(right, Math.sqrt)).explanation).toContain('square root');
+    const clip = (value: number) => Math.max(-0.5, Math.min(0.5, value));
+    expect(firstOf('linear', 'dx', (right) => changed(right, clip)).explanation).toBe(
+      'The right values, clipped to ±0.5.',
+    );
+  });
+
+  it('is said where the parameter stands in its gradient', () => {
+    const weight = (call: Call) => call.inputs.weight.data;
+    expect(
+      firstOf('linear', 'dweight', (right, call) => changed(right, (v, i) => v + 0.01 * weight(call)[i])),
+    ).toMatchObject({
+      id: 'parameter_added',
+      explanation: '0.01 times weight was added, as weight decay and penalties do.',
+    });
+    expect(
+      firstOf('linear', 'dweight', (right, call) => changed(right, (v, i) => weight(call)[i] - 0.1 * v)),
+    ).toMatchObject({
+      id: 'parameter_updated',
+      explanation: 'This is weight after a step of gradient descent, weight − 0.1 · dweight.',
+    });
+  });
+
   it('is said where dout was left out, or an option read otherwise', () => {
     const { checks, call } = caseFor('lstm');
     const ones = Object.entries(call.upstream).map(([name, value]) => [name, changed(value, () => 1)] as const);
@@ -210,6 +279,44 @@ describe('two mistakes at once', () => {
     const [first] = verdict(checks, call, { dx, out: answers.out }).tensors.dx.diagnosis;
     expect(first.id).toBe('gamma_missing_in_dx+mean_path_missing');
     expect(first.explanation).toMatch(/^Two mistakes at once\. .*gamma is missing\. .*mean was left out of dx\.$/);
+  });
+
+  it('are named where one of them is a factor', () => {
+    const { checks, call, answers } = caseFor('batchnorm');
+    const { dx } = implementations.batchnorm(call, 'variance_path_missing');
+    const averaged = changed(dx, (value) => value / 9);
+    const [first] = verdict(checks, call, { ...answers, dx: averaged }).tensors.dx.diagnosis;
+    expect(first).toMatchObject({
+      id: 'variance_path_missing+scaled',
+      explanation:
+        'Two mistakes at once. The path through the variance was left out of dx. And every value of that is multiplied by 1 / m, which is 0.111111.',
+    });
+  });
+
+  it('are named where they change the same part of the way back', () => {
+    const { checks, call, answers } = caseFor('lstm');
+    const assigned = implementations.lstm(call, 'cell_gradient_assigned+forget_gradient_uses_c_t');
+    // A tenth of the pairs: the usual ways to make a mistake are tried first.
+    const { tensors } = verdict(checks, call, { ...answers, ...assigned }, { pairs: () => 1000 });
+    for (const name of ['dx', 'dh0', 'dweight_ih', 'dweight_hh', 'dbias_ih', 'dbias_hh'])
+      expect(tensors[name].diagnosis[0]?.id, name).toBe('cell_gradient_assigned+forget_gradient_uses_c_t');
+  });
+
+  it('are named where one of them is to take dout for ones', () => {
+    const { checks, call, answers } = caseFor('pooling');
+    const upstream = { dout: changed(call.upstream.dout, () => 1) };
+    const { dx } = implementations.pooling({ ...call, upstream }, 'ties_share_the_gradient');
+    const [first] = verdict(checks, call, { ...answers, dx }).tensors.dx.diagnosis;
+    expect(first.id).toBe('upstream_ignored+ties_share_the_gradient');
+  });
+
+  it('are named where one of them explains another claim, before all others are tried', () => {
+    const { checks, call } = caseFor('lstm');
+    const both = implementations.lstm(call, 'gates_i_o_f_c+forget_gate_missing_in_carry');
+    const { tensors } = verdict(checks, call, both, { pairs: () => 1000 });
+    expect(tensors.out.diagnosis[0].id).toBe('gates_i_o_f_c');
+    for (const name of ['dx', 'dweight_ih', 'dc0'])
+      expect(tensors[name].diagnosis[0]?.id, name).toBe('gates_i_o_f_c+forget_gate_missing_in_carry');
   });
 
   it('are looked for no longer than there is work for', () => {
@@ -288,6 +395,84 @@ describe('what an input cannot tell apart', () => {
   });
 });
 
+describe('mistakes that give the same', () => {
+  it('are all named, and that they do is noted', () => {
+    const { diagnosis, notes } = diagnosisOf('linear', 'dbias', (right) => changed(right, (value) => value / 8));
+    expect(diagnosis.map(({ id }) => id)).toEqual(['dbias_averaged', 'divided_by_batch_size']);
+    expect(notes.map(({ id }) => id)).toEqual(['several_fit']);
+  });
+});
+
+describe('statistics of what is wrong everywhere', () => {
+  const findings = (name: string, tensor: string, of: (value: number, i: number, call: Call) => number) =>
+    diagnosisOf(name, tensor, (right, call) => changed(right, (v, i) => of(v, i, call))).statistics?.findings.join(' ');
+
+  it('tell a factor and an offset of every channel', () => {
+    const channel = (i: number) => Math.floor(i / 3) % 2;
+    expect(findings('batchnorm', 'dx', (v, i) => v * [0.7, 1.3][channel(i)])).toContain(
+      'At every channel (axis 1) the values are the right ones times a number of its own: 0.7 and 1.3.',
+    );
+    expect(findings('batchnorm', 'dx', (v, i) => v + [0.7, 1.3][channel(i)])).toContain('plus a number of its own');
+  });
+
+  it('tell an error that grows in time, backward and forward', () => {
+    const step = (i: number) => Math.floor(i / 3) % 4;
+    expect(findings('lstm', 'dx', (v, i) => v + (1 + 0.1 * Math.sin(i)) * 3 ** -step(i))).toContain(
+      'The error grows backward in time',
+    );
+    expect(findings('rnn', 'out', (v, i) => v + (1 + 0.1 * Math.sin(i)) * 3 ** step(i))).toContain(
+      'The error grows with time',
+    );
+  });
+
+  it('tell one number everywhere, and errors that are small', () => {
+    expect(findings('batchnorm', 'dbeta', () => 0.25)).toContain('Every value is 0.25, where the right ones differ');
+    expect(findings('linear', 'out', (v, i) => v * (1 + 1e-4 * Math.sin(i)))).toContain(
+      'The error is small everywhere',
+    );
+    const half = (v: number) => {
+      const unit = 2 ** (Math.floor(Math.log2(Math.abs(v))) - 10);
+      return Math.round(v / unit) * unit;
+    };
+    expect(findings('linear', 'out', half)).toContain('no value has more digits than float16');
+  });
+});
+
+describe('a mask that was drawn', () => {
+  const notesOn = (rate: number, mask: readonly number[]) => {
+    const x = tensor(
+      [mask.length],
+      Float64Array.from(mask, (_, i) => i + 1),
+    );
+    const options = { rate, training: true, scaling: 'inverted', seed: 0 };
+    const drawn = { mask: { dtype: 'uint8' as const, shape: x.shape, data: Uint8Array.from(mask) } };
+    const out = changed(x, (value, i) => (mask[i] ? value / (1 - rate) : 0));
+    return verdict(checksOf('dropout'), { inputs: { x }, options, upstream: {}, drawn }, { out });
+  };
+  const mask = (size: number, dropped: number) => Array.from({ length: size }, (_, i) => Number(i >= dropped));
+
+  it('with more or fewer zeros than chance gives at this rate is noted', () => {
+    const found = notesOn(0.3, mask(200, 100));
+    expect(found.pass).toBe(true);
+    expect(found.notes).toEqual([
+      {
+        id: 'mask_contradicts_rate',
+        explanation:
+          'mask drops 100 of 200 values, a share of 0.5, where rate is 0.3: chance alone does not go so far.',
+      },
+    ]);
+    expect(notesOn(0.3, mask(200, 140)).notes[0].explanation).toContain('It is about 1 − rate');
+    expect(notesOn(0, mask(4, 1)).notes[0].id).toBe('mask_contradicts_rate');
+  });
+
+  it('as chance gives it is not', () => {
+    for (const dropped of [40, 60, 85]) expect(notesOn(0.3, mask(200, dropped)).notes).toEqual([]);
+    expect(notesOn(0.01, mask(16, 2)).notes).toEqual([]);
+    expect(notesOn(0, mask(4, 0)).notes).toEqual([]);
+    expect(notesOn(1, mask(4, 4)).notes).toEqual([]);
+  });
+});
+
 describe('statistics, where nothing fits,', () => {
   it('tell the gate, the channel and the time step', () => {
     const gate = diagnosisOf('lstm', 'dbias_ih', (right) =>
@@ -302,6 +487,10 @@ describe('statistics, where nothing fits,', () => {
       changed(right, (v, i) => (i % 6 === 0 ? v + Math.sin(i) + 2 : v)),
     );
     expect(border.statistics?.findings).toContain('Wrong at the border of the plane alone: look at the padding.');
+    const twice = diagnosisOf('pooling', 'dx', (right) =>
+      changed(right, (v, i) => (i % 6 === 2 ? v + Math.sin(i) : v)),
+    );
+    expect(twice.statistics?.findings).toContain('Wrong at place 2 of axis 3 alone; the others are right.');
     const offset = diagnosisOf('linear', 'out', (right) => changed(right, (v) => v + 0.25));
     expect(offset.statistics?.offset).toBeCloseTo(0.25, 9);
   });

@@ -56,6 +56,16 @@ describe.each(layerNames)('POST /%s/check', (name) => {
     expect(await checked(name, { forward: seeded, backward, claims })).toMatchObject({ pass: true });
   });
 
+  it('has an example in the OpenAPI document that passes as it stands', async () => {
+    const response = await service().client.get('/openapi.json').expect(200);
+    const { paths } = response.body as {
+      paths: Record<string, { post: { requestBody: { content: Record<string, unknown> } } }>;
+    };
+    const { example } = paths[`/${name}/check`].post.requestBody.content['application/json'] as { example: Body };
+    expect(Object.keys(example)).toEqual(['forward', 'backward', 'claims']);
+    expect(await checked(name, example)).toMatchObject({ pass: true });
+  });
+
   it('takes and gives safetensors, with names behind dots', async () => {
     const fixture = await service()
       .client.get(`/${name}/check/case?seed=1&answers=true`)
@@ -290,7 +300,23 @@ describe('a check', () => {
     );
   });
 
-  it('refuses more work than is served, counting all that is tried', async () => {
+  it('compares what is too large to look for mistakes in, and says so', async () => {
+    const small = await serve({ WORK_LIMIT_OPERATIONS: '10000' });
+    const response = await small.client
+      .post('/batchnorm/check')
+      .send({ forward, backward, claims: { dbeta: [0, 0.4] } });
+    expect(response.status).toBe(200);
+    expect(response.body).toMatchObject({
+      pass: true,
+      indistinguishable: [],
+      notes: [{ id: 'mistakes_not_tried' }],
+    });
+    const wrong = await small.client.post('/batchnorm/check').send({ forward, backward, claims: { dbeta: [1, 0.8] } });
+    const { dbeta } = (wrong.body as Diagnosed).tensors;
+    expect(dbeta).toMatchObject({ pass: false, diagnosis: [], statistics: { wrong: 2, of: 2 } });
+  });
+
+  it('refuses more work than is served', async () => {
     const small = await serve({ WORK_LIMIT_OPERATIONS: '1000' });
     const response = await small.client.post('/batchnorm/check').send({ forward, claims: { out: forward.x } });
     expect(response.status).toBe(413);

@@ -72,7 +72,11 @@ function channelSums(s: State, value: (i: number) => number): Float64Array {
 
 const reciprocalRoot = (s: State, value: number) => (s.usesBatch && value === 0 ? 0 : 1 / Math.sqrt(value));
 
-const run = (s: State, past: FloatArray | undefined, batch: (c: number) => number, weight = s.momentum) =>
+type Weighing = Pick<State, 'training' | 'C' | 'momentum'>;
+
+const momentumOf = ({ C, momentum }: State) => ({ C, momentum });
+
+const run = (s: Weighing, past: FloatArray | undefined, batch: (c: number) => number, weight = s.momentum) =>
   past && (s.training ? each(s.C, (c) => (1 - weight) * past[c] + weight * batch(c)) : past);
 
 const unbiased = (s: State) => s.m / (s.m - 1);
@@ -246,6 +250,21 @@ const mistakes: readonly Mistake<Given, Made>[] = [
     ],
   },
   {
+    id: 'sums_divided_by_m_minus_1',
+    tensors: ['dx'],
+    explanation: 'dx divides Σ dout and Σ (dout · x̂) by m − 1, as an unbiased variance is.',
+    fix: 'divide both sums by m, the number of values in a channel',
+    needs: { training: true },
+    ways: [
+      {
+        steps: {
+          dMean: (s) => steps.dMean(s).map((value) => value * unbiased(s)),
+          dVariance: (s) => steps.dVariance(s).map((value) => value * unbiased(s)),
+        },
+      },
+    ],
+  },
+  {
     id: 'rstd_missing_in_dx',
     tensors: ['dx'],
     explanation: 'dx is not divided by the standard deviation.',
@@ -295,6 +314,25 @@ const mistakes: readonly Mistake<Given, Made>[] = [
     ways: [{ given: () => ({ momentum: 0 }) }],
   },
   {
+    id: 'running_updated_in_inference',
+    tensors: ['running_mean', 'running_var'],
+    explanation: 'The running statistics were updated in inference.',
+    fix: 'return them unchanged when training is false',
+    hidden: 'momentum is 0',
+    needs: { training: false },
+    ways: [1, 0].map((corrected) => ({
+      steps: {
+        running_mean: (s: State) => run({ ...momentumOf(s), training: true }, s.pastMean, (c) => s.batchMean[c]),
+        running_var: (s: State) =>
+          run(
+            { ...momentumOf(s), training: true },
+            s.pastVariance,
+            (c) => s.batchVariance[c] * (corrected ? unbiased(s) : 1),
+          ),
+      },
+    })),
+  },
+  {
     id: 'running_var_of_deviation',
     tensors: ['running_var'],
     explanation: 'running_var took the standard deviation of the batch for its variance.',
@@ -314,15 +352,9 @@ const mistakes: readonly Mistake<Given, Made>[] = [
     explanation: 'epsilon was added to the standard deviation: x̂ = (x − mean) / (√var + epsilon).',
     fix: 'x̂ = (x − mean) / √(var + epsilon)',
     hidden: 'epsilon is far smaller than the variance: try a larger one',
-    ways: [{ steps: { rstd: (s) => each(s.groups, (g) => 1 / (Math.sqrt(s.var[g]) + s.epsilon)) } }],
-  },
-  {
-    id: 'epsilon_as_floor',
-    tensors: FORWARD,
-    explanation: 'epsilon was taken for the least variance: x̂ = (x − mean) / √max(var, epsilon).',
-    fix: 'x̂ = (x − mean) / √(var + epsilon)',
-    hidden: 'epsilon is far smaller than the variance: try a larger one',
-    ways: [{ steps: { rstd: (s) => each(s.groups, (g) => reciprocalRoot(s, Math.max(s.var[g], s.epsilon))) } }],
+    ways: [
+      { steps: { rstd: (s) => each(s.groups, (g) => reciprocalRoot(s, (Math.sqrt(s.var[g]) + s.epsilon) ** 2)) } },
+    ],
   },
   {
     id: 'epsilon_forgotten',
@@ -331,6 +363,14 @@ const mistakes: readonly Mistake<Given, Made>[] = [
     fix: 'x̂ = (x − mean) / √(var + epsilon)',
     hidden: 'epsilon is far smaller than the variance: try a larger one',
     ways: [{ given: () => ({ epsilon: 0 }) }],
+  },
+  {
+    id: 'epsilon_as_floor',
+    tensors: FORWARD,
+    explanation: 'epsilon was taken for the least variance: x̂ = (x − mean) / √max(var, epsilon).',
+    fix: 'x̂ = (x − mean) / √(var + epsilon)',
+    hidden: 'epsilon is far smaller than the variance: try a larger one',
+    ways: [{ steps: { rstd: (s) => each(s.groups, (g) => reciprocalRoot(s, Math.max(s.var[g], s.epsilon))) } }],
   },
   {
     id: 'epsilon_twice',
@@ -570,6 +610,7 @@ export const batchnorm = defineChecks<Given, Made>({
   given,
   steps,
   mistakes,
+  slowness: 70,
   axes: (tensor) => (['out', 'dx'].includes(tensor) ? AXES.x : AXES.channels),
   constants({ inputs: { x }, options }) {
     const { epsilon, momentum } = options as Static<typeof BatchnormOptions>;
@@ -578,8 +619,16 @@ export const batchnorm = defineChecks<Given, Made>({
     return { N, m, 'm − 1': m - 1, 'm / (m − 1)': m / (m - 1), C, momentum, '1 − momentum': 1 - momentum, epsilon };
   },
   readings: () => [
-    ...[0, 1e-8, 1e-5, 1e-3].map((value) => ({ option: 'epsilon', value, because: 'a default of other libraries' })),
-    ...[0.1, 0.9, 0.01, 0.99].map((value) => ({ option: 'momentum', value, because: 'a default of other libraries' })),
+    ...[0, 1e-12, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3].map((value) => ({
+      option: 'epsilon',
+      value,
+      because: 'a default of other libraries',
+    })),
+    ...[0.1, 0.9, 0.01, 0.99, 0.001, 0.999, 0.2, 0.5].map((value) => ({
+      option: 'momentum',
+      value,
+      because: 'a default of other libraries',
+    })),
   ],
   example(numbers, needs) {
     const [N, C, S] = [3, 2, 3];

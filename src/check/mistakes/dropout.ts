@@ -17,6 +17,7 @@ interface Given {
   readonly kept: Uint8Array;
   /** What the person's own backward gave: some mistakes are read from it. */
   readonly claimed: Tensor | undefined;
+  readonly claimedOut: Tensor | undefined;
 }
 
 interface Made {
@@ -50,6 +51,15 @@ const steps = {
   backwardScale: (s: State) => s.scale,
   backwardMask: (s: State) => s.mask,
   dx: (s: State) => masked(s.dout, s.backwardMask, s.backwardScale),
+};
+
+/** Where out is not 0. Where that says nothing: a mask that is as good as any. */
+const maskOfOut = (s: State) => {
+  // What is 0 itself was dropped where its gradient was.
+  const source = (i: number) => (s.x[i] === 0 && s.claimed ? s.claimed : s.claimedOut);
+  const mask = s.claimedOut && each(s.x.length, (i) => (source(i)?.data[i] ? 1 : 0));
+  if (mask?.includes(0) && mask.some((kept, i) => s.x[i] && kept !== s.kept[i])) return mask;
+  return each(s.x.length, (i) => (s.kept.includes(0) ? s.kept[(i + 1) % s.x.length] : i % 2));
 };
 
 const TRAINING = { training: true, scaling: 'inverted' };
@@ -200,6 +210,17 @@ const mistakes: readonly Mistake<Given, Made>[] = [
     needs: { training: false, scaling: 'test_time' },
     ways: [{ steps: { inferenceScale: (s) => s.rate } }],
   },
+  {
+    id: 'dropped_in_inference',
+    tensors: BOTH,
+    explanation: 'Values were dropped in inference, as in training.',
+    fix: 'out = x in inference, or x · (1 − rate) where scaling is test_time',
+    hidden: 'nothing was dropped',
+    needs: { training: false },
+    ways: [(s: State) => inverse(1 - s.rate), () => 1].map((inferenceScale) => ({
+      steps: { mask: maskOfOut, inferenceScale },
+    })),
+  },
   // Read from the claim, and so the last to be thought of.
   {
     id: 'new_mask_in_backward',
@@ -216,12 +237,37 @@ const mistakes: readonly Mistake<Given, Made>[] = [
       },
     })),
   },
+  {
+    id: 'another_mask_in_forward',
+    tensors: ['out'],
+    explanation:
+      'out was dropped in other places than the mask says: forward drew another one than was given, or than seed draws here.',
+    fix: 'give the mask that forward drew as forward.mask',
+    hidden: 'both masks came out the same',
+    needs: { training: true },
+    ways: [{ steps: { mask: maskOfOut } }],
+  },
 ];
+
+/** Of the standard deviation of how many are dropped: once in 16,000 masks. */
+const DEVIATIONS = 4;
+
+/** Beyond that, where a few values are dropped: two of sixteen at a rate of 0.01 are no wonder. */
+const FEW = 2;
+
+/** Whether so many of `count` are hardly ever dropped. */
+function isUnlikely(dropped: number, count: number, rate: number): boolean {
+  const apart = Math.abs(dropped - count * rate);
+  if (rate === 0 || rate === 1) return apart > 0;
+  return apart > DEVIATIONS * Math.sqrt(count * rate * (1 - rate)) + FEW;
+}
 
 function given({ inputs, options, upstream, drawn }: Call, claims: Tensors, right: Tensors): Given {
   const { x } = inputs as Decoded<typeof DropoutInputs>;
   const { dout } = upstream as Partial<Decoded<typeof DropoutUpstream>>;
   const { rate, training, scaling } = options as Static<typeof DropoutOptions>;
+  const claimOf = (name: string) =>
+    name in claims && claims[name].data.length === x.data.length ? claims[name] : undefined;
   const { mask = right.mask } = drawn as { mask?: MaskTensor };
   return {
     training,
@@ -230,7 +276,8 @@ function given({ inputs, options, upstream, drawn }: Call, claims: Tensors, righ
     x: x.data,
     dout: dout?.data ?? new Float64Array(x.data.length),
     kept: training ? Uint8Array.from(mask.data) : new Uint8Array(x.data.length).fill(1),
-    claimed: 'dx' in claims && claims.dx.data.length === x.data.length ? claims.dx : undefined,
+    claimed: claimOf('dx'),
+    claimedOut: claimOf('out'),
   };
 }
 
@@ -256,6 +303,24 @@ export const dropout = defineChecks<Given, Made>({
       because: 'rate is the fraction that is dropped, not the one that is kept',
     },
   ],
+  notes({ options, drawn }) {
+    const { mask } = drawn as { mask?: MaskTensor };
+    const { rate, training } = options as Static<typeof DropoutOptions>;
+    if (!training || !mask) return [];
+    const count = mask.data.length;
+    const dropped = Array.from(mask.data).filter((kept) => kept === 0).length;
+    if (!isUnlikely(dropped, count, rate)) return [];
+    const share = Number((dropped / count).toPrecision(3));
+    const inverted = isUnlikely(dropped, count, 1 - rate)
+      ? ''
+      : ' It is about 1 − rate: rate is the fraction that is dropped, not the one that is kept.';
+    return [
+      {
+        id: 'mask_contradicts_rate',
+        explanation: `mask drops ${dropped} of ${count} values, a share of ${share}, where rate is ${rate}: chance alone does not go so far.${inverted}`,
+      },
+    ];
+  },
   forward({ inputs, options, drawn }, plan, kernels) {
     const call = layer.forward(inputs as Decoded<typeof DropoutInputs>, plan as never, kernels);
     const { mask } = drawn as { mask?: MaskTensor };

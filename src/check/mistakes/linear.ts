@@ -250,9 +250,11 @@ export const linear = defineChecks<Given, Made>({
   given,
   steps,
   mistakes,
-  axes: (name) => {
+  axes: (name, _, rank) => {
     if (name === 'dbias') return ['output feature'];
-    return name === 'dweight' ? ['output feature', 'input feature'] : ['batch', 'row or feature'];
+    return name === 'dweight'
+      ? ['output feature', 'input feature']
+      : ['batch', ...Array<string>(rank - 2).fill('row'), 'feature'];
   },
   constants({ inputs: { x, weight } }) {
     const [O, I] = weight.shape;

@@ -32,7 +32,7 @@ function given({ inputs, options, upstream }: Call): Given {
  * as far apart along its last axis as two taps are: the first stands at one of `ties` there.
  */
 const EXAMPLES = [
-  { x: [9], kernel_size: [3], stride: [2], padding: [[1, 2]], dilation: [2], ties: [3, 5] },
+  { x: [9], kernel_size: [3], stride: [2], padding: [[2, 1]], dilation: [2], ties: [2, 4] },
   {
     x: [6, 6],
     kernel_size: [4, 2],
@@ -63,7 +63,7 @@ const EXAMPLES = [
  * axis has room for one of the two.
  */
 const CEIL = [
-  [{}, { stride: [5] }],
+  [{}, { stride: [6] }],
   [
     {
       stride: [2, 4],
@@ -123,20 +123,25 @@ export const pooling = defineChecks<Given, Made>({
   given,
   steps,
   mistakes: [...placeMistakes, ...maximumMistakes, ...averageMistakes],
+  slowness: 2200,
   spatial: true,
   kind: ({ mode }) => ({ mode }),
   axes: () => ['batch', 'channel', 'place'],
   constants({ inputs: { x } }) {
     return { N: x.shape[0], C: x.shape[1], places: sizeOf(x.shape.slice(2)) };
   },
-  readings: ({ mode, ceil_mode }) => [
+  readings: ({ mode, ceil_mode, kernel_size = 1 }) => [
     { option: 'mode', value: mode === 'max' ? 'average' : 'max', because: 'the other kind of pooling' },
     { option: 'ceil_mode', value: ceil_mode !== true, because: 'the last window is where they differ' },
-    ...['valid', 'same', 'same_lower'].map((value) => ({
+    { option: 'padding', value: 'valid', because: 'no padding at all' },
+    { option: 'padding', value: 'same', because: 'as much padding as keeps the size, an odd pad after the input' },
+    {
       option: 'padding',
-      value,
-      because: 'a padding of that name',
-    })),
+      value: 'same_lower',
+      because: 'as much padding as keeps the size, an odd pad before the input',
+    },
+    { option: 'stride', value: kernel_size, because: 'windows side by side' },
+    { option: 'stride', value: 1, because: 'windows one step apart' },
     ...[1, 2].map((value) => ({ option: 'dilation', value, because: 'another dilation' })),
   ],
   example: (numbers, needs, axes = 2) => (needs.global === true ? whole : windowed)(numbers, needs, axes),

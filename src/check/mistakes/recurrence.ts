@@ -347,6 +347,27 @@ export function recurrentMistakes({ outputs, gradients }: Names): readonly Recur
       ],
     },
     {
+      id: 'dweight_hh_transposed',
+      tensors: ['dweight_hh'],
+      explanation: 'dweight_hh was computed as h · dzᵀ, and so each of its blocks is transposed.',
+      fix: 'dweight_hh = Σ_t dz_t · h_(t−1)ᵀ',
+      hidden: 'dweight_hh is symmetric',
+      ways: [
+        {
+          steps: {
+            dweight_hh: (s) => {
+              const right = recurrentSteps.dweight_hh(s);
+              return right.map((_, at) => {
+                const [row, column] = [Math.floor(at / s.H), at % s.H];
+                const first = row - (row % s.H);
+                return right[(first + column) * s.H + (row % s.H)];
+              });
+            },
+          },
+        },
+      ],
+    },
+    {
       id: 'dh_n_ignored',
       tensors: gradients,
       explanation: 'dh_n, the gradient of the last hidden state, was ignored.',

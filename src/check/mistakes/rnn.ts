@@ -128,6 +128,7 @@ export const rnn = defineChecks<Given, Made>({
   given: (call) => recurrentGiven(call, 1),
   steps,
   mistakes,
+  slowness: 100,
   axes: recurrentAxes('row'),
   constants: recurrentConstants,
   readings: recurrentReadings,

@@ -9,8 +9,10 @@ import {
   CheckRequest,
   MistakesAnswer,
 } from '../../../schemas/check.js';
+import { checkExample } from '../../compute/check-example.js';
+import { plain } from '../../kernels/plain/plain.js';
 import type { Checks } from '../../check/definition.js';
-import { anyLayer } from '../../check/variants.js';
+import { anyLayer, ofGradients } from '../../check/variants.js';
 import { responses } from '../documentation.js';
 import { refuse } from '../../refusal.js';
 import { ProblemError } from '../errors.js';
@@ -46,12 +48,13 @@ function mistakesOf({ layer, mistakes }: Checks) {
   const all = [...Object.keys(outputs.properties), ...gradientNames].filter((name) => name !== 'seed');
   return [
     ...mistakes,
-    ...anyLayer.map((mistake) => ({ ...mistake, tensors: mistake.id === 'upstream_ignored' ? gradientNames : all })),
+    ...anyLayer.map((mistake) => ({ ...mistake, tensors: ofGradients.includes(mistake.id) ? gradientNames : all })),
   ];
 }
 
 export function checkRoutes(app: FastifyInstance, post: Post, send: Send, allChecks: readonly Checks[]): void {
-  for (const { layer, spatial = false } of allChecks) {
+  for (const checks of allChecks) {
+    const { layer, spatial = false } = checks;
     const { name, schemas } = layer;
     post(
       `/${name}/check`,
@@ -59,7 +62,7 @@ export function checkRoutes(app: FastifyInstance, post: Post, send: Send, allChe
       {
         operationId: `${name}_check`,
         summary: `${name}: is what your implementation computed right, and if not, what went wrong?`,
-        body: CheckRequest(schemas),
+        body: { ...CheckRequest(schemas), examples: [checkExample(checks, plain)] },
         response: CheckAnswer,
       },
     );

@@ -59,8 +59,9 @@ export const batchnorm: Implementation = ({ inputs, options, upstream }, wrong =
     let batchTerm = (batchVar * m) / (m - 1);
     if (wrong === 'running_var_biased') batchTerm = batchVar;
     if (wrong === 'running_var_of_deviation') batchTerm = Math.sqrt(batchVar);
-    newMean.push(training ? keep * runningMean[c] + (1 - keep) * batchMean : runningMean[c]);
-    newVar.push(training ? keep * runningVar[c] + (1 - keep) * batchTerm : runningVar[c]);
+    const updates = training || wrong === 'running_updated_in_inference';
+    newMean.push(updates ? keep * runningMean[c] + (1 - keep) * batchMean : runningMean[c]);
+    newVar.push(updates ? keep * runningVar[c] + (1 - keep) * batchTerm : runningVar[c]);
     if (wrong === 'running_without_past') [newMean[c], newVar[c]] = [batchMean, batchTerm];
     if (wrong === 'running_not_updated') [newMean[c], newVar[c]] = [runningMean[c], runningVar[c]];
 
@@ -110,6 +111,9 @@ export const batchnorm: Implementation = ({ inputs, options, upstream }, wrong =
         break;
       case 'sums_for_means_in_dx':
         [throughMean, throughVar] = [sumOfDout, sumOfProducts];
+        break;
+      case 'sums_divided_by_m_minus_1':
+        [throughMean, throughVar] = [sumOfDout / (m - 1), sumOfProducts / (m - 1)];
         break;
       case 'batch_size_for_count':
         [throughMean, throughVar] = [sumOfDout / N, sumOfProducts / N];

@@ -11,6 +11,7 @@ export const dropout: Implementation = ({ inputs, options, upstream, drawn }, wr
     if (training) {
       if (wrong === 'not_dropped_in_training') return value;
       if (wrong === 'scaled_without_mask') return value / keep;
+      if (wrong === 'another_mask_in_forward') return mask[(i + 1) % mask.length] === 0 ? 0 : value / keep;
       const dropped = wrong === 'mask_inverted' ? mask[i] === 1 : mask[i] === 0;
       if (dropped) return 0;
       if (wrong === 'scale_missing') return value;
@@ -21,6 +22,7 @@ export const dropout: Implementation = ({ inputs, options, upstream, drawn }, wr
       if (wrong === 'scaled_in_training_for_test_time') return value / keep;
       return scaling === 'inverted' ? value / keep : value;
     }
+    if (wrong === 'dropped_in_inference') return mask[i] === 0 ? 0 : value / keep;
     if (wrong === 'scaled_in_inference_too') return value * keep;
     if (wrong === 'not_scaled_in_inference') return value;
     if (wrong === 'scaled_by_rate_in_inference') return value * rate;
@@ -43,6 +45,7 @@ export const dropout: Implementation = ({ inputs, options, upstream, drawn }, wr
         return mask[(i + 1) % mask.length] === 0 ? 0 : d / keep;
       case 'mask_guessed_from_out':
         return out[i] === 0 ? 0 : d / keep;
+      case 'another_mask_in_forward':
       case 'scaled_without_mask':
         return mask[i] === 0 ? 0 : d / keep;
       default:

@@ -10,19 +10,22 @@ const CUTS: Readonly<Record<string, readonly number[]>> = {
   gates_i_c_f_o: [0, 2, 1, 3],
   gates_f_i_c_o: [1, 0, 2, 3],
   gates_i_f_o_c: [0, 1, 3, 2],
+  // Output, input, forget, cell.
+  gates_in_another_order: [1, 2, 3, 0],
 };
 
 export const lstm: Implementation = (call, wrong = '') => {
-  const cuts = wrong in CUTS ? CUTS[wrong] : [0, 1, 2, 3];
+  const is = (id: string) => wrong.split('+').includes(id);
+  const cuts = CUTS[wrong.split('+')[0]] ?? [0, 1, 2, 3];
   const gatesOf = (z: readonly number[], j: number) => {
     const H = z.length / 4;
     const [zi, zf, zg, zo] = cuts.map((cut) => z[cut * H + j]);
-    const bias = wrong === 'forget_bias_added' ? 1 : 0;
-    const gate = wrong === 'tanh_for_all_gates' ? Math.tanh : squash;
+    const bias = is('forget_bias_added') ? 1 : 0;
+    const gate = is('tanh_for_all_gates') ? Math.tanh : squash;
     const i = gate(zi);
     const o = gate(zo);
     const f = gate(zf + bias);
-    const g = wrong === 'sigmoid_for_cell_gate' ? squash(zg) : Math.tanh(zg);
+    const g = is('sigmoid_for_cell_gate') ? squash(zg) : Math.tanh(zg);
     return { i, f, g, o, zs: [zi, zf, zg, zo] };
   };
   const cell: Cell = {
@@ -30,12 +33,12 @@ export const lstm: Implementation = (call, wrong = '') => {
     forward(z, cBefore) {
       const c = cBefore.map((past, j) => {
         const { i, f, g } = gatesOf(z, j);
-        if (wrong === 'forget_gate_coupled') return (1 - i) * past + i * g;
-        if (wrong === 'forget_gate_left_out') return past + i * g;
-        if (wrong === 'input_and_forget_exchanged_in_cell') return i * past + f * g;
+        if (is('forget_gate_coupled')) return (1 - i) * past + i * g;
+        if (is('forget_gate_left_out')) return past + i * g;
+        if (is('input_and_forget_exchanged_in_cell')) return i * past + f * g;
         return f * past + i * g;
       });
-      const h = c.map((value, j) => gatesOf(z, j).o * (wrong === 'tanh_missing_on_cell' ? value : Math.tanh(value)));
+      const h = c.map((value, j) => gatesOf(z, j).o * (is('tanh_missing_on_cell') ? value : Math.tanh(value)));
       return { h, c };
     },
     backward({ z, c, cBefore }, dh, dc) {
@@ -46,28 +49,29 @@ export const lstm: Implementation = (call, wrong = '') => {
         const { i, f, g, o, zs } = gatesOf(z, j);
         const tanh = Math.tanh(c[j]);
         let through = d * o * (1 - tanh * tanh);
-        if (wrong === 'cell_tanh_derivative_missing' || wrong === 'tanh_missing_on_cell') through = d * o;
-        if (wrong === 'output_gate_missing_to_cell') through = d * (1 - tanh * tanh);
+        if (is('cell_tanh_derivative_missing') || is('tanh_missing_on_cell')) through = d * o;
+        if (is('output_gate_missing_to_cell')) through = d * (1 - tanh * tanh);
         let dcell = dc[j] + through;
-        if (wrong === 'cell_gradient_assigned') dcell = through;
-        if (wrong === 'hidden_path_to_cell_missing') dcell = dc[j];
+        if (is('cell_gradient_assigned')) dcell = through;
+        if (is('hidden_path_to_cell_missing')) dcell = dc[j];
         let [di, df, dg, dOut] = [dcell * g, dcell * cBefore[j], dcell * i, d * tanh];
-        if (wrong === 'forget_gradient_uses_c_t') df = dcell * c[j];
-        if (wrong === 'output_gradient_without_tanh' || wrong === 'tanh_missing_on_cell') dOut = d * c[j];
-        if (wrong === 'input_and_cell_factors_exchanged') [di, dg] = [dg, di];
+        if (is('forget_gradient_uses_c_t')) df = dcell * c[j];
+        if (is('output_gradient_without_tanh') || is('tanh_missing_on_cell')) dOut = d * c[j];
+        if (is('input_and_cell_factors_exchanged')) [di, dg] = [dg, di];
         let slopes = [i * (1 - i), f * (1 - f), 1 - g * g, o * (1 - o)];
-        if (wrong === 'derivative_of_preactivation')
+        if (is('derivative_of_preactivation'))
           slopes = zs.map((value, gate) => (gate === 2 ? 1 - value * value : value * (1 - value)));
-        if (wrong === 'derivatives_all_of_sigmoid' || wrong === 'sigmoid_for_cell_gate') slopes[2] = g * (1 - g);
-        if (wrong === 'gate_derivatives_missing') slopes = [1, 1, 1, 1];
-        if (wrong === 'input_gate_derivative_missing') slopes[0] = 1;
-        if (wrong === 'forget_gate_derivative_missing') slopes[1] = 1;
-        if (wrong === 'cell_gate_derivative_missing') slopes[2] = 1;
-        if (wrong === 'output_gate_derivative_missing') slopes[3] = 1;
+        if (is('derivatives_all_of_sigmoid') || is('sigmoid_for_cell_gate')) slopes[2] = g * (1 - g);
+        if (is('cell_gate_derivative_without_square')) slopes[2] = 1 - g;
+        if (is('gate_derivatives_missing')) slopes = [1, 1, 1, 1];
+        if (is('input_gate_derivative_missing')) slopes[0] = 1;
+        if (is('forget_gate_derivative_missing')) slopes[1] = 1;
+        if (is('cell_gate_derivative_missing')) slopes[2] = 1;
+        if (is('output_gate_derivative_missing')) slopes[3] = 1;
         [di, df, dg, dOut].forEach((value, gate) => (dz[cuts[gate] * H + j] = value * slopes[gate]));
-        if (wrong === 'forget_gate_missing_in_carry') carried.push(dcell);
-        else if (wrong === 'input_gate_in_carry') carried.push(dcell * i);
-        else carried.push(wrong === 'no_gradient_through_time' ? 0 : dcell * f);
+        if (is('forget_gate_missing_in_carry')) carried.push(dcell);
+        else if (is('input_gate_in_carry')) carried.push(dcell * i);
+        else carried.push(is('no_gradient_through_time') ? 0 : dcell * f);
       });
       return { dz, dc: carried };
     },

@@ -105,6 +105,7 @@ export const pooling: Implementation = ({ inputs, options, upstream }, wrong = '
             map3((axis) => winner.place[axis] + before[axis]),
           );
         if (wrong === 'indices_in_the_tensor') index += plane * D;
+        if (wrong === 'indices_from_one') index += 1;
         if (wrong === 'indices_in_the_slice')
           index = axes === 3 ? winner.place[1] * size[2] + winner.place[2] : winner.place[2];
         if (wrong === 'indices_in_columns')
@@ -117,6 +118,7 @@ export const pooling: Implementation = ({ inputs, options, upstream }, wrong = '
         else if (wrong === 'ties_share_the_gradient') for (const { place } of ties) write(place, d / ties.length);
         else if (wrong === 'gradient_to_the_whole_window') for (const { place } of present) write(place, d);
         else if (wrong === 'gradient_of_the_average') for (const { place } of present) write(place, d / K);
+        else if (wrong === 'gradient_to_the_first_tap') write(elements[0].place, d);
         else if (wrong === 'gradient_times_the_maximum') write(winner.place, d * winner.value);
         else write(back(winner), d);
       } else {

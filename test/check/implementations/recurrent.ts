@@ -167,6 +167,9 @@ export function recurrent({ inputs, options, upstream }: Call, cell: Cell, wrong
     dweight_hh: make(
       stacked(R, H),
       rows(gradients.flatMap(({ hh }) => hh))
+        .map((row, r, all) =>
+          wrong === 'dweight_hh_transposed' ? row.map((_, j) => all[r - (r % H) + j][r % H]) : row,
+        )
         .flat()
         .map((value) => value * share),
     ),

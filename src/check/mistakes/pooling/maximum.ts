@@ -8,6 +8,7 @@ import {
   greater,
   inside,
   maximaBy,
+  steps,
   tied,
   valueAt,
   type Given,
@@ -120,6 +121,18 @@ export const maximumMistakes: readonly Mistake<Given, Made>[] = [
     ],
   },
   {
+    id: 'gradient_to_the_first_tap',
+    tensors: ['dx'],
+    explanation: 'The gradient went to the start of each window, wherever its maximum is.',
+    fix: 'the place of the maximum is p · stride − before + k · dilation, k its tap',
+    hidden: 'every maximum is the first of its window',
+    needs,
+    ways: [
+      { steps: { shares: (s) => s.windows.map(() => [[0, 1] as const]) } },
+      { steps: { shares: (s) => s.windows.map((window) => [[inside(window)[0] ?? 0, 1] as const]) } },
+    ],
+  },
+  {
     id: 'gradient_times_the_maximum',
     tensors: ['dx'],
     explanation: 'dout was multiplied by the maximum itself.',
@@ -173,6 +186,14 @@ export const maximumMistakes: readonly Mistake<Given, Made>[] = [
         },
       },
     ],
+  },
+  {
+    id: 'indices_from_one',
+    tensors: ['indices'],
+    explanation: 'indices count from 1, as MATLAB, Julia and R do.',
+    fix: 'count from 0',
+    needs: INDICES,
+    ways: [{ steps: { indices: (s) => steps.indices(s).map((index) => index + 1) } }],
   },
   {
     id: 'indices_in_columns',
