@@ -88,5 +88,12 @@ function Marked({ name, claim, right }: { name: string; claim: Nested; right: Ne
   const claimed = tensorOf(claim);
   const expected = tensorOf(right);
   if (!claimed || !expected || String(claimed.shape) !== String(expected.shape)) return null;
-  return <Grid name={`my ${name}`} tensor={claim} marks={wrongCells(claimed, expected, state.value.options.dtype)} />;
+  return (
+    <Grid
+      name={name}
+      title={`my ${name}`}
+      tensor={claim}
+      marks={wrongCells(claimed, expected, state.value.options.dtype)}
+    />
+  );
 }
