@@ -131,6 +131,48 @@ describeInBrowser('a check of what somebody has computed', () => {
       .waitFor();
   });
 
+  it('judges what comes of dropout under the mask that it was made with', async () => {
+    const { page, open } = await visit();
+    await open('#/dropout?x=[[1,2,3,4]]&.rate=0.5&.seed=7&-dout=[[1,1,1,1]]');
+    await check(page, 'mask', '[[0, 1, 1, 0]]');
+    const panel = page.getByRole('region', { name: 'Check mine' });
+    await panel.getByText('This mask is kept. Now paste the out or dx that you had with it').waitFor();
+    await check(page, 'out', '[[0, 4, 6, 0]]');
+    await verdictOn(page, 'out').getByRole('heading', { name: 'out is right' }).waitFor();
+    await panel.getByText('Judged under your own mask.').waitFor();
+    await panel.getByRole('button', { name: 'forget my mask' }).click();
+    expect(decodeURIComponent(page.url())).not.toContain('!mask');
+  });
+
+  it('that takes long says so, and can be stopped', async () => {
+    const { page, open } = await visit();
+    await open('#/linear');
+    // Held back: the service itself is too quick at what a page can hold.
+    await page.route('**/linear/check', async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, 5000));
+      await route.continue().catch(() => undefined);
+    });
+    await check(page, 'dx', '[[1, 2, 3], [4, 5, 6]]');
+    await page.getByText(/Checking, \d+\.\d s/).waitFor();
+    const gone = page.waitForEvent('requestfailed');
+    await page.getByRole('button', { name: 'Stop' }).click();
+    await gone;
+    await page.getByText(/^Stopped: nothing has been said/).waitFor();
+    expect(await page.getByText(/Checking, /).count()).toBe(0);
+  });
+
+  it('has its request to copy too', async () => {
+    const { page, open } = await visit();
+    await open('#/linear');
+    const request = page.getByRole('region', { name: 'The request behind it' });
+    expect(await request.getByRole('button', { name: 'check' }).count()).toBe(0);
+    await check(page, 'dx', '[[1, 2, 3], [4, 5, 6]]');
+    await request.getByRole('button', { name: 'check' }).click();
+    const shown = await request.getByLabel('check request in curl').textContent();
+    expect(shown).toContain('/linear/check');
+    expect(shown).toContain('"claims":{"dx":[[1,2,3],[4,5,6]]}');
+  });
+
   it('of what cannot be read says why, and asks nobody', async () => {
     const { page, open } = await visit();
     const asked: string[] = [];
