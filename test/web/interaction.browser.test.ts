@@ -32,6 +32,7 @@ describeInBrowser('on the page', () => {
 
   it.each([
     ['a spreadsheet', '1\t2\t3\n4\t5\t6\n7\t8\t9'],
+    ['CSV', '1,2,3\r\n4,5,6\r\n7,8,9\r\n'],
     ['NumPy', 'array([[1., 2., 3.],\n       [4., 5., 6.],\n       [7., 8., 9.]])'],
     ['JSON', '[[1,2,3],[4,5,6],[7,8,9]]'],
   ])('what is pasted from %s becomes the tensor, in its shape', async (_, text) => {
@@ -163,6 +164,14 @@ describeInBrowser('on the page', () => {
     expect(await other.page.getByRole('textbox', { name: 'dout[3, 2]', exact: true }).inputValue()).toBe('-9');
   });
 
+  it('its name is the title of the window', async () => {
+    const { page, open } = await visit();
+    await open('#/linear');
+    expect(await page.title()).toBe('linear · layerd');
+    await page.getByRole('navigation').getByRole('link', { name: 'lstm' }).click();
+    await expect.poll(() => page.title()).toBe('lstm · layerd');
+  });
+
   it('going back goes to the layer before', async () => {
     const { page, open } = await visit();
     await open('#/linear');
@@ -224,6 +233,22 @@ describeInBrowser('on the page', () => {
     await page.getByRole('img', { name: /Mean of out/ }).waitFor();
   });
 
+  it('dropout says why it cannot go on drawing', async () => {
+    const { page, open } = await visit();
+    await open('#/dropout');
+    // Answered here: a service with no keys refuses nobody for asking too often.
+    await page.route('**/dropout/forward', (route) =>
+      route.fulfill({
+        status: 429,
+        contentType: 'application/problem+json',
+        json: { title: 'Too many requests', status: 429, detail: 'Come back in 2 s.' },
+      }),
+    );
+    await page.getByRole('button', { name: 'Draw 200 times' }).click();
+    await expect.poll(() => alert(page).textContent()).toBe('Come back in 2 s.');
+    await page.getByRole('button', { name: 'Draw 200 times' }).waitFor();
+  });
+
   it('the window slides by keys and by itself', async () => {
     const { page, open } = await visit();
     await open('#/convolution');
@@ -248,6 +273,22 @@ describeInBrowser('on the page', () => {
     expect(await rows.count()).toBe(17);
     const outs = await page.locator('[data-cell^="out["][data-cell$=" 0]"]').allTextContents();
     expect(await rows.locator('td:nth-child(3)').allTextContents()).toEqual(outs);
+  });
+
+  it('lines take on the colours of the dark when it falls', async () => {
+    const drawn = async (page: Page) => {
+      const canvas = page.getByRole('img', { name: /^States/ }).locator('canvas');
+      await canvas.waitFor();
+      return page.evaluate<string>(`document.querySelector('.plot canvas').toDataURL()`);
+    };
+    const dark = await visit({ colorScheme: 'dark' });
+    await dark.open('#/rnn');
+    const { page, open } = await visit({ colorScheme: 'light' });
+    await open('#/rnn');
+    const before = await drawn(page);
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await expect.poll(() => drawn(page)).toBe(await drawn(dark.page));
+    expect(await drawn(page)).not.toBe(before);
   });
 
   it('a large tensor is shown in parts', async () => {

@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import 'uplot/dist/uPlot.min.css';
 
 const plotting = import('uplot');
@@ -25,6 +25,7 @@ const HEIGHT = 190;
 export function Plot({ title, unit, places, lines }: PlotProps) {
   const host = useRef<HTMLDivElement>(null);
   const drawn = JSON.stringify([places, lines]);
+  const isDark = useDarkness();
   useEffect(() => {
     const element = host.current;
     if (!element) return undefined;
@@ -70,14 +71,8 @@ export function Plot({ title, unit, places, lines }: PlotProps) {
         plot.setSize({ width: element.clientWidth, height: HEIGHT });
       });
       observer.observe(element);
-      const scheme = matchMedia('(prefers-color-scheme: dark)');
-      const repaint = () => {
-        plot.redraw();
-      };
-      scheme.addEventListener('change', repaint);
       remove = () => {
         observer.disconnect();
-        scheme.removeEventListener('change', repaint);
         plot.destroy();
       };
     });
@@ -85,7 +80,7 @@ export function Plot({ title, unit, places, lines }: PlotProps) {
       gone = true;
       remove?.();
     };
-  }, [drawn, unit]);
+  }, [drawn, unit, isDark]);
   return (
     <figure class="plot">
       <figcaption>{title}</figcaption>
@@ -96,3 +91,19 @@ export function Plot({ title, unit, places, lines }: PlotProps) {
 
 /** Colours that a theme has for lines. */
 const SERIES = 6;
+
+/** A canvas keeps the colours that it was drawn with. */
+function useDarkness(): boolean {
+  const [scheme] = useState(() => matchMedia('(prefers-color-scheme: dark)'));
+  const [isDark, setIsDark] = useState(scheme.matches);
+  useEffect(() => {
+    const follow = () => {
+      setIsDark(scheme.matches);
+    };
+    scheme.addEventListener('change', follow);
+    return () => {
+      scheme.removeEventListener('change', follow);
+    };
+  }, [scheme]);
+  return isDark;
+}
