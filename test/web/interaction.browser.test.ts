@@ -324,5 +324,7 @@ describeInBrowser('on the page', () => {
     );
     expect(painted).toBeGreaterThan(0);
     expect(painted).toBeLessThan(1000);
+    // What stood there at first is gone.
+    expect(await page.getByRole('banner').count()).toBe(1);
   });
 });

@@ -1,7 +1,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import 'uplot/dist/uPlot.min.css';
 
-const plotting = import('uplot');
+/** Fetched with the first plot: most layers have none. */
+const plotter = () => import('uplot');
 
 export interface Line {
   readonly label: string;
@@ -31,7 +32,7 @@ export function Plot({ title, unit, places, lines }: PlotProps) {
     if (!element) return undefined;
     let remove: (() => void) | undefined;
     let gone = false;
-    void plotting.then(({ default: UPlot }) => {
+    void plotter().then(({ default: UPlot }) => {
       if (gone) return;
       const style = getComputedStyle(element);
       const colour = (name: string) => style.getPropertyValue(name).trim();
