@@ -108,6 +108,12 @@ describeInBrowser('the page of a layer', () => {
       await panel.getByRole('heading', { name: called }).waitFor();
       await panel.locator('math').first().waitFor();
       expect(await touched.getAttribute('aria-selected')).toBe('true');
+      // The way out is in sight too, without scrolling what is said.
+      const [letGo, whole] = [
+        await page.getByRole('button', { name: 'Let go' }).boundingBox(),
+        await panel.boundingBox(),
+      ];
+      expect((letGo?.y ?? 0) + (letGo?.height ?? 0)).toBeLessThan((whole?.y ?? 0) + (whole?.height ?? 0));
       await expect
         .poll(async () => {
           const [cellBox, panelBox] = [await touched.boundingBox(), await panel.boundingBox()];
