@@ -31,6 +31,9 @@ effect(() => {
   if (isSamePage) history.replaceState(null, '', address);
   else history.pushState(null, '', address);
 });
+effect(() => {
+  document.title = `${state.value.layer} · layerd`;
+});
 addEventListener('hashchange', follow);
 addEventListener('popstate', follow);
 

@@ -77,3 +77,14 @@ export const grid = (page: Page, name: string) => page.getByRole('grid', { name,
 
 /** A cell of an answer. */
 export const cell = (page: Page, name: string) => page.locator(`[data-cell="${name}"]`);
+
+/** What is said to a person, once there is something to say. */
+export const alert = (page: Page) => page.getByRole('alert').filter({ hasText: /./ });
+
+/** By way of the clipboard, as a person does it. */
+export async function pasteInto(page: Page, label: string, text: string): Promise<void> {
+  await page.evaluate(`navigator.clipboard.writeText(${JSON.stringify(text)})`);
+  await page.getByRole('textbox', { name: label, exact: true }).focus();
+  await page.keyboard.press('Control+A');
+  await page.keyboard.press('Control+V');
+}

@@ -1,20 +1,9 @@
-/** What a person does on the page: type, paste, choose, check, copy, stop, come back by a link. */
+/** What a person does on the page: type, paste, choose, copy, stop, come back by a link. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { Page } from 'playwright-core';
-import { initialState } from '../../web/state/state.js';
-import { backwardRequest } from '../../web/state/request.js';
-import { seriousFaults } from './axe.js';
-import { browsing, cell, describeInBrowser, grid } from './browser.js';
-
-async function pasteInto(page: Page, label: string, text: string): Promise<void> {
-  await page.evaluate(`navigator.clipboard.writeText(${JSON.stringify(text)})`);
-  await page.getByRole('textbox', { name: label, exact: true }).focus();
-  await page.keyboard.press('Control+V');
-}
-
-const alert = (page: Page) => page.getByRole('alert').filter({ hasText: /./ });
+import { alert, browsing, cell, describeInBrowser, grid, pasteInto } from './browser.js';
 
 describeInBrowser('on the page', () => {
   const visit = browsing();
@@ -43,6 +32,7 @@ describeInBrowser('on the page', () => {
 
   it.each([
     ['a spreadsheet', '1\t2\t3\n4\t5\t6\n7\t8\t9'],
+    ['CSV', '1,2,3\r\n4,5,6\r\n7,8,9\r\n'],
     ['NumPy', 'array([[1., 2., 3.],\n       [4., 5., 6.],\n       [7., 8., 9.]])'],
     ['JSON', '[[1,2,3],[4,5,6],[7,8,9]]'],
   ])('what is pasted from %s becomes the tensor, in its shape', async (_, text) => {
@@ -174,6 +164,14 @@ describeInBrowser('on the page', () => {
     expect(await other.page.getByRole('textbox', { name: 'dout[3, 2]', exact: true }).inputValue()).toBe('-9');
   });
 
+  it('its name is the title of the window', async () => {
+    const { page, open } = await visit();
+    await open('#/linear');
+    expect(await page.title()).toBe('linear · layerd');
+    await page.getByRole('navigation').getByRole('link', { name: 'lstm' }).click();
+    await expect.poll(() => page.title()).toBe('lstm · layerd');
+  });
+
   it('going back goes to the layer before', async () => {
     const { page, open } = await visit();
     await open('#/linear');
@@ -200,121 +198,6 @@ describeInBrowser('on the page', () => {
     expect(dx[0].map(([value]) => Number(value.toPrecision(4)))).toEqual(
       (await page.locator('[data-cell^="dx["]').allTextContents()).map((text) => Number(text.replace('−', '-'))),
     );
-  });
-
-  describe('a check', () => {
-    /** dx without the path through the variance; and what the service says to it. */
-    const claim = [
-      [0.1, 0.2, 0.3],
-      [1, 2, 3],
-    ];
-    const diagnosis = {
-      pass: false,
-      tensors: {
-        dx: {
-          pass: false,
-          max_absolute_error: 2.5,
-          max_relative_error: 0.75,
-          worst: { index: [1, 2], expected: -0.545, claimed: 3 },
-          diagnosis: [{ id: 'weight-transposed', explanation: 'The weight was transposed.', fix: 'dx = dout · W' }],
-          notes: [],
-          statistics: { findings: ['Row 1 alone is wrong.'] },
-        },
-      },
-      indistinguishable: [
-        {
-          id: 'bias_averaged',
-          tensors: ['dbias'],
-          hidden: 'N = 1',
-          try: { route: 'POST /linear/check/case', body: { mistake: 'bias_averaged' } },
-        },
-      ],
-      notes: [{ id: 'two_rows', explanation: 'Two rows are few.' }],
-    };
-
-    it('sends the claim, shows what went wrong, and marks the wrong cells', async () => {
-      const { page, service, open } = await visit();
-      const asked: unknown[] = [];
-      await page.route('**/linear/check', async (route) => {
-        asked.push(route.request().postDataJSON());
-        await route.fulfill({ json: diagnosis });
-      });
-      await open('#/linear');
-      const right = (await service.client.post('/linear/backward').send(backwardRequest(initialState('linear')).body))
-        .body as { dx: number[][] };
-      const mine = [right.dx[0], claim[1]];
-      await page.getByRole('textbox', { name: 'my dx' }).fill(JSON.stringify(mine));
-      await page.getByRole('button', { name: 'Check it' }).click();
-      await page.getByText('The weight was transposed.').waitFor();
-
-      const { inputs, upstream } = initialState('linear');
-      expect(asked).toEqual([{ forward: inputs, backward: upstream, claims: { dx: mine } }]);
-      const verdict = page.getByRole('article');
-      expect(await verdict.getByRole('heading').first().textContent()).toContain('dx is wrong');
-      expect(await verdict.textContent()).toContain('dx[1, 2]: expected −0.545, yours 3');
-      expect(await verdict.textContent()).toContain('dx = dout · W');
-      await grid(page, 'my dx').locator('.wrong').first().waitFor();
-      expect(await page.evaluate(`[...document.querySelectorAll('.wrong')].map((each) => each.title)`)).toEqual([
-        'expected 0.71',
-        'expected −0.82',
-        'expected −0.545',
-      ]);
-      expect(await verdict.textContent()).toContain('Row 1 alone is wrong.');
-      await page.getByText('Two rows are few.').waitFor();
-      expect(await seriousFaults(page)).toEqual([]);
-    });
-
-    it('goes to an input on which a mistake shows that this one hides', async () => {
-      const { page, open } = await visit();
-      await page.route('**/linear/check', (route) => route.fulfill({ json: diagnosis }));
-      await page.route('**/linear/check/case', async (route) => {
-        expect(route.request().postDataJSON()).toEqual({ mistake: 'bias_averaged' });
-        await route.fulfill({
-          json: {
-            forward: { x: [[2], [3]], weight: [[5]], bias: [7], dtype: 'float32' },
-            backward: { dout: [[1], [4]] },
-          },
-        });
-      });
-      await open('#/linear');
-      await page.getByRole('textbox', { name: 'my dx' }).fill(JSON.stringify(claim));
-      await page.getByRole('button', { name: 'Check it' }).click();
-      await page.getByText('1 known mistake would not show').click();
-      await page.getByRole('button', { name: 'take an input where it shows' }).click();
-      await expect.poll(() => cell(page, 'out[1, 0]').textContent()).toBe('22');
-      await expect.poll(() => cell(page, 'dx[1, 0]').textContent()).toBe('20');
-      expect(await page.getByLabel('dtype').inputValue()).toBe('"float32"');
-      expect(await page.getByRole('article').count()).toBe(0);
-    });
-
-    it('that passes says so', async () => {
-      const { page, open } = await visit();
-      await page.route('**/linear/check', (route) =>
-        route.fulfill({
-          json: {
-            pass: true,
-            tensors: {
-              out: { pass: true, max_absolute_error: 0, max_relative_error: 0, worst: null, diagnosis: [], notes: [] },
-            },
-          },
-        }),
-      );
-      await open('#/linear');
-      await page.getByLabel('Mine is').selectOption('out');
-      await page.getByRole('textbox', { name: 'my out' }).fill('[[0, -0.25, 0.8, 3.3], [-0.5, -1, -0.3, 2.1]]');
-      await page.getByRole('button', { name: 'Check it' }).click();
-      await page.getByRole('heading', { name: 'out is right' }).waitFor();
-      expect(await page.locator('.wrong').count()).toBe(0);
-    });
-
-    it('of what cannot be read says why, and asks nobody', async () => {
-      const { page, open } = await visit();
-      await open('#/linear');
-      await page.getByRole('textbox', { name: 'my dx' }).fill('[[1, 2]');
-      await page.getByRole('button', { name: 'Check it' }).click();
-      await alert(page).waitFor();
-      expect(await alert(page).textContent()).toBe('A bracket is not closed.');
-    });
   });
 
   it('a long computation shows that it goes on, and can be stopped', async () => {
@@ -350,6 +233,22 @@ describeInBrowser('on the page', () => {
     await page.getByRole('img', { name: /Mean of out/ }).waitFor();
   });
 
+  it('dropout says why it cannot go on drawing', async () => {
+    const { page, open } = await visit();
+    await open('#/dropout');
+    // Answered here: a service with no keys refuses nobody for asking too often.
+    await page.route('**/dropout/forward', (route) =>
+      route.fulfill({
+        status: 429,
+        contentType: 'application/problem+json',
+        json: { title: 'Too many requests', status: 429, detail: 'Come back in 2 s.' },
+      }),
+    );
+    await page.getByRole('button', { name: 'Draw 200 times' }).click();
+    await expect.poll(() => alert(page).textContent()).toBe('Come back in 2 s.');
+    await page.getByRole('button', { name: 'Draw 200 times' }).waitFor();
+  });
+
   it('the window slides by keys and by itself', async () => {
     const { page, open } = await visit();
     await open('#/convolution');
@@ -374,6 +273,22 @@ describeInBrowser('on the page', () => {
     expect(await rows.count()).toBe(17);
     const outs = await page.locator('[data-cell^="out["][data-cell$=" 0]"]').allTextContents();
     expect(await rows.locator('td:nth-child(3)').allTextContents()).toEqual(outs);
+  });
+
+  it('lines take on the colours of the dark when it falls', async () => {
+    const drawn = async (page: Page) => {
+      const canvas = page.getByRole('img', { name: /^States/ }).locator('canvas');
+      await canvas.waitFor();
+      return page.evaluate<string>(`document.querySelector('.plot canvas').toDataURL()`);
+    };
+    const dark = await visit({ colorScheme: 'dark' });
+    await dark.open('#/rnn');
+    const { page, open } = await visit({ colorScheme: 'light' });
+    await open('#/rnn');
+    const before = await drawn(page);
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await expect.poll(() => drawn(page)).toBe(await drawn(dark.page));
+    expect(await drawn(page)).not.toBe(before);
   });
 
   it('a large tensor is shown in parts', async () => {
@@ -409,5 +324,7 @@ describeInBrowser('on the page', () => {
     );
     expect(painted).toBeGreaterThan(0);
     expect(painted).toBeLessThan(1000);
+    // What stood there at first is gone.
+    expect(await page.getByRole('banner').count()).toBe(1);
   });
 });

@@ -89,6 +89,37 @@ describeInBrowser('the page of a layer', () => {
       await page.locator('[data-cell^="dx["]').first().click();
       const widths = await page.evaluate('[document.documentElement.scrollWidth, innerWidth]');
       expect(widths).toEqual([360, 360]);
+      // No formula is cut off, and the layer that is open stands among the others.
+      await page.locator('.formulas math').first().waitFor();
+      const cut = `[...document.querySelectorAll('.formulas .formula')].filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.textContent)`;
+      expect(await page.evaluate(cut)).toEqual([]);
+      const link = await page.getByRole('link', { name, exact: true }).boundingBox();
+      expect((link?.x ?? 360) + (link?.width ?? 0)).toBeLessThan(360);
+    });
+
+    it('keeps a cell that a finger taps, and in sight above what is said of it', async () => {
+      const { page, open } = await visit({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+      await open(`#/${name}`);
+      const touched = page.locator('[data-cell^="dx["]').first();
+      await page.evaluate(`document.querySelector('[data-cell^="dx["]').scrollIntoView({ block: 'end' })`);
+      const called = (await touched.getAttribute('data-cell')) ?? '';
+      await touched.tap();
+      const panel = page.getByRole('complementary', { name: 'Where a cell comes from' });
+      await panel.getByRole('heading', { name: called }).waitFor();
+      await panel.locator('math').first().waitFor();
+      expect(await touched.getAttribute('aria-selected')).toBe('true');
+      // The way out is in sight too, without scrolling what is said.
+      const [letGo, whole] = [
+        await page.getByRole('button', { name: 'Let go' }).boundingBox(),
+        await panel.boundingBox(),
+      ];
+      expect((letGo?.y ?? 0) + (letGo?.height ?? 0)).toBeLessThan((whole?.y ?? 0) + (whole?.height ?? 0));
+      await expect
+        .poll(async () => {
+          const [cellBox, panelBox] = [await touched.boundingBox(), await panel.boundingBox()];
+          return (panelBox?.y ?? 0) - (cellBox?.y ?? 0) - (cellBox?.height ?? 0);
+        })
+        .toBeGreaterThanOrEqual(0);
     });
   });
 });

@@ -18,6 +18,10 @@ describe('GET /', () => {
     expect(answer.text).toContain('<div id="app">');
   });
 
+  it('has something to paint before its script is there', async () => {
+    expect(await text('/')).toMatch(/<div id="app">\s*<header class="masthead">/);
+  });
+
   it('answers 304 to who has it', async () => {
     const { headers } = await service().client.get('/').expect(200);
     await service().client.get('/').set('if-none-match', headers.etag).expect(304);

@@ -81,6 +81,54 @@ describe('parseTensor', () => {
         [3, 4],
       ],
     ],
+    [
+      'CSV with blanks and an end',
+      '1, 2,\n3, 4,\n',
+      [
+        [1, 2],
+        [3, 4],
+      ],
+    ],
+    [
+      'CSV with quotes',
+      '"1.5","2"\r\n"3","-4e2"',
+      [
+        [1.5, 2],
+        [3, -400],
+      ],
+    ],
+    [
+      'CSV with semicolons and decimal commas',
+      '1,5;2\n3;4,25',
+      [
+        [1.5, 2],
+        [3, 4.25],
+      ],
+    ],
+    [
+      'rows of MATLAB',
+      '1 2; 3 4',
+      [
+        [1, 2],
+        [3, 4],
+      ],
+    ],
+    [
+      'rows of MATLAB in lines',
+      '1, 2;\n3, 4;',
+      [
+        [1, 2],
+        [3, 4],
+      ],
+    ],
+    [
+      'numbers of NumPy 2 in a list',
+      '[[np.float64(1.5), np.float32(-2.0)], [np.int64(3), np.float64(nan)]]',
+      [
+        [1.5, -2],
+        [3, 'NaN'],
+      ],
+    ],
     ['one row', '1 2 3', [1, 2, 3]],
     ['one column', '1\n2', [[1], [2]]],
     ['a minus as books print it', '[−1]', [-1]],
@@ -94,6 +142,8 @@ describe('parseTensor', () => {
     ['[[1, 2]', 'A bracket is not closed.'],
     ['[1]]', 'There is a closing bracket too many.'],
     ['[1] [2]', 'Expected one array, in one pair of brackets.'],
+    ['1\t\t3\n4\t\t6', 'Row 1 has an empty cell; expected a number in each.'],
+    ['1,2\n,4', 'Row 2 has an empty cell; expected a number in each.'],
     ['1 2\n3', 'Row 2 has 1 numbers; expected 2, as in row 1.'],
     ['[[1, 2], [3]]', 'Its rows are not all of one length.'],
     ['[[], []]', 'There is an empty array in it; expected numbers.'],

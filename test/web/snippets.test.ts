@@ -1,63 +1,197 @@
 /** Requests to copy, each run where its language is there, against the service. */
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, it, onTestFinished, type TestContext } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pages } from '../../web/layers/pages.js';
-import { backwardRequest, forwardRequest } from '../../web/state/request.js';
-import { initialState } from '../../web/state/state.js';
-import { rawRust, shellQuoted } from '../../web/snippets/literal.js';
+import { backwardRequest, forwardRequest, type ServiceRequest } from '../../web/state/request.js';
+import { initialState, pageOf, stateOf, type State } from '../../web/state/state.js';
+import { python, rawRust, shellQuoted } from '../../web/snippets/literal.js';
 import { snippets } from '../../web/snippets/snippets.js';
+import type { Nested } from '../../web/tensors/tensor.js';
 import { serveAll } from '../support/service.js';
 
 const service = serveAll();
 
-/** How each is run; those that need a compiler or a package besides are only read. */
-const runners: Readonly<Record<string, { file: string; command: string; args: readonly string[]; version?: string }>> =
-  {
-    curl: { file: 'call.sh', command: 'sh', args: ['call.sh'] },
-    python: { file: 'call.py', command: 'python3', args: ['call.py'] },
-    javascript: { file: 'call.mjs', command: process.execPath, args: ['call.mjs'] },
-    java: { file: 'Call.java', command: 'java', args: ['Call.java'] },
-    go: { file: 'call.go', command: 'go', args: ['run', 'call.go'], version: 'version' },
-  };
+interface Runner {
+  /** Where the snippet is written, in a folder of the language's own. */
+  readonly file: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  /** What is missing for it, if anything. */
+  readonly missing: () => string | undefined;
+  /** What else the folder needs. */
+  readonly beside?: Readonly<Record<string, string>>;
+  /** The first run may compile what the snippet depends on. */
+  readonly firstRunMs?: number;
+}
 
-/** Those that .ci/run installs; the others where they happen to be there. */
+const lacks = (command: string, version = '--version') =>
+  spawnSync(command, [version]).status === 0 ? undefined : `${command} is not installed`;
+
+/** Debian's packages of Rust's: what a snippet depends on is compiled from them, and nothing is downloaded. */
+const CRATES = '/usr/share/cargo/registry';
+const cargo = existsSync('/usr/bin/cargo') ? '/usr/bin/cargo' : 'cargo';
+
+/** The snippet prints what Python has of the answer, in Python's notation. */
+const PRINT_PYTHON = `import ast, contextlib, io, json, runpy
+with contextlib.redirect_stdout(io.StringIO()) as printed:
+    runpy.run_path("call.py")
+print(json.dumps(ast.literal_eval(printed.getvalue())))
+`;
+
+/** The snippet's last line gives the answer, which R would print with seven digits: here, what it was made from. */
+const PRINT_R = `answer <- source("call.R")$value
+body <- resp_body_string(last_response())
+stopifnot(identical(answer, jsonlite::fromJSON(body)))
+cat(body)
+`;
+
+const runners: Readonly<Record<string, Runner>> = {
+  curl: { file: 'call.sh', command: 'sh', args: ['call.sh'], missing: () => lacks('curl') },
+  python: {
+    file: 'call.py',
+    command: 'python3',
+    args: ['print.py'],
+    missing: () => lacks('python3'),
+    beside: { 'print.py': PRINT_PYTHON },
+  },
+  javascript: { file: 'call.mjs', command: process.execPath, args: ['call.mjs'], missing: () => undefined },
+  go: { file: 'call.go', command: 'go', args: ['run', 'call.go'], missing: () => lacks('go', 'version') },
+  rust: {
+    file: 'src/main.rs',
+    command: cargo,
+    args: ['run', '--quiet', '--offline'],
+    missing: () =>
+      lacks(cargo) ??
+      (existsSync(CRATES) && readdirSync(CRATES).some((name) => name.startsWith('reqwest-'))
+        ? undefined
+        : 'Debian’s librust-reqwest-dev is not installed'),
+    beside: {
+      // Without encryption, which takes minutes to compile, and which nothing here speaks.
+      'Cargo.toml': `[package]
+name = "call"
+version = "0.1.0"
+edition = "2021"
+
+[profile.dev]
+debug = 0
+
+[dependencies]
+reqwest = { version = "*", default-features = false, features = ["blocking"] }
+`,
+      '.cargo/config.toml': `[source.crates-io]
+replace-with = "debian"
+
+[build]
+target-dir = "${join(tmpdir(), 'layerd-snippet-crates')}"
+
+[source.debian]
+directory = "${CRATES}"
+`,
+    },
+    // Two minutes of two cores, once: what was compiled stays in the folder for temporary files.
+    firstRunMs: 600_000,
+  },
+  java: { file: 'Call.java', command: 'java', args: ['Call.java'], missing: () => lacks('java') },
+  r: {
+    file: 'call.R',
+    command: 'Rscript',
+    args: ['--vanilla', 'print.R'],
+    missing: () =>
+      lacks('Rscript') ??
+      (spawnSync('Rscript', ['-e', 'library(httr2)']).status === 0 ? undefined : 'httr2 of R is not installed'),
+    beside: { 'print.R': PRINT_R },
+  },
+};
+
+/** Those that every machine that runs the tests has; the others run where they happen to be there. */
 const REQUIRED = ['curl', 'python', 'javascript'];
 
-function need(id: string, { skip }: TestContext): void {
-  const { command, version = '--version' } = runners[id];
-  const missing = command !== 'sh' && spawnSync(command, [version]).error !== undefined;
-  skip(missing && (process.env.CI !== 'true' || !REQUIRED.includes(id)), `${command} is not installed`);
+function example(layer: string, called: string): State {
+  const found = pageOf(layer).examples.find(({ name }) => name === called);
+  if (!found) throw new Error(`${layer} has no example "${called}"`);
+  return stateOf(layer, found);
 }
 
-async function run(id: string, text: string): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'layerd-snippet-'));
-  onTestFinished(() => rm(folder, { recursive: true }));
-  const { file, command, args } = runners[id];
-  await writeFile(join(folder, file), text);
-  const env = { ...process.env, no_proxy: '127.0.0.1', NO_PROXY: '127.0.0.1' };
-  const { stdout } = await promisify(execFile)(command, args, { cwd: folder, env, timeout: 50_000 });
-  return stdout;
+const convolution = initialState('convolution');
+const linear: State = {
+  ...initialState('linear'),
+  // Names for what JSON has no numbers for, exponents of both signs, and a zero with a sign.
+  inputs: {
+    x: [
+      ['NaN', 1e-7, -0],
+      ['-Infinity', 1e21, 0.1],
+    ],
+    weight: [[1, 0.5, -2]],
+  },
+  options: { dtype: 'float32' },
+  upstream: { dout: [['Infinity'], [3]] },
+};
+
+const requests: readonly (readonly [string, ServiceRequest])[] = [
+  ['options that are words, and four axes', forwardRequest(initialState('pooling'))],
+  ['a forward request within', backwardRequest(initialState('pooling'))],
+  [
+    'options that are nested arrays',
+    forwardRequest({
+      ...convolution,
+      options: {
+        padding: [
+          [2, 0],
+          [0, 1],
+        ],
+        stride: [1, 2],
+      },
+    }),
+  ],
+  ['whole numbers and two directions', forwardRequest(example('lstm', 'Both ways, two lengths'))],
+  ['gradients of all of them', backwardRequest(example('lstm', 'Both ways, two lengths'))],
+  ['numbers that JSON has no digits for', forwardRequest(linear)],
+  ['such numbers in a gradient', backwardRequest(linear)],
+  [
+    'true, false and a seed',
+    forwardRequest({ ...initialState('dropout'), options: { training: true, seed: 2 ** 53 - 1 } }),
+  ],
+  ['what is refused, with the reason', forwardRequest({ ...initialState('rnn'), options: { direction: null } })],
+  ['more than a shell takes for an argument', forwardRequest({ ...linear, inputs: large() })],
+];
+
+/** Some 200 kB. */
+function large(): Record<string, Nested> {
+  const row = Array.from({ length: 100 }, (_, i) => 0.1234567 + i);
+  return { x: Array.from({ length: 200 }, () => row), weight: [row.map(() => 0.01)] };
 }
 
-describe.each(Object.keys(runners))('the request in %s', (id) => {
-  it('gives what the service answers', async (context) => {
-    need(id, context);
-    const snippet = snippets.find((each) => each.id === id);
-    if (!snippet) throw new Error(id);
-    const state = initialState('pooling');
-    for (const request of [forwardRequest(state), backwardRequest(state)]) {
-      const answer = (await service().client.post(request.path).send(request.body).expect(200)).body as object;
-      const printed = await run(id, snippet.write(service().url, request));
-      const [name, tensor] = Object.entries(answer)[0] as [string, unknown];
-      // Python and JavaScript print their own notation: the same numbers in the same order.
-      expect(printed).toContain(name);
-      if (id !== 'javascript')
-        expect(printed.match(/-?[\d.]+(e-?\d+)?/g)?.map(Number)).toEqual((tensor as number[]).flat(Infinity));
-    }
+/** One zero for two: Python and R read -0 of JSON as a whole number, which has no sign. */
+const plain = (json: string): unknown => JSON.parse(json, (_, value: unknown) => (Object.is(value, -0) ? 0 : value));
+
+describe.each(snippets)('the request in $language', ({ id, write }) => {
+  const { file, command, args, beside = {}, missing, firstRunMs = 60_000 } = runners[id];
+  const reason = missing();
+  const isLeftOut = reason !== undefined && !REQUIRED.includes(id);
+
+  let folder = '';
+  const put = async (name: string, text: string) => {
+    await mkdir(dirname(join(folder, name)), { recursive: true });
+    await writeFile(join(folder, name), text);
+  };
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'layerd-snippet-'));
+    for (const [name, text] of Object.entries(beside)) await put(name, text);
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  it.for(requests)('gives what the service answers: %s', { timeout: firstRunMs }, async ([, request], { skip }) => {
+    skip(isLeftOut, reason);
+    await put(file, write(service().url, request));
+    const env = { ...process.env, no_proxy: '127.0.0.1', NO_PROXY: '127.0.0.1' };
+    const { stdout } = await promisify(execFile)(command, [...args], { cwd: folder, env, maxBuffer: 2 ** 24 });
+    const { text } = await service().client.post(request.path).send(request.body).buffer(true);
+    expect(plain(stdout)).toEqual(plain(text));
   });
 });
 
@@ -79,5 +213,9 @@ describe('literals', () => {
   it('of Rust have as many hashes as they need', () => {
     expect(rawRust('a"b')).toBe('r#"a"b"#');
     expect(rawRust('a"#b')).toBe('r##"a"#b"##');
+  });
+
+  it('of Python have its own words', () => {
+    expect(python({ a: null, b: [true, false] })).toBe('{\n    "a": None,\n    "b": [True, False],\n}');
   });
 });

@@ -105,6 +105,12 @@ function Pointed({ name, index, value, place, isFirst, look, isShown }: PointedP
   const toggle = () => {
     pin(isPinned ? undefined : cell);
   };
+  const reveal = ({ currentTarget }: { currentTarget: HTMLElement }) => {
+    // Where the window is narrow the explanation lies over its lower part, and may come to lie over the cell itself.
+    requestAnimationFrame(() => {
+      currentTarget.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+    });
+  };
   return (
     <td
       role="gridcell"
@@ -113,19 +119,25 @@ function Pointed({ name, index, value, place, isFirst, look, isShown }: PointedP
       aria-selected={isPinned}
       data-place={place}
       data-cell={formatCell(name, index)}
-      onMouseEnter={() => {
-        pointed.value = cell;
+      // Before its click a tap of a finger enters and focuses, and what that would bring up could take the click.
+      onPointerEnter={({ pointerType }) => {
+        if (pointerType !== 'touch') pointed.value = cell;
       }}
-      onMouseLeave={() => {
+      onPointerLeave={() => {
         if (isCell(pointed.peek(), name, index)) pointed.value = undefined;
       }}
-      onFocus={() => {
+      onFocus={(event) => {
+        if (!event.currentTarget.matches(':focus-visible')) return;
         pointed.value = cell;
+        reveal(event);
       }}
       onBlur={() => {
         if (isCell(pointed.peek(), name, index)) pointed.value = undefined;
       }}
-      onClick={toggle}
+      onClick={(event) => {
+        toggle();
+        reveal(event);
+      }}
       onKeyDown={(event) => {
         if (event.key !== 'Enter' && event.key !== ' ') return;
         event.preventDefault();

@@ -1,5 +1,5 @@
 /** What a person's own implementation gave, and what the service says of it. */
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { backward, forward } from '../state/answers.js';
 import { catalogue } from '../state/catalogue.js';
 import type { Case, CheckAnswer, Hidden } from '../state/check.js';
@@ -7,6 +7,7 @@ import { checkRequest } from '../state/request.js';
 import { call, Refused } from '../state/service.js';
 import { change, setTensor, state } from '../state/state.js';
 import { ofRank, shapeOf, type Nested } from '../tensors/tensor.js';
+import { Busy } from './progress.js';
 import { TextEditor } from './text-editor.js';
 import { VerdictCard } from './verdict.js';
 
@@ -15,6 +16,8 @@ export function CheckPanel() {
   const [answer, setAnswer] = useState<CheckAnswer>();
   const [problem, setProblem] = useState<string>();
   const [name, setName] = useState('dx');
+  const [since, setSince] = useState<number>();
+  const asking = useRef<AbortController>(null);
   const right: Record<string, Nested> = { ...forward.value, ...backward.value };
   const claimable = Object.keys(right).filter((each) => Array.isArray(right[each]));
   const question = JSON.stringify([layer, claims, inputs, options, upstream]);
@@ -24,15 +27,28 @@ export function CheckPanel() {
     setProblem(undefined);
     // A mask is what a claim is judged under, and none by itself.
     if (Object.keys(claims).every((each) => each === 'mask')) return undefined;
-    const controller = new AbortController();
-    call<CheckAnswer>(checkRequest(state.peek()), controller.signal).then(setAnswer, (error: unknown) => {
-      if (error instanceof Refused) setProblem(error.problem.detail);
-      else if (!controller.signal.aborted) throw error;
-    });
+    const controller = (asking.current = new AbortController());
+    setSince(performance.now());
+    const check = async () => {
+      try {
+        setAnswer(await call<CheckAnswer>(checkRequest(state.peek()), controller.signal));
+      } catch (error) {
+        if (error instanceof Refused) setProblem(error.problem.detail);
+        else if (!controller.signal.aborted) throw error;
+      } finally {
+        if (asking.current === controller) setSince(undefined);
+      }
+    };
+    void check();
     return () => {
       controller.abort();
     };
   }, [question]);
+
+  const stop = () => {
+    asking.current?.abort();
+    setProblem('Stopped: nothing has been said of what is yours. Check it again, or with smaller tensors.');
+  };
 
   if (claimable.length === 0) return null;
   const chosen = claimable.includes(name) ? name : claimable[0];
@@ -67,7 +83,9 @@ export function CheckPanel() {
           }}
         />
       </div>
+      <Busy since={since} what="Checking" stop={stop} />
       <div class="verdicts" aria-live="polite">
+        {'mask' in claims && <OwnMask isAlone={Object.keys(claims).length === 1} />}
         {problem !== undefined && <div class="problem">{problem}</div>}
         {answer &&
           Object.entries(answer.tensors).map(([tensor, verdict]) => (
@@ -81,6 +99,26 @@ export function CheckPanel() {
         {answer && <HiddenMistakes hidden={answer.indistinguishable ?? []} />}
       </div>
     </section>
+  );
+}
+
+/** A mask is drawn at will, so it can be neither right nor wrong. */
+function OwnMask({ isAlone }: { isAlone: boolean }) {
+  return (
+    <p class="note">
+      {isAlone
+        ? 'This mask is kept. Now paste the out or dx that you had with it: they are judged under it.'
+        : 'Judged under your own mask.'}{' '}
+      <button
+        type="button"
+        aria-label="forget my mask"
+        onClick={() => {
+          setTensor('claims', 'mask', undefined);
+        }}
+      >
+        Forget it
+      </button>
+    </p>
   );
 }
 

@@ -8,7 +8,12 @@ import { Formula } from './formula.js';
 export function ExplanationPanel() {
   const now = explained.value;
   return (
-    <aside class="explanation" aria-label="Where a cell comes from" data-empty={now === undefined}>
+    <aside
+      class="explanation"
+      aria-label="Where a cell comes from"
+      data-empty={now === undefined}
+      data-pinned={state.value.pinned !== undefined}
+    >
       <div aria-live="polite">
         {now ? (
           <>

@@ -8,7 +8,10 @@ import { moveFocus } from './keys.js';
 import { MOST, planesOf, type Plane } from './planes.js';
 
 export interface GridProps {
+  /** The tensor's, by which its rows and cells are known. */
   readonly name: string;
+  /** What the table is called, where there are two of one tensor. */
+  readonly title?: string;
   readonly tensor: Nested;
   /** Makes the cells fields. */
   readonly onType?: (index: Index, value: number | string) => void;
@@ -80,7 +83,8 @@ function PlaneTable({ plane, scale, row, column, ...grid }: PlaneProps) {
   const { name, tensor, onType, explained = false, marks } = grid;
   const rows = span(row, plane.rows, MOST.rows);
   const columns = span(column, plane.columns, MOST.columns);
-  const title = plane.leading.length > 0 ? formatCell(name, plane.leading) : name;
+  const called = grid.title ?? name;
+  const title = plane.leading.length > 0 ? formatCell(called, plane.leading) : called;
   const isVector = shapeOf(tensor).length < 2;
   const named = (i: number, size: number) => {
     const label = page.value.label?.(name, i, size);

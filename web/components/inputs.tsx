@@ -56,14 +56,6 @@ export function Upstream({ entry }: { entry: LayerEntry }) {
                 <button
                   type="button"
                   onClick={() => {
-                    set(name, (shape) => randomTensor(shape));
-                  }}
-                >
-                  random
-                </button>
-                <button
-                  type="button"
-                  onClick={() => {
                     set(name, (shape) => filled(shape, 1));
                   }}
                 >

@@ -75,9 +75,19 @@ function Formulas({ title, lines }: { title: string; lines: readonly string[] })
   return (
     <div>
       <h2>{title}</h2>
-      {lines.map((tex) => (
-        <Formula key={tex} tex={tex} display />
+      {lines.map((line) => (
+        <div class="formula-line" key={line}>
+          {partsOf(line).map((tex) => (
+            <Formula key={tex} tex={tex} display />
+          ))}
+        </div>
       ))}
     </div>
   );
+}
+
+/** Formulas that stand side by side in a line; where there is no room for that, they stand below each other. */
+function partsOf(line: string): string[] {
+  const parts = line.split(String.raw`, \quad `);
+  return parts.map((part, i) => (i < parts.length - 1 ? `${part},` : part));
 }

@@ -1,18 +1,24 @@
 import { useState } from 'preact/hooks';
 import { forward } from '../state/answers.js';
-import { backwardRequest, forwardRequest, type Direction } from '../state/request.js';
+import { backwardRequest, checkRequest, forwardRequest, type Direction } from '../state/request.js';
 import { state } from '../state/state.js';
 import { snippets } from '../snippets/snippets.js';
 
 /** The request behind what is seen, to be copied. */
 export function RequestPanel() {
   const [language, setLanguage] = useState(snippets[0]);
-  const [direction, setDirection] = useState<Direction>('forward');
+  const [asked, setAsked] = useState<Direction | 'check'>('forward');
   const [copied, setCopied] = useState(false);
   const seed = forward.value?.seed;
   const options = seed === undefined ? state.value.options : { ...state.value.options, seed };
+  const isChecked = Object.keys(state.value.claims).some((name) => name !== 'mask');
+  const direction = asked === 'check' && !isChecked ? 'forward' : asked;
   const request =
-    direction === 'forward' ? forwardRequest({ ...state.value, options }) : backwardRequest(state.value, options);
+    direction === 'forward'
+      ? forwardRequest({ ...state.value, options })
+      : direction === 'backward'
+        ? backwardRequest(state.value, options)
+        : checkRequest(state.value);
   const text = language.write(location.origin, request);
   const copy = async () => {
     await navigator.clipboard.writeText(text);
@@ -25,14 +31,14 @@ export function RequestPanel() {
     <section class="request" aria-labelledby="request-title">
       <h2 id="request-title">The request behind it</h2>
       <div class="choices">
-        <div role="group" aria-label="Direction">
-          {(['forward', 'backward'] as const).map((each) => (
+        <div role="group" aria-label="Route">
+          {(['forward', 'backward', ...(isChecked ? (['check'] as const) : [])] as const).map((each) => (
             <button
               type="button"
               key={each}
               aria-pressed={each === direction}
               onClick={() => {
-                setDirection(each);
+                setAsked(each);
               }}
             >
               {each}

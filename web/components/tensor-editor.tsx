@@ -72,7 +72,7 @@ export function TensorEditor({ kind, name, tensor, entry, tools }: TensorEditorP
               setAsText(!asText);
             }}
           >
-            ¶
+            text
           </button>
           {!entry.required && (
             <button

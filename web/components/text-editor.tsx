@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { parseTensor, Unreadable } from '../tensors/parse.js';
 import type { Nested } from '../tensors/tensor.js';
 import { prettyJson } from '../snippets/literal.js';
@@ -12,8 +12,15 @@ interface TextEditorProps {
 
 /** Takes JSON, Python lists, what NumPy prints, and rows of a spreadsheet. */
 export function TextEditor({ label, tensor, apply, action = 'Use these numbers' }: TextEditorProps) {
-  const [text, setText] = useState(tensor === undefined ? '' : prettyJson(tensor));
+  const given = tensor === undefined ? '' : prettyJson(tensor);
+  const [text, setText] = useState(given);
   const [problem, setProblem] = useState<string>();
+  // The tensor may change by another way than this text: forgotten, at random, by a link.
+  useEffect(() => {
+    if (readsAs(text, given)) return;
+    setText(given);
+    setProblem(undefined);
+  }, [given]);
   const read = () => {
     try {
       apply(parseTensor(text));
@@ -45,4 +52,14 @@ export function TextEditor({ label, tensor, apply, action = 'Use these numbers' 
       </button>
     </div>
   );
+}
+
+/** What a person pasted stays as it was pasted. */
+function readsAs(text: string, given: string): boolean {
+  try {
+    return prettyJson(parseTensor(text)) === given;
+  } catch (error) {
+    if (error instanceof Unreadable) return false;
+    throw error;
+  }
 }

@@ -37,13 +37,13 @@ export function VerdictCard({ name, verdict, claim, right }: VerdictProps) {
         <Fact name="largest error" value={verdict.max_absolute_error} />
         <Fact name="relative" value={verdict.max_relative_error} />
         {worst && !pass && (
-          <>
+          <div>
             <dt>worst</dt>
             <dd>
               {formatCell(name, worst.index)}: expected {formatNumber(worst.expected, 6)}, yours{' '}
               {formatNumber(worst.claimed, 6)}
             </dd>
-          </>
+          </div>
         )}
       </dl>
       {diagnosis.map(({ id, explanation, fix }) => (
@@ -76,10 +76,10 @@ export function VerdictCard({ name, verdict, claim, right }: VerdictProps) {
 function Fact({ name, value }: { name: string; value: number | string | null }) {
   if (value === null) return null;
   return (
-    <>
+    <div>
       <dt>{name}</dt>
       <dd>{formatNumber(value)}</dd>
-    </>
+    </div>
   );
 }
 
@@ -88,5 +88,12 @@ function Marked({ name, claim, right }: { name: string; claim: Nested; right: Ne
   const claimed = tensorOf(claim);
   const expected = tensorOf(right);
   if (!claimed || !expected || String(claimed.shape) !== String(expected.shape)) return null;
-  return <Grid name={`my ${name}`} tensor={claim} marks={wrongCells(claimed, expected, state.value.options.dtype)} />;
+  return (
+    <Grid
+      name={name}
+      title={`my ${name}`}
+      tensor={claim}
+      marks={wrongCells(claimed, expected, state.value.options.dtype)}
+    />
+  );
 }

@@ -18,7 +18,7 @@ export const linear: LayerPage = {
       inputs: {
         x: [
           [1, 2, 3],
-          [-1, 0.5, 2],
+          [-1, 0.5, 1],
         ],
         weight: [
           [0.5, 0, -0.5],

@@ -1,7 +1,8 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import 'uplot/dist/uPlot.min.css';
 
-const plotting = import('uplot');
+/** Fetched with the first plot: most layers have none. */
+const plotter = () => import('uplot');
 
 export interface Line {
   readonly label: string;
@@ -25,12 +26,13 @@ const HEIGHT = 190;
 export function Plot({ title, unit, places, lines }: PlotProps) {
   const host = useRef<HTMLDivElement>(null);
   const drawn = JSON.stringify([places, lines]);
+  const isDark = useDarkness();
   useEffect(() => {
     const element = host.current;
     if (!element) return undefined;
     let remove: (() => void) | undefined;
     let gone = false;
-    void plotting.then(({ default: UPlot }) => {
+    void plotter().then(({ default: UPlot }) => {
       if (gone) return;
       const style = getComputedStyle(element);
       const colour = (name: string) => style.getPropertyValue(name).trim();
@@ -70,14 +72,8 @@ export function Plot({ title, unit, places, lines }: PlotProps) {
         plot.setSize({ width: element.clientWidth, height: HEIGHT });
       });
       observer.observe(element);
-      const scheme = matchMedia('(prefers-color-scheme: dark)');
-      const repaint = () => {
-        plot.redraw();
-      };
-      scheme.addEventListener('change', repaint);
       remove = () => {
         observer.disconnect();
-        scheme.removeEventListener('change', repaint);
         plot.destroy();
       };
     });
@@ -85,7 +81,7 @@ export function Plot({ title, unit, places, lines }: PlotProps) {
       gone = true;
       remove?.();
     };
-  }, [drawn, unit]);
+  }, [drawn, unit, isDark]);
   return (
     <figure class="plot">
       <figcaption>{title}</figcaption>
@@ -96,3 +92,19 @@ export function Plot({ title, unit, places, lines }: PlotProps) {
 
 /** Colours that a theme has for lines. */
 const SERIES = 6;
+
+/** A canvas keeps the colours that it was drawn with. */
+function useDarkness(): boolean {
+  const [scheme] = useState(() => matchMedia('(prefers-color-scheme: dark)'));
+  const [isDark, setIsDark] = useState(scheme.matches);
+  useEffect(() => {
+    const follow = () => {
+      setIsDark(scheme.matches);
+    };
+    scheme.addEventListener('change', follow);
+    return () => {
+      scheme.removeEventListener('change', follow);
+    };
+  }, [scheme]);
+  return isDark;
+}

@@ -4,7 +4,7 @@ import { Grid } from '../components/grid.js';
 import { sumOf } from '../explain/explanation.js';
 import { forward } from '../state/answers.js';
 import { forwardRequest } from '../state/request.js';
-import { call } from '../state/service.js';
+import { call, Refused } from '../state/service.js';
 import { setOption, state } from '../state/state.js';
 import { formatNumber } from '../tensors/format.js';
 import { nest, tensorOf, type Tensor } from '../tensors/tensor.js';
@@ -28,6 +28,7 @@ export function Survival() {
   const [tally, setTally] = useState(NOTHING);
   const drawing = useRef<AbortController>(null);
   const [isDrawing, setIsDrawing] = useState(false);
+  const [problem, setProblem] = useState<string>();
   const { inputs, options } = state.value;
   const { seed: _, ...asked } = options;
   const question = JSON.stringify([inputs, asked]);
@@ -44,10 +45,12 @@ export function Survival() {
   const draw = async () => {
     const controller = (drawing.current = new AbortController());
     setIsDrawing(true);
+    setProblem(undefined);
     try {
       await drawMany(controller.signal, tally, setTally);
     } catch (error) {
-      if (!controller.signal.aborted) throw error;
+      if (error instanceof Refused) setProblem(error.problem.detail);
+      else if (!controller.signal.aborted) throw error;
     } finally {
       setIsDrawing(false);
     }
@@ -87,6 +90,11 @@ export function Survival() {
           {kept ? `This mask keeps ${sumOf(kept.data)} of ${kept.data.length}.` : 'In inference there is no mask.'}
         </span>
       </div>
+      {problem !== undefined && (
+        <div class="problem" role="alert">
+          {problem}
+        </div>
+      )}
       {tally.draws > 0 && <Average tally={tally} x={x} />}
     </section>
   );

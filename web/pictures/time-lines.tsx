@@ -98,7 +98,7 @@ function Lines({ steps, back, layout, call, n, h }: LinesProps) {
         line('i, input', 2, ({ activations }) => activations[h]),
         line('f, forget', 1, ({ activations }) => activations[H + h]),
         line('g, cell', 3, ({ activations }) => activations[2 * H + h], true),
-        line('o, output', 0, ({ activations }) => activations[3 * H + h]),
+        line('o, output', 4, ({ activations }) => activations[3 * H + h]),
       ]
     : [];
   const gradients = [

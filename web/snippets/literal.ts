@@ -1,5 +1,9 @@
 /** Text as the string literals of the languages that requests are shown in. */
 
+/** The text in pieces of at most `longest` characters. */
+export const pieces = (text: string, longest: number): string[] =>
+  Array.from({ length: Math.ceil(text.length / longest) }, (_, i) => text.slice(i * longest, (i + 1) * longest));
+
 /** Within single quotes of a POSIX shell. */
 export const shellQuoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
@@ -35,12 +39,13 @@ export function python(value: unknown, indent = ''): string {
   const inner = `${indent}    `;
   if (value === true) return 'True';
   if (value === false) return 'False';
+  if (value === null) return 'None';
   if (Array.isArray(value)) {
     const entries = value as readonly unknown[];
     if (!entries.some((entry) => Array.isArray(entry))) return `[${entries.map((entry) => python(entry)).join(', ')}]`;
     return `[\n${entries.map((entry) => `${inner}${python(entry, inner)},\n`).join('')}${indent}]`;
   }
-  if (typeof value === 'object' && value !== null) {
+  if (typeof value === 'object') {
     const fields = Object.entries(value).map(
       ([name, field]) => `${inner}${JSON.stringify(name)}: ${python(field, inner)},\n`,
     );

@@ -1,6 +1,6 @@
 /** A request as a program that makes it, in the languages that callers have. Each needs no more than it names. */
 import type { ServiceRequest } from '../state/request.js';
-import { doubleQuoted, prettyJson, python, rawRust, shellQuoted } from './literal.js';
+import { doubleQuoted, pieces, prettyJson, python, rawRust, shellQuoted } from './literal.js';
 
 export interface Snippet {
   readonly id: string;
@@ -12,16 +12,29 @@ const lines = (...all: readonly string[]): string => all.join('\n');
 
 const compact = ({ body }: ServiceRequest): string => JSON.stringify(body);
 
+/** Linux takes arguments of up to 128 KiB each. */
+const LONGEST_ARGUMENT = 120_000;
+
+/** A constant of Java holds up to 65,535 bytes. */
+const LONGEST_CONSTANT = 60_000;
+
+function javaString(text: string): string {
+  if (text.length <= LONGEST_CONSTANT) return doubleQuoted(text);
+  // A sum of constants would be one constant again.
+  return `String.join("", ${pieces(text, LONGEST_CONSTANT).map(doubleQuoted).join(', ')})`;
+}
+
 export const snippets: readonly Snippet[] = [
   {
     id: 'curl',
     language: 'curl',
-    write: (origin, request) =>
-      lines(
-        `curl -s ${shellQuoted(origin + request.path)} \\`,
-        `  -H 'content-type: application/json' \\`,
-        `  -d ${shellQuoted(compact(request))}`,
-      ),
+    write: (origin, request) => {
+      const body = compact(request);
+      const start = [`curl -s ${shellQuoted(origin + request.path)} \\`, `  -H 'content-type: application/json' \\`];
+      return body.length > LONGEST_ARGUMENT
+        ? lines(...start, `  --data-binary @- <<'END'`, body, 'END')
+        : lines(...start, `  -d ${shellQuoted(body)}`);
+    },
   },
   {
     id: 'python',
@@ -29,6 +42,7 @@ export const snippets: readonly Snippet[] = [
     write: (origin, { path, body }) =>
       lines(
         'import json',
+        'import urllib.error',
         'import urllib.request',
         '',
         `body = ${python(body)}`,
@@ -37,8 +51,11 @@ export const snippets: readonly Snippet[] = [
         '    json.dumps(body).encode(),',
         '    {"Content-Type": "application/json"},',
         ')',
-        'with urllib.request.urlopen(request) as response:',
-        '    print(json.load(response))',
+        'try:',
+        '    with urllib.request.urlopen(request) as response:',
+        '        print(json.load(response))',
+        'except urllib.error.HTTPError as refusal:',
+        '    print(json.load(refusal))',
       ),
   },
   {
@@ -52,7 +69,8 @@ export const snippets: readonly Snippet[] = [
         `  headers: { 'content-type': 'application/json' },`,
         '  body: JSON.stringify(body),',
         '});',
-        'console.log(await response.json());',
+        // By itself console.log leaves out what is nested deeper than two arrays.
+        'console.log(JSON.stringify(await response.json()));',
       ),
   },
   {
@@ -85,13 +103,15 @@ export const snippets: readonly Snippet[] = [
     language: 'Rust',
     write: (origin, request) =>
       lines(
-        '// [dependencies] ureq = "3"',
-        'fn main() -> Result<(), ureq::Error> {',
+        '// cargo add reqwest --features blocking',
+        'fn main() -> Result<(), reqwest::Error> {',
         `    let body = ${rawRust(compact(request))};`,
-        `    let mut response = ureq::post(${doubleQuoted(origin + request.path)})`,
+        '    let response = reqwest::blocking::Client::new()',
+        `        .post(${doubleQuoted(origin + request.path)})`,
         '        .header("content-type", "application/json")',
-        '        .send(body)?;',
-        '    println!("{}", response.body_mut().read_to_string()?);',
+        '        .body(body)',
+        '        .send()?;',
+        '    println!("{}", response.text()?);',
         '    Ok(())',
         '}',
       ),
@@ -106,7 +126,7 @@ export const snippets: readonly Snippet[] = [
         '',
         'public class Call {',
         '    public static void main(String[] args) throws Exception {',
-        `        String body = ${doubleQuoted(compact(request))};`,
+        `        String body = ${javaString(compact(request))};`,
         `        HttpRequest request = HttpRequest.newBuilder(URI.create(${doubleQuoted(origin + request.path)}))`,
         '            .header("Content-Type", "application/json")',
         '            .POST(HttpRequest.BodyPublishers.ofString(body))',
@@ -126,6 +146,7 @@ export const snippets: readonly Snippet[] = [
         '',
         `request(${doubleQuoted(origin + request.path)}) |>`,
         `  req_body_raw(${doubleQuoted(compact(request))}, type = "application/json") |>`,
+        '  req_error(is_error = \\(response) FALSE) |>',
         '  req_perform() |>',
         '  resp_body_json(simplifyVector = TRUE)',
       ),

@@ -17,13 +17,16 @@ const NAMES: Readonly<Record<string, string>> = {
   false: '0',
 };
 
+/** A number of NumPy within a list of Python, as it prints itself: `np.float64(1.5)`. */
+const SCALAR = /\b(?:np|numpy)\.[a-z]+\d*_?\(([^()[\]]*)\)/g;
+
 /**
  * Reads JSON, Python lists and tuples, what NumPy and PyTorch print (`array([[1., 2.]])`, `tensor(…)`, or without
  * commas), and rows of a spreadsheet, by tabs, blanks, commas or semicolons.
  * @throws {Unreadable}
  */
 export function parseTensor(text: string): Nested {
-  const bare = unwrapped(text.trim());
+  const bare = unwrapped(text.trim()).replace(SCALAR, '$1');
   if (bare === '') throw new Unreadable('There is nothing here; expected numbers.');
   if (bare.includes('...')) throw new Unreadable('The print is shortened by "..."; print the whole array.');
   const tensor = /[[(]/.test(bare) ? bracketed(bare) : table(bare);
@@ -75,16 +78,34 @@ function bracketed(text: string): Nested {
 
 /** One line a row; a single line is a vector. */
 function table(text: string): Nested {
-  const rows = text
-    .split(/\r?\n|;/)
+  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '');
+  // Between numbers of several lines, semicolons part cells; in one line, or at the end of each, rows, as in MATLAB.
+  const areCells = lines.length > 1 && lines.some((line) => /;\s*[^\s;]/.test(line));
+  const rows = (areCells ? lines : lines.flatMap((line) => line.split(';')))
     .filter((line) => line.trim() !== '')
-    .map((line) => {
-      // With tabs between them, a comma is what some spreadsheets have for a point.
-      const words = line.includes('\t') ? line.split('\t').map((word) => word.replace(',', '.')) : line.split(/[,\s]+/);
-      return words.filter((word) => word.trim() !== '').map(numberIn);
-    });
+    .map((line, i) => cellsOf(line, areCells).map((word) => numberIn(bareCell(word, i))));
   const odd = rows.findIndex((row) => row.length !== rows[0].length);
   if (odd >= 0)
     throw new Unreadable(`Row ${odd + 1} has ${rows[odd].length} numbers; expected ${rows[0].length}, as in row 1.`);
   return rows.length === 1 ? rows[0] : rows;
+}
+
+function cellsOf(line: string, areCells: boolean): string[] {
+  // With tabs or semicolons between them, a comma is what some spreadsheets have for a point.
+  const separator = areCells ? ';' : line.includes('\t') ? '\t' : undefined;
+  if (separator) return withoutEnd(line.split(separator)).map((word) => word.replace(',', '.'));
+  const bare = line.trim();
+  return bare.includes(',')
+    ? withoutEnd(bare.split(',')).flatMap((word) => word.trim().split(/\s+/))
+    : bare.split(/\s+/);
+}
+
+/** A separator at the end of a line has nothing behind it. */
+const withoutEnd = (words: string[]): string[] => (words.at(-1)?.trim() === '' ? words.slice(0, -1) : words);
+
+/** Without the quotes that CSV may have around it. */
+function bareCell(word: string, row: number): string {
+  const bare = word.trim().replace(/^"(.*)"$/, '$1');
+  if (bare === '') throw new Unreadable(`Row ${row + 1} has an empty cell; expected a number in each.`);
+  return bare;
 }
