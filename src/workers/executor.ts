@@ -2,14 +2,13 @@
  * Decides where a call runs: small ones on the event loop, since going to a thread and back costs more than they do,
  * all others on a pool of worker threads, so that the event loop goes on moving bytes.
  */
-import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { MediaType } from '../codec/codecs.js';
 import { answering, type Answer, type Answered, type Call, type Format } from '../compute/call.js';
 import { TooHeavy, type Environment } from '../compute/computation.js';
 import type { Layer } from '../layers/definition.js';
 import type { HeldSession } from '../sessions/store.js';
-import type { Outcome, Task, ThreadData } from './messages.js';
+import type { Greeting, Outcome, Task, ThreadData } from './messages.js';
 import { refusalOf, serveSessions } from './sessions.js';
 
 /** Bodies up to this size are read on the event loop: by the codec's figures in bench/RESULTS.md, about a millisecond. */
@@ -64,29 +63,31 @@ export function executing(
   let pool: Piscina<Task, Outcome> | undefined;
   // None before there is work: Node.js 20 aborts where a thread is ended while it still loads its modules, as one
   // started at boot would be by an early SIGTERM. From then on all: a thread that dies is replaced by that alone.
-  const threads = () =>
-    (pool ??= new Piscina<Task, Outcome>({
+  function threads(): Piscina<Task, Outcome> {
+    if (pool) return pool;
+    pool = new Piscina<Task, Outcome>({
       filename: new URL('./thread.js', import.meta.url).href,
       minThreads: workers,
       maxThreads: workers,
       niceIncrement: NICENESS,
       workerData: { limits, ttlMs: sessions.ttlMs } satisfies ThreadData,
-    }));
+    });
+    pool.on('message', (greeting: Greeting) => {
+      serveSessions(greeting.sessions, sessions);
+    });
+    return pool;
+  }
   const inline = answering(layers, { ...environment, inlineOperations: INLINE_OPERATIONS });
 
   let onThreads = 0;
-  async function onThread({ body, ...call }: Call, found?: HeldSession): Promise<Answered> {
-    const { port1, port2 } = new MessageChannel();
-    serveSessions(port1, sessions, found);
+  async function onThread({ body, ...call }: Call, session?: HeldSession): Promise<Answered> {
     onThreads++;
     try {
-      const task = { call, body: inSharedMemory(body), sessions: port2 };
-      const outcome = await threads().run(task, { transferList: [port2] });
+      const outcome = await threads().run({ call, body: inSharedMemory(body), session });
       if ('refusal' in outcome) throw refusalOf(outcome.refusal);
       return outcome;
     } finally {
       onThreads--;
-      port1.close();
     }
   }
 

@@ -15,7 +15,12 @@ export interface Task {
   readonly call: Operation;
   /** In shared memory. */
   readonly body: Uint8Array;
-  /** Where the thread asks for sessions, which live with the event loop. */
+  /** The call's session, where the event loop has it already. */
+  readonly session: HeldSession | undefined;
+}
+
+/** What a thread says when it starts: where it asks for sessions, which live with the event loop. */
+export interface Greeting {
   readonly sessions: MessagePort;
 }
 
@@ -38,4 +43,5 @@ export interface SessionReply {
   readonly id: number;
   readonly result?: string | boolean | HeldSession | undefined;
   readonly refusal?: RefusalData;
+  readonly failed?: true;
 }

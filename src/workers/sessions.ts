@@ -15,31 +15,21 @@ export function refusalOf({ kind, detail, places, retryAfterSeconds }: RefusalDa
 
 type Asked<Request> = Request extends unknown ? Omit<Request, 'id'> : never;
 
-interface Question {
-  readonly resolve: (reply: SessionReply) => void;
-  readonly reject: (error: Error) => void;
-}
-
-/** A thread runs one call at a time, and each call brings the port that its questions go through. */
+/** Asks through one port for as long as the thread lives: a channel for each call left 1 kB behind it, until the heap was full. */
 export class RemoteSessions implements Sessions {
-  private port: MessagePort | undefined;
-  private open = new Map<number, Question>();
+  private readonly open = new Map<number, (reply: SessionReply) => void>();
   private last = 0;
+  /** The session of the present call, where it has been read from the store already: a thread runs one call at a time. */
+  found: HeldSession | undefined;
 
-  constructor(readonly ttlMs: number) {}
-
-  connect(port: MessagePort): void {
-    // Of this port alone: one that closes late must not end the questions of the next call.
-    const open = new Map<number, Question>();
+  constructor(
+    readonly ttlMs: number,
+    private readonly port: MessagePort,
+  ) {
     port.on('message', (reply: SessionReply) => {
-      open.get(reply.id)?.resolve(reply);
-      open.delete(reply.id);
+      this.open.get(reply.id)?.(reply);
+      this.open.delete(reply.id);
     });
-    port.on('close', () => {
-      for (const { reject } of open.values()) reject(new Error('the session store failed'));
-    });
-    this.port = port;
-    this.open = open;
   }
 
   create(session: NewSession): Promise<string> {
@@ -47,6 +37,7 @@ export class RemoteSessions implements Sessions {
   }
 
   use(token: string, owner?: string): Promise<HeldSession | undefined> {
+    if (this.found) return Promise.resolve(this.found);
     return this.ask({ operation: 'use', token, owner }) as Promise<HeldSession | undefined>;
   }
 
@@ -56,41 +47,43 @@ export class RemoteSessions implements Sessions {
 
   private async ask(request: Asked<SessionRequest>): Promise<SessionReply['result']> {
     const id = ++this.last;
-    const reply = await new Promise<SessionReply>((resolve, reject) => {
-      this.open.set(id, { resolve, reject });
-      this.port?.postMessage({ ...request, id });
+    const reply = await new Promise<SessionReply>((resolve) => {
+      this.open.set(id, resolve);
+      this.port.postMessage({ ...request, id });
     });
     if (reply.refusal) throw refusalOf(reply.refusal);
+    if (reply.failed) throw new Error('the session store failed');
     return reply.result;
   }
 }
 
-/**
- * Answers a thread's questions from the store.
- * @param found the session of the thread's call, where it has been read from the store already
- */
-export function serveSessions(port: MessagePort, store: Sessions, found?: HeldSession): void {
+/** Answers a thread's questions from the store. Its port closes with the thread. */
+export function serveSessions(port: MessagePort, store: Sessions): void {
   const answer = (request: SessionRequest): Promise<SessionReply['result']> => {
     switch (request.operation) {
       case 'create':
         return store.create(request.session);
       case 'use':
-        return found ? Promise.resolve(found) : store.use(request.token, request.owner);
+        return store.use(request.token, request.owner);
       case 'delete':
         return store.delete(request.token, request.owner);
     }
   };
+  const reply = (answered: SessionReply) => {
+    port.postMessage(answered);
+  };
   port.on('message', (request: SessionRequest) => {
+    const { id } = request;
     void answer(request).then(
       (result) => {
-        port.postMessage({ id: request.id, result } satisfies SessionReply);
+        reply({ id, result });
       },
       (error: unknown) => {
-        // Anything but a refusal is a failure of the store: closing the port fails this request, and it alone.
-        if (error instanceof Refusal)
-          port.postMessage({ id: request.id, refusal: refusalData(error) } satisfies SessionReply);
-        else port.close();
+        // Anything but a refusal is a failure of the store, of which a client is told no more.
+        reply(error instanceof Refusal ? { id, refusal: refusalData(error) } : { id, failed: true });
       },
     );
   });
+  // A process that has nothing else to do may end.
+  port.unref();
 }
