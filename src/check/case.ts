@@ -3,7 +3,8 @@ import type { Kernels } from '../kernels/kernels.js';
 import type { Plan } from '../layers/definition.js';
 import { refuse, Refusal } from '../refusal.js';
 import { sameShape, type Tensor } from '../tensor/tensor.js';
-import { rightAnswers, TOLERANCES } from './check.js';
+import { rightAnswers } from './answers.js';
+import { TOLERANCES } from './check.js';
 import { areClose } from './compare.js';
 import {
   canBeMade,

@@ -1,6 +1,6 @@
 /** A request to check that works: the layer's example, and a claim of what is right. */
 import type { TObject } from '@sinclair/typebox';
-import { rightAnswers } from '../check/check.js';
+import { rightAnswers } from '../check/answers.js';
 import type { Call, Checks } from '../check/definition.js';
 import type { Kernels } from '../kernels/kernels.js';
 import { sizeOf, tensor, type Shape, type Tensor } from '../tensor/tensor.js';

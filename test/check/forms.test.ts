@@ -1,7 +1,8 @@
 /** Right answers in other forms: what one layer computes, computed as another one, or in other steps. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { check, rightAnswers } from '../../src/check/check.js';
+import { rightAnswers } from '../../src/check/answers.js';
+import { check } from '../../src/check/check.js';
 import type { Call, Tensors } from '../../src/check/definition.js';
 import { allChecks } from '../../src/check/registry.js';
 import { applyDefaults } from '../../src/compute/validate.js';

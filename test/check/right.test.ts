@@ -1,7 +1,8 @@
 /** Right answers, however they were computed, are never called wrong. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { check, rightAnswers, type Verdict } from '../../src/check/check.js';
+import { rightAnswers } from '../../src/check/answers.js';
+import { check, type Verdict } from '../../src/check/check.js';
 import type { Call, Checks, Tensors } from '../../src/check/definition.js';
 import { numbersOf } from '../../src/check/random.js';
 import { allChecks } from '../../src/check/registry.js';
