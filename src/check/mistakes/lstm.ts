@@ -6,13 +6,10 @@ import {
   recurrentConstants,
   recurrentExample,
   recurrentGiven,
-  recurrentMistakes,
   recurrentReadings,
-  recurrentSteps,
-  type Given,
-  type Made,
-  type Unit,
-} from './recurrence.js';
+} from './recurrence/call.js';
+import { recurrentMistakes } from './recurrence/mistakes.js';
+import { recurrentSteps, type Given, type Made, type Unit } from './recurrence/steps.js';
 
 const OUTPUTS = ['out', 'h_n', 'c_n'];
 const GRADIENTS = ['dx', 'dh0', 'dc0', 'dweight_ih', 'dweight_hh', 'dbias_ih', 'dbias_hh'];

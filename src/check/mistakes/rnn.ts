@@ -6,15 +6,17 @@ import {
   recurrentConstants,
   recurrentExample,
   recurrentGiven,
-  recurrentMistakes,
   recurrentReadings,
+} from './recurrence/call.js';
+import { recurrentMistakes } from './recurrence/mistakes.js';
+import {
   recurrentSteps,
   type Given,
   type Made,
   type RecurrentMistake,
   type State,
   type Unit,
-} from './recurrence.js';
+} from './recurrence/steps.js';
 
 const ALL = ['out', 'h_n'];
 const GRADIENTS = ['dx', 'dh0', 'dweight_ih', 'dweight_hh', 'dbias_ih', 'dbias_hh'];
