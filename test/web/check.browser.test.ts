@@ -91,7 +91,7 @@ describeInBrowser('a check of what somebody has computed', () => {
     await verdict.getByRole('heading', { name: 'dweight_ih is wrong' }).waitFor();
     const diagnosis = verdict.locator('.diagnosis').first();
     expect(await diagnosis.textContent()).toContain('gradient_gates_in_another_order');
-    expect(await diagnosis.textContent()).toContain('stand in another order than the gates of the weights');
+    expect(await diagnosis.textContent()).toContain('stand in the order i, f, o, c');
     const rows = grid(page, 'my dweight_ih')
       .getByRole('row')
       .filter({ has: page.locator('.wrong') });

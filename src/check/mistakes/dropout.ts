@@ -286,7 +286,7 @@ export const dropout = defineChecks<Given, Made>({
   given,
   steps,
   mistakes,
-  axes: () => ['axis'],
+  axes: () => ['index'],
   constants({ options }) {
     const { rate } = options as Static<typeof DropoutOptions>;
     return { rate, '1 − rate': 1 - rate };
