@@ -184,6 +184,22 @@ describeInBrowser('a check of what somebody has computed', () => {
     expect(asked).toEqual([]);
   });
 
+  it('keeps what is being typed while an option is illegal', async () => {
+    const { page, open } = await visit();
+    await open('#/batchnorm');
+    await page.getByLabel('Mine is').selectOption('dgamma');
+    await pasteInto(page, 'my dgamma', '[1, 2, 3]');
+    const epsilon = page.getByRole('textbox', { name: 'epsilon' });
+    await epsilon.fill('-1');
+    await alert(page).waitFor();
+    await page.locator('[data-cell^="out["]').first().waitFor({ state: 'detached' });
+    expect(await page.getByRole('textbox', { name: 'my dgamma' }).inputValue()).toBe('[1, 2, 3]');
+    await epsilon.fill('0.5');
+    await page.locator('[data-cell^="out["]').first().waitFor();
+    await page.getByRole('button', { name: 'Check it' }).click();
+    await verdictOn(page, 'dgamma').getByRole('heading', { name: 'dgamma is wrong' }).waitFor();
+  });
+
   it('says that the service refuses to look at it', async () => {
     const { page, open } = await visit();
     await open('#/linear');

@@ -18,7 +18,10 @@ export function CheckPanel() {
   const [name, setName] = useState('dx');
   const [since, setSince] = useState<number>();
   const asking = useRef<AbortController>(null);
-  const right: Record<string, Nested> = { ...forward.value, ...backward.value };
+  // While an option is illegal there are no answers: what is being typed here waits for the next ones.
+  const latest = useRef<Record<string, Nested>>(undefined);
+  if (forward.value && backward.value) latest.current = { ...forward.value, ...backward.value };
+  const right: Record<string, Nested> = latest.current ?? { ...forward.value };
   const claimable = Object.keys(right).filter((each) => Array.isArray(right[each]));
   const question = JSON.stringify([layer, claims, inputs, options, upstream]);
 
