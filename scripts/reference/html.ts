@@ -2,8 +2,8 @@
 import { Marked, type TokenizerAndRendererExtension, type Tokens } from 'marked';
 import temml from 'temml';
 
-/** Where the service has the page of a layer; `routes/page.ts` serves it as any file of the page's. */
-const pathOf = (layer: string) => `/docs/layers/${layer}/`;
+/** From one page to another's folder, beside its own. */
+const pathTo = (layer: string) => `../${layer}/`;
 
 /** The page's policy lets in no style but its own files; `web/styles/reference.css` has what these said. */
 const formula = (tex: string, displayMode: boolean): string =>
@@ -35,7 +35,7 @@ const marked = new Marked({
     },
     link({ href, tokens }) {
       const layer = /^(\w+)\.md$/.exec(href)?.[1];
-      return `<a href="${layer === undefined ? escaped(href) : pathOf(layer)}">${this.parser.parseInline(tokens)}</a>`;
+      return `<a href="${layer === undefined ? escaped(href) : pathTo(layer)}">${this.parser.parseInline(tokens)}</a>`;
     },
     table(token) {
       return `<div class="table" tabindex="0">${tableOf(token, (tokens) => this.parser.parseInline(tokens))}</div>\n`;
@@ -70,7 +70,7 @@ function escaped(text: string): string {
 export function htmlOf(template: string, layer: string, text: string, layers: readonly string[]): string {
   const links = layers.map((each) => {
     const current = each === layer ? ' aria-current="page"' : '';
-    return `<li><a href="${pathOf(each)}"${current}>${each}</a></li>`;
+    return `<li><a href="${pathTo(each)}"${current}>${each}</a></li>`;
   });
   const places: Readonly<Record<string, string>> = {
     layer,

@@ -13,6 +13,7 @@ import fastify, {
 } from 'fastify';
 import { allChecks } from '../check/registry.js';
 import { mediaTypes } from '../codec/codecs.js';
+import { answering } from '../compute/call.js';
 import { drawInteger } from '../compute/draw.js';
 import { compileValidation } from '../compute/validate.js';
 import { listed, type Config, type TracingConfig } from '../config.js';
@@ -177,7 +178,10 @@ export async function buildApp({
   const send = sending(executor.answer, pool);
   const post = posting(app, send);
   layerRoutes(post, layers);
-  checkRoutes(app, post, send, allChecks);
+  // The document's examples are right whatever is served here.
+  const unlimited = { operations: Infinity, resultBytes: Infinity };
+  const answer = answering(layers, { ...environment, limits: unlimited, inlineOperations: Infinity });
+  await checkRoutes(app, post, send, answer, allChecks);
   await app.register(inferenceRoutes, {
     layers,
     answer: executor.answer,

@@ -9,10 +9,9 @@ import {
   CheckRequest,
   MistakesAnswer,
 } from '../../../schemas/check.js';
-import { checkExample } from '../../compute/check-example.js';
-import { plain } from '../../kernels/plain/plain.js';
 import type { Checks } from '../../check/definition.js';
 import { anyLayer, ofGradients } from '../../check/variants.js';
+import type { Answer } from '../../compute/call.js';
 import { responses } from '../documentation.js';
 import { refuse } from '../../refusal.js';
 import { ProblemError } from '../errors.js';
@@ -52,7 +51,27 @@ function mistakesOf({ layer, mistakes }: Checks) {
   ];
 }
 
-export function checkRoutes(app: FastifyInstance, post: Post, send: Send, allChecks: readonly Checks[]): void {
+/** A request that works: the layer's example, and a claim of what is right. */
+async function exampleOf({ layer: { name, reference } }: Checks, answer: Answer): Promise<object> {
+  const { forward, backward } = reference.example;
+  const { pieces } = await answer({
+    layer: name,
+    direction: 'backward',
+    contentType: JSON_TYPE,
+    accept: JSON_TYPE,
+    body: Buffer.from(JSON.stringify({ forward, ...backward })),
+  });
+  const gradients = JSON.parse(Buffer.concat(pieces).toString()) as Record<string, unknown>;
+  return { forward, backward, claims: Object.fromEntries(Object.entries(gradients).slice(0, 1)) };
+}
+
+export async function checkRoutes(
+  app: FastifyInstance,
+  post: Post,
+  send: Send,
+  answer: Answer,
+  allChecks: readonly Checks[],
+): Promise<void> {
   for (const checks of allChecks) {
     const { layer, spatial = false } = checks;
     const { name, schemas } = layer;
@@ -62,7 +81,7 @@ export function checkRoutes(app: FastifyInstance, post: Post, send: Send, allChe
       {
         operationId: `${name}_check`,
         summary: `${name}: is what your implementation computed right, and if not, what went wrong?`,
-        body: { ...CheckRequest(schemas), examples: [checkExample(checks, plain)] },
+        body: { ...CheckRequest(schemas), examples: [await exampleOf(checks, answer)] },
         response: CheckAnswer,
       },
     );
