@@ -53,6 +53,8 @@ function compressed(): Plugin {
 
 export default defineConfig({
   root: web,
+  // Behind a proxy the page may be below any prefix.
+  base: './',
   build: {
     outDir,
     emptyOutDir: true,
@@ -60,7 +62,11 @@ export default defineConfig({
     // The page's policy lets in no data: address.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: [join(web, 'index.html'), join(web, 'reference.html')] },
+    rolldownOptions: {
+      input: [join(web, 'index.html'), join(web, 'reference.html')],
+      // What takes long on a busy machine is no fault of the build.
+      checks: { bundlerTimings: false },
+    },
   },
   plugins: [layerPages(), compressed()],
 });

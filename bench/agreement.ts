@@ -1,10 +1,10 @@
-/** Nothing is timed before its answer is the right one. */
+/** Every result is verified before it is timed. */
 import type { TensorData } from '../src/tensor/tensor.js';
 
-/** What rounding may change of the largest value, by a dtype's name. */
+/** Allowed rounding error relative to the largest value, by dtype. */
 const TOLERANCE = { float64: 1e-9, float32: 1e-4 } as const;
 
-/** @throws {Error} where `actual` is not `expected` but for rounding */
+/** @throws {Error} if `actual` differs from `expected` by more than rounding */
 export function expectAgreement(
   what: string,
   actual: TensorData | readonly number[],
@@ -13,12 +13,12 @@ export function expectAgreement(
 ): void {
   if (actual.length !== expected.length)
     throw new Error(`${what}: ${actual.length} numbers; expected ${expected.length}`);
-  // Below a thousandth, which sums of cancelling terms come to, differences are absolute.
+  // Below a thousandth, as in sums of cancelling terms, differences are absolute.
   let largest = 1e-3;
   let worst = 0;
   for (let i = 0; i < expected.length; i++) {
     largest = Math.max(largest, Math.abs(expected[i]));
-    // NaN, where either is, stays.
+    // Math.max propagates NaN, so NaN in either value fails the comparison below.
     worst = Math.max(worst, Math.abs(expected[i] - actual[i]));
   }
   if (!(worst <= TOLERANCE[dtype] * largest)) throw new Error(`${what} is off by ${worst}, of values up to ${largest}`);

@@ -1,13 +1,12 @@
 /**
- * `npm run bench`: one table of the codec, the kernels and whole requests, each beside the alternatives that this
- * machine has, and a plot. Nothing is timed before its answer was compared.
+ * `npm run bench`: compares the codec, the kernels and whole requests with the alternatives available on this machine,
+ * and prints one table and a plot. Every result is verified before it is timed.
  *
  *     npm run bench -- [PART [WORD …]] [--rounds N] [--seconds S] [--quiet S]
  *
- * PART is one of those below, by default each but shapes, which compares layerd with itself and not with others; a
- * WORD keeps only what has it in its name. Rounds are those in which all sides take their
- * turns, seconds are each side's in a round. With --quiet the load generator waits for an idle machine, so many seconds
- * in all.
+ * PART is one of those below; by default, all except shapes, which compares layerd only with itself. WORD selects the
+ * cases whose name contains it. In each round, all sides take turns; --seconds is the time of each side in a round.
+ * With --quiet, the load generator waits up to S seconds in total for the machine to be idle.
  */
 import { parseArgs } from 'node:util';
 import { clients } from './clients.js';
@@ -29,7 +28,7 @@ const parts: Readonly<Record<string, (options: Options, report: Report) => Promi
   cost,
 };
 
-/** @throws {Error} where the command line says what there is not */
+/** @throws {Error} if the command line names an unknown part or an invalid value */
 function read(argv: readonly string[]): { wanted: readonly string[]; options: Options } {
   const { values, positionals } = parseArgs({
     args: [...argv],
@@ -57,7 +56,7 @@ function read(argv: readonly string[]): { wanted: readonly string[]; options: Op
 }
 
 const { wanted, options } = read(process.argv.slice(2));
-// By way of `process.exit`, so that what was started is ended.
+// Through `process.exit`, so that child processes are ended.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 console.log(`${describeMachine()}\n\n${HEAD}`);
 for (const part of wanted)

@@ -1,11 +1,11 @@
 /**
- * How many bytes a session takes, and how many move in a training step (forward, then backward with the session).
- * Nothing is estimated: the layers compute, and what they leave is counted, and so are the bodies in both formats.
+ * The bytes that a session occupies, and the bytes that a training step transfers (forward, then backward with the
+ * session). Nothing is estimated: the layers compute, and the bytes that they keep and of all bodies are counted.
  */
 import { codecs, type MediaType } from '../src/codec/codecs.js';
 import type { Fields } from '../src/codec/fields.js';
-import { packed } from '../src/sessions/packed.js';
-import { kernels } from '../src/workers/kernels.js';
+import { sharedCopies } from '../src/tensor/shared.js';
+import { kernels } from '../src/runtime/kernels.js';
 import type { Case } from './cases.js';
 import { prepare } from './kernels.js';
 
@@ -13,7 +13,7 @@ import { prepare } from './kernels.js';
 const TOKEN = 'x'.repeat(32);
 
 export interface Bytes {
-  /** The tensors that forward leaves for backward. */
+  /** The tensors that forward keeps for backward. */
   readonly session: number;
   /** All four bodies of a step. */
   readonly http: Readonly<Record<MediaType, number>>;
@@ -22,7 +22,7 @@ export interface Bytes {
 export function bytesOfStep(given: Case, dtype: 'float32' | 'float64'): Bytes {
   const { inputs, dout, forward, backward } = prepare(given, dtype);
   const { outputs, cache } = forward(kernels);
-  const tensors = packed(cache);
+  const tensors = sharedCopies(cache);
   const answer: Fields = { ...outputs, session: TOKEN };
   const bodies: Fields[] = [
     { ...inputs, ...(given.options as Fields), ...(dtype === 'float32' ? { dtype } : {}) },
@@ -39,7 +39,7 @@ export function bytesOfStep(given: Case, dtype: 'float32' | 'float64'): Bytes {
   return { session: Object.values(tensors).reduce((sum, { data }) => sum + data.byteLength, 0), http };
 }
 
-/** Three digits, in the unit in which they are read best. */
+/** Three significant digits, in the most readable unit. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
   const power = bytes < 1e6 ? 1 : 2;

@@ -2,12 +2,12 @@
 import type { Shape } from '../src/tensor/tensor.js';
 
 export interface Case {
-  /** The layer, and sizes by which it differs from others. */
+  /** The layer and the sizes that identify the case. */
   readonly name: string;
   readonly layer: string;
   readonly shapes: Readonly<Record<string, Shape>>;
   readonly options: Readonly<Record<string, unknown>>;
-  /** Floating-point operations of forward, where they are the measure; else it is the elements of x. */
+  /** Floating-point operations of forward, as the measure of work; if absent, the number of elements of x is. */
   readonly operations?: number;
 }
 

@@ -1,4 +1,4 @@
-/** What clients do to each other: a small request beside large ones, and two large ones at once. */
+/** How clients affect each other: a small request during large ones, and two large ones at once. */
 import { codecs } from '../src/codec/codecs.js';
 import type { Fields } from '../src/codec/fields.js';
 import { plain } from '../src/kernels/plain/plain.js';
@@ -30,7 +30,7 @@ export async function clientsOf(url: string, suffix: string, options: Options, r
   if (wants(options, 'convolution')) await atOnce(url, suffix, options, report);
 }
 
-/** A client's small requests, alone and beside others that post large ones without pause. */
+/** The latency of small requests, first on an idle service and then while other clients post large ones. */
 async function fairness(url: string, suffix: string, { rounds = 3, seconds = 5 }: Options, report: Report) {
   const [small, large] = [SMALL, LARGE].map((size) => batchnormRequest(size));
   await expectAnswer(url, small);
@@ -87,7 +87,7 @@ function convolutionRequest(): Checked {
   const { N, C, S, O } = CONVOLUTION;
   const x = randomTensor('float32', [N, C, S, S], 1);
   const [weight, bias] = [randomTensor('float32', [O, C, 3, 3], 2, 1 / 16), randomTensor('float32', [O], 3)];
-  // The plain kernels take seconds for one image of the batch, and images do not meet.
+  // Plain kernels take seconds for one image of the batch. Images are independent, so comparing one is enough.
   const last = tensor([1, C, S, S], x.data.subarray(x.data.length - sizeOf([C, S, S])));
   const options = { stride: 1, padding: 1, dilation: 1, groups: 1, transposed: false, output_padding: 0 };
   const inputs = { x: last, weight, bias };
@@ -100,7 +100,7 @@ function bodyOf(type: Request['type'], fields: Fields): Pick<Request, 'type' | '
   return { type, body: Buffer.concat(codecs[type].encode(fields)) };
 }
 
-/** @throws {Error} where the service does not give the right answer */
+/** @throws {Error} if the service does not return the right answer */
 async function expectAnswer(url: string, { path, type, body, expected }: Checked): Promise<void> {
   const response = await fetch(url + path, { method: 'POST', headers: { 'content-type': type }, body });
   const answer = Buffer.from(await response.arrayBuffer());

@@ -1,6 +1,6 @@
 /**
- * The JSON codec, from a body's bytes to a typed array and back, beside V8's own `JSON.parse` of the body's UTF-8 text
- * (without the step to a typed array) and `JSON.stringify` of nested arrays to bytes.
+ * The JSON codec, from a body's bytes to a typed array and back, compared with V8's `JSON.parse` of the UTF-8 text
+ * (without conversion to a typed array) and `JSON.stringify` of nested arrays to bytes.
  */
 import { decodeFloats, decodeIntegers, parseJson } from '../src/codec/json/read.js';
 import { encodeJson } from '../src/codec/json/write.js';
@@ -22,7 +22,7 @@ const contents: Record<string, (length: number) => TensorData> = {
   'integers to 255': (length) => Int32Array.from({ length }, () => bytes() >>> 24),
 };
 
-/** The first for what a small body costs beyond its numbers. */
+/** The first one shows the fixed cost of a small body. */
 const shapes: readonly Shape[] = [
   [4, 3],
   [64, 64],
@@ -34,7 +34,7 @@ export function nested([rows, columns]: Shape, data: TensorData): number[][] {
   return Array.from({ length: rows }, (_, i) => [...data.subarray(i * columns, (i + 1) * columns)]);
 }
 
-/** Pairs of a reader and a writer, ours and V8's, that were found to give the same. */
+/** Readers and writers of layerd and of V8, verified to agree. */
 function prepare(shape: Shape, data: TensorData) {
   const x = tensor(shape, data);
   const body = encodeJson({ x });
@@ -43,7 +43,7 @@ function prepare(shape: Shape, data: TensorData) {
     const { x } = parseJson(body, { x: true }) as { x: unknown };
     return dtype === 'float64' || dtype === 'float32' ? decodeFloats(x, dtype, ['x']) : decodeIntegers(x, ['x']);
   };
-  // What V8 writes of float32 are the digits of float64; its own reading is given the same text as ours.
+  // V8 writes float32 with the digits of float64. Its reader is given the same text as layerd's.
   const parsed = JSON.parse(body.toString('utf8')) as { x: number[][] };
   const plainly = dtype === 'float32' ? parsed : { x: nested(shape, data) };
   if (!read().data.every((value, i) => Object.is(value, data[i]))) throw new Error('reading differs');
@@ -67,7 +67,7 @@ export async function codec(options: Options, report: Report): Promise<void> {
       const size = shape[0] * shape[1];
       const sides = prepare(shape, make(size));
       for (const way of ways) {
-        // A first turn each for V8 to optimise what it will.
+        // A first run of each, so that V8 can optimise it.
         await inTurn(sides[way], { rounds: 1, seconds });
         const [ours, theirs] = (await inTurn(sides[way], { rounds, seconds })).map((ns) => ns / size);
         report({

@@ -1,17 +1,18 @@
 /**
- * What a number costs, from the bytes of a request to the bytes of its answer, by the size of the matrix: batchnorm
- * forward in float64. In the process, over HTTP on this machine, and as others would do it. bench/cost.svg shows it.
+ * The cost per number from the bytes of a request to the bytes of its answer, by matrix size: batchnorm forward in
+ * float64, in this process, over HTTP on this machine, and with common alternatives. bench/cost.svg shows the result.
  */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { codecs, type MediaType } from '../src/codec/codecs.js';
-import { answering } from '../src/compute/call.js';
-import { drawInteger } from '../src/compute/draw.js';
+import { Calls } from '../src/calls/calls.js';
+import { drawInteger } from '../src/calls/draw.js';
 import { plain } from '../src/kernels/plain/plain.js';
 import { batchnorm } from '../src/layers/batchnorm.js';
-import { MemoryStore } from '../src/sessions/memory.js';
+import { MemoryStore } from '../src/sessions/memory-store.js';
+import { SequencedSessions } from '../src/sessions/sequences.js';
 import { tensor, type Shape } from '../src/tensor/tensor.js';
-import { kernels } from '../src/workers/kernels.js';
+import { kernels } from '../src/runtime/kernels.js';
 import { expectAgreement } from './agreement.js';
 import { nested } from './codec.js';
 import { describeMachine } from './machine.js';
@@ -41,18 +42,19 @@ const VARIABLES = { BODY_LIMIT_BYTES: String(256 * 2 ** 20) };
 
 const OPTIONS = { training: true, epsilon: 1e-8, momentum: 0.1 };
 
-const answer = answering([batchnorm], {
+const sessions = new SequencedSessions(new MemoryStore({ ttlMs: 1000, budgetBytes: 0 }));
+const calls = new Calls([batchnorm], {
   kernels,
   limits: { operations: Infinity, resultBytes: Infinity },
-  sessions: new MemoryStore({ ttlMs: 1000, budgetBytes: 0 }),
-  inlineOperations: Infinity,
+  sessions,
+  tokens: sessions.tokens,
   draw: drawInteger,
 });
 
 const call = (type: MediaType, body: Buffer) =>
-  answer({ layer: 'batchnorm', direction: 'forward', contentType: type, accept: type, body });
+  calls.run({ layer: 'batchnorm', direction: 'forward', contentType: type, accept: type, body });
 
-/** As it is written without a codec and without fast kernels. */
+/** The obvious implementation, with `JSON.parse` and the plain kernels. */
 function answerPlainly(body: Buffer): Buffer {
   const request = JSON.parse(body.toString('utf8')) as { x: number[][]; gamma: number[]; beta: number[] };
   const shape = [request.x.length, request.x[0].length];
@@ -86,7 +88,7 @@ export async function cost(options: Options, report: Report): Promise<void> {
   } finally {
     await python?.stop();
   }
-  // A part of the sizes is no plot.
+  // Without all sizes, there is no plot.
   if (options.only.length > 0) return;
   const series = [...costs].map(([name, points]): Series => {
     const inProcess = [...costs.keys()].indexOf(name.replace(' over HTTP', ''));
@@ -106,7 +108,7 @@ export async function cost(options: Options, report: Report): Promise<void> {
   );
 }
 
-/** The first of them is layerd in the process, in JSON. */
+/** The first side is layerd in this process, with JSON. */
 async function sidesOf(shape: Shape, python: Python | undefined, url: string): Promise<Side[]> {
   const x = randomTensor('float64', shape, 1);
   const [gamma, beta] = [randomTensor('float64', [shape[1]], 2), randomTensor('float64', [shape[1]], 3)];
@@ -147,7 +149,7 @@ async function sidesOf(shape: Shape, python: Python | undefined, url: string): P
   return sides;
 }
 
-/** A round's mean, of calls that give a promise. */
+/** The mean of a round of asynchronous calls. */
 function averageOf(name: string, run: () => Promise<unknown>): Side {
   return {
     name,

@@ -1,20 +1,20 @@
 /**
- * The load generator of `../shared/peers` (or PEERS=FOLDER): it compares the answer to each of its workloads with a
- * fixture before it times any, on each server.
+ * Runs a load generator that is not part of this repository. The environment variable PEERS names its folder, which
+ * holds `load.mjs` (the generator), `workloads.json` (an array of {@link Workload}) and `.fixtures` (the expected
+ * answers). The generator compares each server's answer to a workload with its fixture before it times any server.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Options } from './options.js';
 import { wants } from './options.js';
 import type { Remark, Figure, Report } from './table.js';
 
-const folder = process.env.PEERS ?? fileURLToPath(new URL('../../../shared/peers', import.meta.url));
+const folder = process.env.PEERS ?? '';
 
-/** Rows are worth little where others took more of the machine than this, in cores: the generator's own advice. */
+/** If other programs used more cores than this, a row is unreliable, as the generator's documentation advises. */
 const DISTURBANCE = 0.2;
 
 export interface Workload {
@@ -26,7 +26,7 @@ export interface Workload {
 export interface Server {
   readonly name: string;
   readonly url: string;
-  /** `forward` and `forward_backward` are of layers. */
+  /** `forward` and `forward_backward` are workloads of layers. */
   readonly kind: 'forward' | 'forward_backward' | 'echo';
 }
 
@@ -45,10 +45,11 @@ interface Run {
   ))[];
 }
 
-/** Where there is no generator, why. */
+/** The reason why the generator cannot be used; undefined if it can. */
 export function missing(): string | undefined {
-  if (!existsSync(join(folder, 'load.mjs'))) return 'no load generator in ../shared/peers, nor in PEERS=FOLDER';
-  if (!existsSync(join(folder, '.fixtures'))) return 'the load generator has no fixtures yet; its README says how';
+  if (folder === '') return 'PEERS is not set; expected the folder of a load generator';
+  if (!existsSync(join(folder, 'load.mjs'))) return `PEERS=${folder} has no load.mjs`;
+  if (!existsSync(join(folder, '.fixtures'))) return `PEERS=${folder} has no .fixtures`;
   return undefined;
 }
 
@@ -57,7 +58,7 @@ export function workloads(options: Options): readonly Workload[] {
   return all.filter(({ name }) => wants(options, name));
 }
 
-/** The servers in turn, the first of them beside all others; a row for each of the workloads. */
+/** Compares the first server with the others, which take turns; one row per workload. */
 export async function compare(
   servers: readonly Server[],
   chosen: readonly Workload[],
@@ -78,7 +79,7 @@ export async function compare(
           name: row.name,
           sides: { a: 'unavailable' in row ? row : { errors: row.errors, median: row } },
         }));
-  // The generator takes parts of names.
+  // The generator also accepts parts of names.
   for (const row of rows.filter(({ name }) => names.has(name))) {
     const figures = servers.map(({ name }, i) => figureOf(name, row.sides[letters[i]]));
     const [layerd, ...beside] = figures;
@@ -107,8 +108,8 @@ async function generate(args: readonly string[]): Promise<unknown> {
   const own = mkdtempSync(join(tmpdir(), 'layerd-bench-'));
   try {
     const out = join(own, 'out.json');
-    // Its own tables are for people; how far it is comes on standard error. It exits with 1 where an answer was wrong,
-    // which the file tells too.
+    // Its standard output and standard error are for people. It exits with 1 if an answer was wrong, which the file
+    // also states.
     const child = spawn(process.execPath, [join(folder, 'load.mjs'), ...args, '--out', out], {
       stdio: ['ignore', 'ignore', 'inherit'],
     });

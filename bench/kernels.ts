@@ -1,13 +1,13 @@
 /**
- * Whole layers on one core with their copies, forward and backward, and the matrix product alone: beside the plain
- * kernels, and beside PyTorch and NumPy on one thread where Debian's Python has them.
+ * Whole layers on one core, including copies, forward and backward, and the matrix product by itself, compared with the
+ * plain kernels, and with PyTorch and NumPy on one thread if Debian's Python has them.
  */
 import { plain } from '../src/kernels/plain/plain.js';
 import type { Kernels } from '../src/kernels/kernels.js';
 import type { Cache } from '../src/layers/definition.js';
 import { layers } from '../src/layers/registry.js';
 import { floatArray, sizeOf, type FloatDtype, type Shape, type Tensor } from '../src/tensor/tensor.js';
-import { kernels } from '../src/workers/kernels.js';
+import { kernels } from '../src/runtime/kernels.js';
 import { expectAgreement } from './agreement.js';
 import { cases, type Case } from './cases.js';
 import { wants, type Options } from './options.js';
@@ -93,7 +93,7 @@ async function layer(
         : Object.fromEntries(Object.keys(inputs).map((input) => [`d${input}`, gradients[`d${input}`]]));
     if (given.layer === 'dropout') expectDropped(key, viewOf(bytes, dtype), direction === 'forward' ? inputs.x : dout);
     else expectAgreements(`PyTorch's ${key}`, split(viewOf(bytes, dtype), wanted), wanted, dtype);
-    // The reference BLAS would flatter us.
+    // A comparison with the reference BLAS would favour layerd, so the row says which BLAS was used.
     const blas = blasOf(python.libraries.PyTorch);
     const library = /OpenBLAS|MKL/.test(blas) ? 'PyTorch' : `PyTorch on ${blas}`;
     return [python.side(library, key, 'fastest')];
@@ -130,10 +130,10 @@ async function layer(
   await python?.clear();
 }
 
-/** Of a library's description by bench/python/kernels.py. */
+/** One part of a library's description from bench/python/kernels.py. */
 const blasOf = (description: string) => description.split(' on ')[1];
 
-/** @param size what makes a time comparable with that of other sizes */
+/** @param size divides the times, to make different sizes comparable */
 async function measure(
   what: string,
   sides: readonly Side[],
@@ -154,7 +154,7 @@ export interface Prepared {
   readonly inputs: Tensors;
   readonly dout: Tensor;
   readonly forward: (by: Kernels) => { outputs: Tensors; cache: Cache };
-  /** What a request without a session computes, and what PyTorch does in its inference mode. */
+  /** The computation of a request without a session, which PyTorch's inference mode corresponds to. */
   readonly infer: (by: Kernels) => Tensors;
   readonly backward: (cache: Cache, by: Kernels) => Tensors;
 }
@@ -177,20 +177,20 @@ export function prepare({ layer: name, shapes, options }: Case, dtype: FloatDtyp
   };
 }
 
-/** What stands beside the tensors, dropout's seed, is the same by the way that it was made. */
+/** Only tensors are compared. Other fields, such as the seed of dropout, are equal by construction. */
 function expectAgreements(name: string, actual: Tensors, expected: Tensors, dtype: FloatDtype): void {
   for (const [field, value] of Object.entries(expected))
     if (typeof value === 'object') expectAgreement(`${name}: ${field}`, actual[field].data, value.data, dtype);
 }
 
-/** PyTorch draws a mask of its own: half of the numbers, twice as large, and zeros. */
+/** PyTorch draws a different mask: half of the values must be doubled, and the others zero. */
 function expectDropped(name: string, actual: Float32Array | Float64Array, from: Tensor): void {
   const kept = actual.filter((value) => value !== 0).length / actual.length;
   const right = actual.every((value, i) => value === 0 || value === 2 * from.data[i]);
   if (!right || Math.abs(kept - 0.5) > 0.01) throw new Error(`PyTorch's ${name} is no dropout of a half`);
 }
 
-/** The tensors as Python reads them: one file, and the shapes in its order. */
+/** The tensors as Python reads them: one file, and their shapes in the same order. */
 function inputsOf(python: Python, tensors: Tensors): { inputs: string; shapes: Record<string, Shape> } {
   const pieces = Object.values(tensors).map(
     ({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
@@ -204,7 +204,7 @@ function viewOf(bytes: Buffer, dtype: FloatDtype): Float32Array | Float64Array {
   return dtype === 'float32' ? new Float32Array(copy) : new Float64Array(copy);
 }
 
-/** Tensors of the shapes of `like`, which lie one after the other. */
+/** Tensors with the shapes of `like`, stored one after the other. */
 function split(data: Float32Array | Float64Array, like: Tensors): Tensors {
   let at = 0;
   return Object.fromEntries(

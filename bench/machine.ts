@@ -1,6 +1,6 @@
 /** Where and when something was measured. */
 import { cpus, loadavg } from 'node:os';
-import { bestBuild } from '../src/wasm/module.js';
+import { bestBuild } from '../src/platform/wasm-module.js';
 
 export function describeMachine(): string {
   const date = new Date().toISOString().slice(0, 10);

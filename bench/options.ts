@@ -1,8 +1,8 @@
-/** What the command line may say to every part of the benchmark. */
+/** Command-line options of all parts of the benchmark. */
 import type { Rounds } from './rounds.js';
 
 export interface Options extends Partial<Rounds> {
-  /** Measure only what has one of these in its name; all where there is none. */
+  /** Measure only cases whose name contains one of these words; all cases if empty. */
   readonly only: readonly string[];
   /** How long the load generator may wait, in all, for the machine to be idle. */
   readonly quietSeconds?: number;

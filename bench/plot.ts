@@ -2,10 +2,10 @@
 
 export interface Series {
   readonly name: string;
-  /** Which of {@link COLOURS}, so that lines that belong together look alike. */
+  /** Index into {@link COLOURS}; related lines share a colour. */
   readonly colour: number;
   readonly dashed: boolean;
-  /** In the order of x; all above 0. */
+  /** In ascending order of x; all values are above 0. */
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
@@ -21,15 +21,18 @@ export interface Plot {
 
 const WIDTH = 900;
 const HEIGHT = 540;
-/** Around the lines; names stand to the right of them. */
+/** Margins around the plot area; the names of the lines are on the right. */
 const [LEFT, RIGHT, TOP, BOTTOM] = [64, 300, 92, 78];
-/** Between the base lines of two names. */
+/** Distance between the baselines of two names. */
 const LINE = 17;
 
-/** After Okabe and Ito (2008), for the colour-blind too; blue and yellow changed to be legible on white and on black. */
-export const COLOURS = ['#1f7fc4', '#d55e00', '#009e73', '#cc79a7', '#b08a00'];
+/**
+ * After Okabe and Ito (2008), safe for colour-blind readers; blue and yellow are changed to be legible on white and
+ * black.
+ */
+const COLOURS = ['#1f7fc4', '#d55e00', '#009e73', '#cc79a7', '#b08a00'];
 
-/** From a value between `from` and `to` to a length between `start` and `end`, by the logarithm. */
+/** Maps a value between `from` and `to` to a coordinate between `start` and `end`, logarithmically. */
 export function logScale([from, to]: readonly number[], [start, end]: readonly number[]): (value: number) => number {
   return (value) => start + ((end - start) * Math.log(value / from)) / Math.log(to / from);
 }
@@ -46,12 +49,13 @@ export function logTicks(from: number, to: number): number[] {
 }
 
 /**
- * Moves labels that would overlap apart, as little as may be and in their order.
- * @returns places at least `gap` apart, for `wanted` places in any order
+ * Moves overlapping labels apart, as little as possible and without changing their order.
+ * @param wanted the preferred positions, in any order
+ * @returns positions that are at least `gap` apart
  */
 export function spread(wanted: readonly number[], gap: number): number[] {
   const order = wanted.map((_, i) => i).sort((a, b) => wanted[a] - wanted[b]);
-  // Labels that touch become a block, which stands where its members want to on average.
+  // Labels that touch become a block, centred at the average of their wanted positions.
   const blocks: { members: number[]; middle: number }[] = [];
   for (const i of order) {
     let block = { members: [i], middle: wanted[i] };

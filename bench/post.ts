@@ -1,4 +1,4 @@
-/** Starts clients in processes of their own: bench/poster.ts. */
+/** Runs clients in separate processes; see bench/poster.ts. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -27,7 +27,7 @@ export function startPoster(url: string, { path, type, body }: Request, connecti
   return {
     async line() {
       const line = await lines.next();
-      if (line.done) throw new Error(`the client of ${path} ended before its time`);
+      if (line.done) throw new Error(`the client of ${path} ended early`);
       return line.value;
     },
     async stop() {
@@ -37,7 +37,7 @@ export function startPoster(url: string, { path, type, body }: Request, connecti
   };
 }
 
-/** @returns how many milliseconds each answer took */
+/** @returns the time of each answer in milliseconds */
 export async function post(url: string, request: Request, connections: number, seconds: number): Promise<number[]> {
   const poster = startPoster(url, request, connections, seconds);
   try {

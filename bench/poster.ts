@@ -1,12 +1,12 @@
 /**
- * A client in a process of its own: `node poster.js URL TYPE CONNECTIONS SECONDS`, with the body on standard input.
- * Each connection posts it again as soon as its answer is there; answers are thrown away unread, as cheaply as may be.
- * On the first of them it says so in a line; at the end another has the milliseconds that each took, in JSON.
+ * A client in a separate process: `node poster.js URL TYPE CONNECTIONS SECONDS`, with the body on standard input.
+ * Each connection posts it again as soon as the previous request is answered; answers are not read, to keep the client
+ * cheap. Prints one line at the first answer, and at the end the times of all answers in milliseconds, as JSON.
  */
 import { Agent, request } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 
-/** Not counted: connections are made, and both sides are optimised, in the first of the answers. */
+/** The first answers are not counted: they include connecting and the optimisation of both sides. */
 const WARM_UP_MS = 500;
 
 const [url, type, connections, seconds] = process.argv.slice(2);
@@ -31,7 +31,7 @@ const counted = performance.now() + WARM_UP_MS;
 const end = counted + Number(seconds) * 1000;
 let announced = false;
 
-/** Until the time is over and one answer at least was counted. */
+/** Runs until the time is over and at least one answer was counted. */
 async function again(): Promise<void> {
   for (let own = 0; own === 0 || performance.now() < end;) {
     const start = performance.now();

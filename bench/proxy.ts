@@ -1,4 +1,4 @@
-/** What stands around replicas: the balancer of deploy/haproxy.cfg, and a Redis with its redis.conf, on this machine. */
+/** What replicas need on this machine: HAProxy with deploy/haproxy.cfg, and Redis with the redis.conf of deploy/. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -9,23 +9,23 @@ import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { freePort, started, type Service } from './service.js';
 
-/** The repository's root, from the sources and from what they are compiled to alike. */
+/** The root of the repository, for the sources as well as the compiled files. */
 const root = dirname(createRequire(import.meta.url).resolve('#package.json'));
 export const HAPROXY_CONFIGURATION = join(root, 'deploy', 'haproxy.cfg');
 const REDIS_CONFIGURATION = join(root, 'deploy', 'kubernetes', 'redis', 'redis.conf');
 
-/** Where nobody listens (discard, RFC 863): the replica that there is not. */
+/** Takes the place of a missing replica: nothing listens on this port (discard, RFC 863). */
 const NOBODY = '127.0.0.1:9';
 
 /**
- * @param replicas three at the most, as host:port
- * @param ready a path that is answered with success once it serves
+ * @param replicas at most three, as host:port
+ * @param ready a path that succeeds once the balancer can serve requests
  */
 export async function startProxy(replicas: readonly string[], ready?: string): Promise<Service> {
   const bind = `127.0.0.1:${await freePort()}`;
   const places = [1, 2, 3].map((i): [string, string] => [`LAYERD_${i}`, replicas.at(i - 1) ?? NOBODY]);
   const child = spawn('haproxy', ['-f', HAPROXY_CONFIGURATION], {
-    // Debian puts it where only root looks.
+    // Debian installs it in a directory that is only in root's PATH.
     env: { PATH: `${process.env.PATH ?? ''}:/usr/sbin`, BIND: bind, ...Object.fromEntries(places) },
     stdio: 'ignore',
   });

@@ -1,4 +1,4 @@
-/** Python's side of a benchmark: one process of Debian's Python, which `bench/python/serve.py` describes. */
+/** Runs the Python side of a benchmark in a process; see `bench/python/serve.py`. */
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Side } from './rounds.js';
 
-/** Not what PATH finds: Debian's python3-torch and python3-numpy are this one's. */
+/** Not the Python in PATH, because Debian's python3-torch and python3-numpy belong to this one. */
 const PYTHON = '/usr/bin/python3';
 
 export class Python {
@@ -20,10 +20,10 @@ export class Python {
     this.lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   }
 
-  /** Versions of the libraries that it found, by their names. */
+  /** Versions of the libraries found, by name. */
   libraries: Readonly<Record<string, string>> = {};
 
-  /** @returns nothing where there is no Python, or none with NumPy */
+  /** @returns undefined if there is no Python or no NumPy */
   static async start(script: 'kernels' | 'cost'): Promise<Python | undefined> {
     const file = fileURLToPath(new URL(`../../bench/python/${script}.py`, import.meta.url));
     const env = { ...process.env, OPENBLAS_NUM_THREADS: '1', OMP_NUM_THREADS: '1', MKL_NUM_THREADS: '1' };
@@ -39,7 +39,7 @@ export class Python {
     return undefined;
   }
 
-  /** Writes a file that a request can name. */
+  /** Writes a file whose path can be used in a request. */
   file(name: string, pieces: readonly Uint8Array[]): string {
     const path = join(this.folder, name);
     writeFileSync(path, Buffer.concat(pieces));
@@ -57,7 +57,7 @@ export class Python {
     return { name, time: async (seconds) => (await this.ask({ time: key, seconds }))[of] };
   }
 
-  /** Lets go of all that was prepared. */
+  /** Releases all prepared functions and their inputs. */
   async clear(): Promise<void> {
     await this.ask({ forget: true });
   }

@@ -1,13 +1,14 @@
 /**
- * Whole requests: the built service beside the servers that a user would pick instead, where they run, and beside an
- * echo of the same bytes, which is what Node.js can move at the most.
+ * Whole requests: the service compared with alternative servers, if they are running on the ports below, and with an
+ * echo of the same bytes, which is the upper limit for Node.js. Requires the load generator that PEERS names; see
+ * `generator.ts`.
  */
 import { compare, missing, workloads, type Server } from './generator.js';
 import type { Options } from './options.js';
 import { responds, withService } from './service.js';
 import type { Report } from './table.js';
 
-/** By port; the hardest to beat comes first, and is judged by. */
+/** By port. The strongest comes first, and targets refer to it. */
 const PEERS: readonly Omit<Server, 'kind'>[] = [
   { name: 'FastAPI with msgspec', url: 'http://127.0.0.1:8105' },
   { name: 'FastAPI with ujson', url: 'http://127.0.0.1:8101' },

@@ -1,22 +1,22 @@
 /**
- * Times of several programs for the same work, in rounds in which they take turns, so that a slow moment of the machine
- * meets all alike.
+ * Times several programs that do the same work, in rounds in which they take turns, so that a slow moment of the
+ * machine affects all of them.
  */
 
-/** One that takes its turn. */
+/** A program that takes part in the rounds. */
 export interface Side {
   readonly name: string;
-  /** Nanoseconds of a call, by calls that take at least so many seconds together. */
+  /** @returns nanoseconds per call, from calls that take at least this many seconds together */
   time(seconds: number): number | Promise<number>;
 }
 
 export interface Rounds {
   readonly rounds: number;
-  /** Of each side in each round. */
+  /** The time of each side in each round. */
   readonly seconds: number;
 }
 
-/** A side of which one call takes so many times its share of a round sits out after the third: plain kernels. */
+/** A side whose calls take this many times its share of a round is skipped after the third, such as plain kernels. */
 const SLOW = 5;
 
 export function median(values: readonly number[]): number {
@@ -25,7 +25,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** The smallest value that so large a share of all values does not exceed. */
+/** The quantile: the smallest value that the given share of all values does not exceed. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
@@ -40,7 +40,7 @@ export async function inTurn(sides: readonly Side[], { rounds, seconds }: Rounds
   return times.map(median);
 }
 
-/** The fastest call of each round, for arithmetic: what the machine does beside it can only add. */
+/** The fastest call of each round, for arithmetic, because other load can only add time. */
 export function fastest(name: string, run: () => unknown): Side {
   return {
     name,
@@ -52,7 +52,7 @@ export function fastest(name: string, run: () => unknown): Side {
   };
 }
 
-/** A round's mean, for what leaves garbage behind: collecting it is part of the cost. */
+/** The mean of each round, for calls that allocate, because garbage collection is part of their cost. */
 export function average(name: string, run: () => unknown): Side {
   return {
     name,
@@ -64,7 +64,7 @@ export function average(name: string, run: () => unknown): Side {
   };
 }
 
-/** @returns how many calls there were: one at least */
+/** @returns the number of calls, at least one */
 function each(run: () => unknown, seconds: number, report: (ns: number) => void): number {
   let calls = 0;
   for (let at = process.hrtime.bigint(), end = at + BigInt(Math.round(seconds * 1e9)); ;) {

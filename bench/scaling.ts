@@ -1,8 +1,9 @@
 /**
- * `npm run bench:scaling -- [WORD …] [--store memory|redis] [--clients N] [--rounds N] [--seconds S]`: what replicas, the
- * balancer before them and the store behind them cost. Replicas of one process each, HAProxy with deploy/haproxy.cfg and
- * Redis with deploy's redis.conf are started on this machine; clients train through them by turns (bench/training.ts).
- * On a machine with fewer cores than processes requests a second cannot grow with replicas: look at the CPU a request.
+ * `npm run bench:scaling -- [WORD …] [--store memory|redis] [--clients N] [--rounds N] [--seconds S]`: the cost of
+ * replicas, the balancer and the session store. Starts replicas with one process each, HAProxy with deploy/haproxy.cfg
+ * and Redis with the redis.conf of deploy/ on this machine; clients train through each configuration in turn
+ * (bench/training.ts). With fewer cores than processes, more replicas cannot serve more requests: compare the CPU time
+ * per request instead.
  */
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -20,7 +21,7 @@ import { REQUESTS_A_STEP, train, type Workload } from './training.js';
 const REPLICA = { PROCESSES: '1', WORKERS: '1' };
 const MOST_REPLICAS = 3;
 
-/** Small requests, where what stands around the arithmetic counts, and one whose arithmetic counts. */
+/** Small requests, dominated by overhead, and one that is dominated by arithmetic. */
 const WORKLOADS: readonly Omit<Workload, 'sessions'>[] = [
   workload('linear 64-256-256', 'float32', 'application/vnd.safetensors'),
   workload('batchnorm 64-64', 'float64', 'application/json'),
@@ -45,12 +46,12 @@ interface Side {
 
 interface Figures {
   readonly rate: number;
-  /** Milliseconds of CPU a request. */
+  /** Milliseconds of CPU time per request. */
   readonly replicas: number;
   readonly proxy: number;
   readonly redis: number;
   readonly client: number;
-  /** To and from Redis, a step. */
+  /** Bytes to and from Redis per step. */
   readonly bytes: number;
 }
 
@@ -73,7 +74,7 @@ const kept = async <Running extends { stop(): Promise<void> }>(starting: Promise
 };
 
 async function sidesOf(store: string): Promise<Side[]> {
-  // What does not know the variable would keep sessions in memory, and say nothing.
+  // A build that does not know the variable would silently keep sessions in memory.
   if (store === 'redis' && !('SESSION_STORE' in ConfigSchema.properties))
     throw new Error('this build has no SESSION_STORE');
   const redis = store === 'redis' ? await kept(startRedis()) : undefined;
@@ -82,7 +83,7 @@ async function sidesOf(store: string): Promise<Side[]> {
   for (let i = 0; i < MOST_REPLICAS; i++) replicas.push(await kept(startService(variables)));
   const common = redis ? { redis } : {};
   const sides: Side[] = [];
-  // A session in memory is its replica's alone: several of them share none.
+  // A session in memory belongs to one replica; replicas do not share them.
   for (const sessions of redis ? [true] : [true, false]) {
     const what = sessions ? `sessions in ${store}` : 'no sessions';
     const [first] = replicas;
@@ -111,7 +112,7 @@ async function measure(side: Side, load: Omit<Workload, 'sessions'>): Promise<Fi
 
 async function compare(load: Omit<Workload, 'sessions'>, sides: readonly Side[]): Promise<void> {
   const figures: Figures[][] = sides.map(() => []);
-  // The first round brings each side to speed, and does not count.
+  // The first round is a warm-up and is not counted.
   for (let round = 0; round <= rounds; round++)
     for (const [i, side] of sides.entries()) {
       const one = await measure(side, load);
@@ -128,7 +129,7 @@ async function compare(load: Omit<Workload, 'sessions'>, sides: readonly Side[])
   }
 }
 
-// Each process that is started wants to be ended with this one.
+// Ends all processes that were started when this one ends.
 process.setMaxListeners(30);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 try {

@@ -1,4 +1,6 @@
-/** `npm run bench:sessions`: the table of docs/scaling.md, bytes of a session and of a training step by layer and shape. */
+/**
+ * `npm run bench:sessions`: the table of docs/scaling.md, with the bytes of a session and of a training step per layer.
+ */
 import { bytesOfStep, formatBytes } from './bytes.js';
 import { cases } from './cases.js';
 

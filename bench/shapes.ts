@@ -1,6 +1,6 @@
 /**
- * How a machine's cores are best used: a process for each, with a thread for large requests, or one process with a
- * thread for each core. The same requests to both in turn.
+ * Compares two ways to use the cores of a machine, with the same requests in turn: one process per core, each with a
+ * thread for large requests, or one process with a thread per core.
  */
 import { availableParallelism } from 'node:os';
 import { clientsOf } from './clients.js';

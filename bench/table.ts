@@ -1,16 +1,16 @@
 /**
- * The one table that every part of the benchmark adds rows to: what was measured, layerd's figure, the figures of what
- * stands beside it with the ratio to each, and the target, where there is one.
+ * The table that every part of the benchmark adds rows to: what was measured, layerd's figure, the figures of the
+ * alternatives and the ratio to each, and the target, if there is one.
  */
 import { targetsOf, type Target } from './targets.js';
 
-/** `time` is in nanoseconds; of a rate more is better, of all else less. */
+/** `time` is in nanoseconds. Higher is better for a rate, and lower for everything else. */
 export type Unit = 'time' | 'ns a number' | 'requests a second';
 
 export interface Figure {
   readonly name: string;
   readonly value: number;
-  /** What else there is to say of it, in brackets. */
+  /** A remark, shown in brackets. */
   readonly more?: string | undefined;
 }
 
@@ -19,11 +19,11 @@ export interface Row {
   readonly unit: Unit;
   readonly layerd: Omit<Figure, 'name'>;
   readonly beside: readonly (Figure | Remark)[];
-  /** What makes the row less than it seems. */
+  /** A reason to distrust the row. */
   readonly caution?: string | undefined;
 }
 
-/** Words in the place of a figure: mostly why there is none. */
+/** Text instead of a figure, usually the reason why there is none. */
 export interface Remark {
   readonly name: string;
   readonly says: string;
@@ -32,11 +32,11 @@ export interface Remark {
 export type Report = (row: Row | Remark) => void;
 
 export const HEAD = [
-  '| what | layerd | beside it (how many times as fast layerd is) | target | |',
+  '| what | layerd | compared with (how many times as fast layerd is) | target | |',
   '|---|---|---|---|---|',
 ].join('\n');
 
-/** Three digits. */
+/** Three significant digits. */
 export function formatNumber(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const digits = value === 0 ? 0 : 2 - Math.floor(Math.log10(Math.abs(value)));
@@ -51,7 +51,7 @@ export function formatValue(value: number, unit: Unit): string {
   return value < 1e9 ? `${formatNumber(value / 1e6)} ms` : `${formatNumber(value / 1e9)} s`;
 }
 
-/** How many times as fast layerd is as what stands beside it: over 1 is ahead. */
+/** How many times as fast as the alternative layerd is: above 1, layerd is faster. */
 export function ratio(layerd: number, other: number, unit: Unit): number {
   return unit === 'requests a second' ? layerd / other : other / layerd;
 }
@@ -76,13 +76,13 @@ function cellsOf({ what, unit, layerd, beside, caution }: Row): string[] {
   return [
     `${what}${unit === 'ns a number' ? ', a number' : ''}`,
     figure(layerd),
-    others.length > 0 ? others.join(', ') : 'nothing found beside it',
+    others.length > 0 ? others.join(', ') : 'nothing to compare with',
     wanted.map((target) => formatTarget(target, unit)).join('; '),
     [...verdicts, ...(caution ? [caution] : [])].join('; '),
   ];
 }
 
-/** A target has no more digits than it was given. */
+/** Removes trailing zeros, so that a target is written as it was defined. */
 const short = (text: string) => text.replace(/\.?0+(?=$| )/, '');
 
 function formatTarget(target: Target, unit: Unit): string {

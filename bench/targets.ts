@@ -1,19 +1,19 @@
-/** What layerd is meant to reach, by the names of the rows, or what they match. Each stands here alone. */
+/** The targets, by row name or pattern. They are defined only here. */
 
 export type Target =
   /** In the row's unit: nanoseconds. */
   | { readonly what: string | RegExp; readonly atMost: number }
-  /** How many times as fast as the first beside it whose name begins so. */
+  /** Speed relative to the first alternative whose name starts with this. */
   | { readonly what: string | RegExp; readonly beside: string; readonly atLeast: number };
 
 const MILLISECOND = 1e6;
 
 const DTYPES = ['float32', 'float64'];
 
-/** Of both dtypes. */
+/** For both dtypes. */
 const both = (make: (dtype: string) => Target): readonly Target[] => DTYPES.map(make);
 
-/** Layers are allowed so many times the time of PyTorch on one thread, in float32 and in float64. */
+/** Allowed time of layers relative to PyTorch on one thread, in float32 and in float64. */
 function besideTorch(name: string, float32: number, float64 = float32): readonly Target[] {
   return [float32, float64].map((times, i) => ({
     what: `${name} ${DTYPES[i]}, forward`,
@@ -22,7 +22,7 @@ function besideTorch(name: string, float32: number, float64 = float32): readonly
   }));
 }
 
-/** Requests a second over those of FastAPI with PyTorch. */
+/** Requests per second relative to FastAPI with PyTorch. */
 const besideFastApi: Readonly<Record<string, number>> = {
   'bn-64x64-json': 1.43,
   'bn-1024x256-json': 1.52,

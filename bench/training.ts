@@ -1,11 +1,11 @@
 /**
- * Clients that train: forward, then backward with the session that it left, which backward releases; each client the
- * next step as soon as the last is done. Or the same without sessions: backward takes the forward request itself.
+ * Clients that train: each runs forward, then backward with the session of forward, which backward releases, and starts
+ * the next step as soon as the last is done. Without sessions, backward contains the forward request instead.
  */
 import { Agent, request } from 'node:http';
 import { codecs, type MediaType } from '../src/codec/codecs.js';
 import type { Fields } from '../src/codec/fields.js';
-import { kernels } from '../src/workers/kernels.js';
+import { kernels } from '../src/runtime/kernels.js';
 import type { Case } from './cases.js';
 import { prepare } from './kernels.js';
 
@@ -31,19 +31,19 @@ interface Bodies {
 
 function bodiesOf({ given, dtype, type, sessions }: Workload): Bodies {
   const { inputs, dout, forward } = prepare(given, dtype);
-  // Layers whose plan depends on it would say so here, and not under load.
+  // A case that the layer refuses fails here, not under load.
   forward(kernels);
   const encode = (fields: Fields) => Buffer.concat(codecs[type].encode(fields));
   const call: Fields = { ...inputs, ...(given.options as Fields), dtype };
   if (!sessions) {
-    // safetensors has no objects: what is in one bears its name.
+    // safetensors has no objects, so names of nested fields are dotted.
     const named = Object.entries(call).map(([field, value]) => [`forward.${field}`, value]);
     const within = type === 'application/json' ? { forward: call } : (Object.fromEntries(named) as Fields);
     const stateless = encode({ ...within, dout });
     return { forward: encode({ ...call, session: false }), backward: () => stateless };
   }
-  // Writing a body anew for each token would have the client compute more than the service: tokens are of one length,
-  // and go to where the first of them stands.
+  // Encoding each body anew would cost the client more than the service. All tokens have the same length, so each one
+  // is written over the first.
   let template: { readonly body: Buffer; readonly at: number; readonly length: number } | undefined;
   return {
     forward: encode(call),
@@ -52,7 +52,7 @@ function bodiesOf({ given, dtype, type, sessions }: Workload): Bodies {
         const body = encode({ session: token, dout, release: true });
         template = { body, at: body.indexOf(token), length: token.length };
       }
-      if (token.length !== template.length) throw new Error(`the token ${token} is of another length than the first`);
+      if (token.length !== template.length) throw new Error(`the token ${token} is not as long as the first`);
       const body = Buffer.from(template.body);
       body.write(token, template.at, 'latin1');
       return body;
@@ -60,10 +60,10 @@ function bodiesOf({ given, dtype, type, sessions }: Workload): Bodies {
   };
 }
 
-/** In JSON a field, in safetensors a field of the metadata whose value is JSON text. */
+/** A field in JSON; in safetensors, an entry of the metadata whose value is JSON text. */
 const SESSION = /"session":"(?:\\")?([\w.~-]+)/;
 
-/** @throws {Error} where anything is answered with another status than 200 */
+/** @throws {Error} if a response has a status other than 200 */
 export async function train(url: string, workload: Workload, clients: number, seconds: number): Promise<Steps> {
   const bodies = bodiesOf(workload);
   const agent = new Agent({ keepAlive: true, maxSockets: clients });

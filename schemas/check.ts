@@ -1,5 +1,12 @@
-import { Type, type TObject, type TProperties, type TSchema } from '@sinclair/typebox';
-import { ForwardRequest } from './request.js';
+import { Type, type Static, type TObject, type TProperties, type TSchema } from '@sinclair/typebox';
+import { Dtype, ForwardRequest } from './request.js';
+
+/** The type, read-only at every depth. */
+type Frozen<Value> = Value extends readonly (infer Element)[]
+  ? readonly Frozen<Element>[]
+  : Value extends object
+    ? { readonly [Name in keyof Value]: Frozen<Value[Name]> }
+    : Value;
 
 const strict = { additionalProperties: false } as const;
 
@@ -15,14 +22,41 @@ function tensorsOf(schema: TObject, element?: string): TProperties {
   );
 }
 
-/** What an implementation was given: a forward request, and the mask that it drew, where the layer draws one. */
-export function CheckedForward(inputs: TObject, options: TObject, outputs: TObject): TObject {
+/** What an implementation was given: a forward request and, if the layer draws a mask, the mask that it drew. */
+function CheckedForward(inputs: TObject, options: TObject, outputs: TObject): TObject {
   const { session: _, ...properties } = ForwardRequest(inputs, options).properties;
   return Type.Object(
     { ...properties, ...optional(tensorsOf(outputs, 'mask')) },
-    { ...strict, description: 'What your implementation was given, as in a forward request.' },
+    { ...strict, description: 'The inputs and options that your implementation was given, as in a forward request.' },
   );
 }
+
+/** Tolerances of a request that does not set any. */
+export const TOLERANCES: Readonly<Record<Static<typeof Dtype>, { readonly rtol: number; readonly atol: number }>> = {
+  float64: { rtol: 1e-6, atol: 1e-9 },
+  float32: { rtol: 1e-4, atol: 1e-6 },
+};
+
+function Tolerance(name: 'rtol' | 'atol', description: string) {
+  const defaults = Object.entries(TOLERANCES).map(([dtype, { [name]: value }]) => [dtype, value] as const);
+  const words = defaults.map(([dtype, value]) => `${value.toExponential()} for ${dtype}`).join(' and ');
+  return Type.Optional(
+    Type.Number({
+      minimum: 0,
+      description: `${description} Default: ${words}.`,
+      'x-defaults': Object.fromEntries(defaults),
+    }),
+  );
+}
+
+/** Fields of every check request, whatever its layer. */
+export const CheckFields = Type.Object({
+  rtol: Tolerance(
+    'rtol',
+    'Tolerance relative to the correct value. If rtol or atol is given, only these tolerances decide: no allowance is made for rounding or for printed digits.',
+  ),
+  atol: Tolerance('atol', 'Absolute tolerance, added to the relative one.'),
+});
 
 interface LayerSchemas {
   readonly inputs: TObject;
@@ -39,128 +73,138 @@ export function CheckRequest({ inputs, options, outputs, upstream, gradients }: 
       backward: Type.Optional(
         Type.Object(upstream.properties, {
           ...strict,
-          description: 'The upstream gradients that your implementation was given; where a gradient is claimed.',
+          description: 'The upstream gradients that your implementation was given. Required if a gradient is claimed.',
         }),
       ),
       claims: Type.Object(optional({ ...tensorsOf(outputs), ...gradients.properties }), {
         ...strict,
-        description: 'What your implementation computed, by the names of the answers; one tensor at least.',
+        description: 'The outputs and gradients that your implementation computed, by name; at least one tensor.',
       }),
-      rtol: Type.Optional(
-        Type.Number({
-          minimum: 0,
-          description: 'Tolerance relative to the right value; 1e-6 for float64 and 1e-4 for float32 if absent.',
-        }),
-      ),
-      atol: Type.Optional(
-        Type.Number({
-          minimum: 0,
-          description:
-            'Absolute tolerance, added to the relative one; 1e-9 for float64 and 1e-6 for float32 if absent.',
-        }),
-      ),
+      ...CheckFields.properties,
     },
     strict,
   );
 }
 
 const Diagnosis = Type.Object({
-  id: Type.String({ description: 'Stable name of the mistake.' }),
-  explanation: Type.String({ description: 'What was probably written.' }),
-  fix: Type.String({ description: 'What to write.' }),
+  id: Type.String({ description: 'Stable identifier of the mistake.' }),
+  explanation: Type.String({ description: 'What your implementation probably does.' }),
+  fix: Type.String({ description: 'What it should do.' }),
 });
+export type Diagnosis = Frozen<Static<typeof Diagnosis>>;
 
 const Note = Type.Object({ id: Type.String(), explanation: Type.String() });
+export type Note = Frozen<Static<typeof Note>>;
 
-/** A number that may be infinite, or none at all. */
+/** A number; NaN and infinities are strings. */
 const Figure = Type.Union([Type.Number(), Type.String({ enum: ['NaN', 'Infinity', '-Infinity'] })]);
 const FigureOrNull = Type.Union([Figure, Type.Null()]);
 
 const Statistics = Type.Object(
   {
-    wrong: Type.Integer({ description: 'Elements beyond the tolerance.' }),
-    of: Type.Integer({ description: 'All elements.' }),
+    wrong: Type.Integer({ description: 'Number of elements outside the tolerance.' }),
+    of: Type.Integer({ description: 'Number of elements in total.' }),
     ratio: Type.Union([Figure, Type.Null()], {
-      description: 'What every right value was multiplied by, if it is one.',
+      description: 'The factor by which every correct value was multiplied, if there is one.',
     }),
-    offset: Type.Union([Figure, Type.Null()], { description: 'What was added to every right value, if it is one.' }),
-    correlation: Type.Union([Figure, Type.Null()], { description: 'Of right and claimed values, from -1 to 1.' }),
+    offset: Type.Union([Figure, Type.Null()], {
+      description: 'The constant added to every correct value, if there is one.',
+    }),
+    correlation: Type.Union([Figure, Type.Null()], {
+      description: 'Correlation of the correct and the claimed values, from -1 to 1.',
+    }),
     axes: Type.Array(
       Type.Object({
         axis: Type.Integer(),
         name: Type.String(),
         size: Type.Integer(),
-        wrong: Type.Array(Type.Integer(), { description: 'Indices along the axis at which something is wrong.' }),
+        wrong: Type.Array(Type.Integer(), { description: 'Indices along the axis at which an element is wrong.' }),
       }),
     ),
-    findings: Type.Array(Type.String(), { description: 'The same in sentences.' }),
+    findings: Type.Array(Type.String(), { description: 'The same, in sentences.' }),
   },
-  { description: 'How the values are wrong, and where.' },
+  { description: 'How and where the values are wrong.' },
 );
+export type Statistics = Frozen<Static<typeof Statistics>>;
 
 const TensorVerdict = Type.Object({
-  pass: Type.Boolean(),
+  pass: Type.Boolean({
+    description:
+      'Whether every element is within the tolerance, or its error is explained by rounding or by the number of digits printed. A note says which.',
+  }),
   max_absolute_error: FigureOrNull,
   max_relative_error: FigureOrNull,
   worst: Type.Union([
     Type.Object({ index: Type.Array(Type.Integer()), expected: Figure, claimed: Figure }),
     Type.Null(),
   ]),
-  detail: Type.Optional(Type.String({ description: 'Both shapes, where they differ.' })),
+  detail: Type.Optional(Type.String({ description: 'Both shapes, if they differ.' })),
   diagnosis: Type.Array(Diagnosis, {
-    description: 'Mistakes whose result the claim equals while the right answer differs from it; best first.',
+    description:
+      'Mistakes that produce the claimed values and not the correct ones: at most three, best match first. A note says how many others match.',
   }),
   notes: Type.Array(Note),
   statistics: Type.Optional(Statistics),
 });
+export type TensorVerdict = Frozen<Static<typeof TensorVerdict>>;
+
+const HiddenMistake = Type.Object({
+  id: Type.String(),
+  tensors: Type.Array(Type.String()),
+  hidden: Type.String({ description: 'When the mistake has no effect.' }),
+  try: Type.Object(
+    {
+      route: Type.String(),
+      body: Type.Object({
+        mistake: Type.String(),
+        options: Type.Optional(Type.Object({}, { description: 'The options of the checked request.' })),
+        axes: Type.Optional(Type.Integer()),
+      }),
+    },
+    { description: 'A request that returns an input that exposes the mistake.' },
+  ),
+});
+export type HiddenMistake = Frozen<Static<typeof HiddenMistake>>;
 
 export const CheckAnswer = Type.Object({
-  pass: Type.Boolean({ description: 'Whether all claims are right.' }),
+  pass: Type.Boolean({ description: 'Whether every claim is correct.' }),
   rtol: Type.Number(),
   atol: Type.Number(),
   tensors: Type.Record(Type.String(), TensorVerdict),
-  indistinguishable: Type.Array(
-    Type.Object({
-      id: Type.String(),
-      tensors: Type.Array(Type.String()),
-      hidden: Type.String({ description: 'When the mistake gives the right answer.' }),
-      try: Type.Object(
-        {
-          route: Type.String(),
-          body: Type.Object({
-            mistake: Type.String(),
-            options: Type.Optional(Type.Object({}, { description: 'Of the call that was checked.' })),
-            axes: Type.Optional(Type.Integer()),
-          }),
-        },
-        { description: 'A request that answers with an input on which it does not.' },
-      ),
-    }),
-    { description: 'Mistakes that give the right answer on this input, so that nothing is known of them.' },
-  ),
+  indistinguishable: Type.Array(HiddenMistake, {
+    description: 'Mistakes that have no effect on this input, so the check cannot tell whether you made them.',
+  }),
   notes: Type.Array(Note),
 });
+export type CheckAnswer = Frozen<Static<typeof CheckAnswer>>;
 
-export const MistakesAnswer = Type.Object({
-  layer: Type.String(),
-  mistakes: Type.Array(
-    Type.Object({
-      id: Type.String(),
-      tensors: Type.Array(Type.String(), { description: 'Where it shows.' }),
-      explanation: Type.String(),
-      fix: Type.String(),
-      hidden: Type.Optional(Type.String({ description: 'When it gives the right answer.' })),
-      needs: Type.Optional(Type.Object({}, { description: 'Options without which it cannot be made.' })),
-      axes: Type.Optional(Type.Integer({ description: 'Spatial axes that x must have at least for it to be made.' })),
+const KnownMistake = Type.Object({
+  id: Type.String(),
+  tensors: Type.Array(Type.String(), { description: 'The tensors that it affects.' }),
+  explanation: Type.String({ description: 'What your implementation probably does.' }),
+  fix: Type.String({ description: 'What it should do.' }),
+  hidden: Type.Optional(Type.String({ description: 'When it has no effect.' })),
+  needs: Type.Optional(Type.Object({}, { description: 'Options that the mistake requires.' })),
+  axes: Type.Optional(
+    Type.Integer({
+      description: 'Axes that x must have besides batch and channels or features.',
     }),
   ),
 });
+export type KnownMistake = Frozen<Static<typeof KnownMistake>>;
+
+export const MistakesAnswer = Type.Object({ layer: Type.String(), mistakes: Type.Array(KnownMistake) });
 
 const caseProperties = {
-  seed: Type.Integer({ minimum: 0, maximum: 2 ** 53 - 1, default: 0, description: 'One seed, one case.' }),
-  dtype: Type.Union([Type.Literal('float64'), Type.Literal('float32')], { default: 'float64' }),
-  answers: Type.Boolean({ default: false, description: 'Give the right answers too.' }),
-  mistake: Type.String({ description: 'A known mistake that the case must show.' }),
+  seed: Type.Integer({
+    minimum: 0,
+    maximum: 2 ** 53 - 1,
+    default: 0,
+    description: 'The same seed always returns the same case.',
+  }),
+  dtype: Dtype,
+  answers: Type.Boolean({ default: false, description: 'Include the correct outputs and gradients.' }),
+  mistake: Type.String({ description: 'Identifier of a mistake that the case must expose.' }),
 };
 
 /** @param spatial whether the layer has spatial axes */
@@ -172,26 +216,26 @@ export function CaseRequest(options: TObject, spatial: boolean): TObject {
         ? {
             options: Type.Object(withoutDefaults(optional(options.properties)), {
               ...strict,
-              description: 'Options that the case must have; those that are absent are chosen so that mistakes show.',
+              description: 'Options of the case. The others are chosen so that mistakes are exposed.',
             }),
           }
         : {}),
       ...(spatial
-        ? { axes: Type.Integer({ minimum: 1, maximum: 3, description: 'How many spatial axes x has; 2 if absent.' }) }
+        ? { axes: Type.Integer({ minimum: 1, maximum: 3, description: 'Number of spatial axes of x; 2 if absent.' }) }
         : {}),
     }),
     strict,
   );
 }
 
-/** What is not asked for is chosen, and not filled in. */
+/** Options that are not given are chosen, so defaults must not be filled in. */
 function withoutDefaults(properties: TProperties): TProperties {
   return Object.fromEntries(
     Object.entries(properties).map(([name, { default: _, ...schema }]) => [name, schema as TSchema]),
   );
 }
 
-/** The same, as a query. */
+/** {@link CaseRequest} as a query string. */
 export const CaseQuery = (spatial: boolean): TObject =>
   Type.Object(
     {
@@ -199,24 +243,24 @@ export const CaseQuery = (spatial: boolean): TObject =>
         Type.String({
           pattern: '^[0-9]{1,16}$',
           'x-expects': 'an integer',
-          description: 'One seed, one case; 0 if absent.',
+          description: 'The same seed always returns the same case; 0 if absent.',
         }),
       ),
-      dtype: Type.Optional(Type.Union([Type.Literal('float64'), Type.Literal('float32')])),
+      dtype: Type.Optional(Type.Union(Dtype.anyOf)),
       answers: Type.Optional(
-        Type.Union([Type.Literal('true'), Type.Literal('false')], { description: 'Give the right answers too.' }),
+        Type.Union([Type.Literal('true'), Type.Literal('false')], {
+          description: 'Include the correct outputs and gradients.',
+        }),
       ),
-      mistake: Type.Optional(Type.String({ description: 'A known mistake that the case must show.' })),
-      options: Type.Optional(
-        Type.String({ description: 'Options that the case must have, as JSON: {"name": value}.' }),
-      ),
+      mistake: Type.Optional(Type.String({ description: 'Identifier of a mistake that the case must expose.' })),
+      options: Type.Optional(Type.String({ description: 'Options of the case, as a JSON object: {"name": value}.' })),
       ...(spatial
         ? {
             axes: Type.Optional(
               Type.String({
                 pattern: '^[1-3]$',
                 'x-expects': 'an integer from 1 to 3',
-                description: 'How many spatial axes x has; 2 if absent.',
+                description: 'Number of spatial axes of x; 2 if absent.',
               }),
             ),
           }
@@ -232,7 +276,7 @@ export function CaseAnswer({ inputs, options, outputs, upstream, gradients }: La
       backward: Type.Object(upstream.properties, strict),
       answers: Type.Optional(
         Type.Object(optional({ ...tensorsOf(outputs), ...gradients.properties }), {
-          description: 'The right answers, where they were asked for.',
+          description: 'The correct outputs and gradients, if requested.',
         }),
       ),
     },

@@ -11,12 +11,12 @@ export const ConvolutionInputs = Type.Object({
 export const ConvolutionOptions = Type.Object({
   stride: PerAxis({ minimum: 1, default: 1, description: 'Step of the window.' }),
   padding: Padding,
-  dilation: PerAxis({ minimum: 1, default: 1, description: 'Step between the taps of a kernel.' }),
+  dilation: PerAxis({ minimum: 1, default: 1, description: 'Spacing between the elements of the kernel.' }),
   groups: Type.Integer({
     minimum: 1,
     maximum: 2 ** 31 - 1,
     default: 1,
-    description: 'Blocks of channels that do not see each other.',
+    description: 'Number of groups of channels that are convolved independently.',
   }),
   transposed: Type.Boolean({
     default: false,
@@ -25,12 +25,12 @@ export const ConvolutionOptions = Type.Object({
   output_padding: PerAxis({
     minimum: 0,
     default: 0,
-    description: 'Added to the size of a transposed output, on the far side; less than stride or dilation.',
+    description: 'Added to the end of each axis of a transposed output; must be less than stride or dilation.',
   }),
 });
 
 export const ConvolutionOutputs = Type.Object({
-  out: FloatTensor('[N, O, *]', 'result'),
+  out: FloatTensor('[N, O, *]', 'output'),
 });
 
 export const ConvolutionUpstream = Type.Object({
@@ -40,5 +40,5 @@ export const ConvolutionUpstream = Type.Object({
 export const ConvolutionGradients = Type.Object({
   dx: FloatTensor('as x', 'gradient with respect to x'),
   dweight: FloatTensor('as weight', 'gradient with respect to weight'),
-  dbias: Type.Optional(FloatTensor('[O]', 'gradient with respect to bias, where it was given')),
+  dbias: Type.Optional(FloatTensor('[O]', 'gradient with respect to bias, if it was given')),
 });

@@ -12,24 +12,26 @@ export const DropoutInputs = Type.Object({
 
 export const DropoutOptions = Type.Object({
   rate: Type.Number({ minimum: 0, maximum: 1, default: 0.5, description: 'Fraction of the elements set to zero.' }),
-  training: Type.Boolean({ default: true, description: 'Drop (true), or let everything pass.' }),
+  training: Type.Boolean({ default: true, description: 'Drop elements (true) or keep all of them (false).' }),
   scaling: Type.Union([Type.Literal('inverted'), Type.Literal('test_time')], {
     default: 'inverted',
-    description: 'Make up for what is dropped in training, by 1 / (1 - rate), or in inference, by 1 - rate.',
+    description:
+      'Compensate for dropped elements during training, by a factor of 1 / (1 - rate) (inverted), or during inference, by a factor of 1 - rate (test_time).',
   }),
   seed: Type.Optional(
     Type.Integer({
       ...Seed,
-      description: 'Decides the mask; drawn if absent. One seed, shape and rate give one mask; of use in training.',
+      description:
+        'Determines the mask, and is drawn at random if absent. The same seed, shape and rate always produce the same mask. Used only in training.',
       'x-drawn': true,
     }),
   ),
 });
 
 export const DropoutOutputs = Type.Object({
-  out: FloatTensor('as x', 'what is left of x'),
-  mask: Type.Optional(MaskTensor('as x', '1 where x was kept, 0 where it was dropped; in training')),
-  seed: Type.Optional(Type.Integer({ ...Seed, description: 'What the mask was made from; in training.' })),
+  out: FloatTensor('as x', 'x with elements dropped and scaled'),
+  mask: Type.Optional(MaskTensor('as x', '1 where x was kept, 0 where it was dropped; only in training')),
+  seed: Type.Optional(Type.Integer({ ...Seed, description: 'The seed of the mask; only in training.' })),
 });
 
 export const DropoutUpstream = Type.Object({

@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox';
 import { FloatTensor } from './tensor.js';
 
 export const LinearInputs = Type.Object({
-  x: FloatTensor('[N, I] or [N, …, I]', 'input'),
+  x: FloatTensor('[I], [N, I] or [N, …, I]', 'input'),
   weight: FloatTensor('[O, I]', 'weight'),
   bias: Type.Optional(FloatTensor('[O]', 'bias; none if absent')),
 });
@@ -10,7 +10,7 @@ export const LinearInputs = Type.Object({
 export const LinearOptions = Type.Object({});
 
 export const LinearOutputs = Type.Object({
-  out: FloatTensor('[N, …, O]', 'x · weightᵀ + bias'),
+  out: FloatTensor('[O], [N, O] or [N, …, O]', 'x · weightᵀ + bias'),
 });
 
 export const LinearUpstream = Type.Object({
@@ -20,5 +20,5 @@ export const LinearUpstream = Type.Object({
 export const LinearGradients = Type.Object({
   dx: FloatTensor('as x', 'gradient with respect to x'),
   dweight: FloatTensor('[O, I]', 'gradient with respect to weight'),
-  dbias: Type.Optional(FloatTensor('[O]', 'gradient with respect to bias, where it was given')),
+  dbias: Type.Optional(FloatTensor('[O]', 'gradient with respect to bias, if it was given')),
 });

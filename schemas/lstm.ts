@@ -11,14 +11,14 @@ import { FloatTensor } from './tensor.js';
 
 export const LstmInputs = Type.Object({
   ...recurrentInputs('4H'),
-  c0: Type.Optional(FloatTensor(stacked('[N, H]'), 'first cell state; zeros if absent')),
+  c0: Type.Optional(FloatTensor(stacked('[N, H]'), 'initial cell state; zeros if absent')),
 });
 
 export const LstmOptions = Type.Object(recurrentOptions);
 
 export const LstmOutputs = Type.Object({
   ...recurrentOutputs,
-  c_n: FloatTensor('as c0', 'last cell state'),
+  c_n: FloatTensor('as c0', 'final cell state'),
 });
 
 export const LstmUpstream = Type.Object({
@@ -28,5 +28,5 @@ export const LstmUpstream = Type.Object({
 
 export const LstmGradients = Type.Object({
   ...recurrentGradients('4H'),
-  dc0: Type.Optional(FloatTensor('as c0', 'gradient with respect to c0, where it was given')),
+  dc0: Type.Optional(FloatTensor('as c0', 'gradient with respect to c0, if it was given')),
 });

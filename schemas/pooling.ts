@@ -7,29 +7,34 @@ export const PoolingInputs = Type.Object({
 });
 
 export const PoolingOptions = Type.Object({
-  mode: Type.Union([Type.Literal('max'), Type.Literal('average')], { description: 'What a window gives.' }),
-  kernel_size: Type.Optional(PerAxis({ minimum: 1, description: 'Size of the window. Required unless global.' })),
+  mode: Type.Union([Type.Literal('max'), Type.Literal('average')], {
+    description: 'Return the maximum or the average of each window.',
+  }),
+  kernel_size: Type.Optional(
+    PerAxis({ minimum: 1, description: 'Size of the window. Required unless global is true.' }),
+  ),
   stride: Type.Optional(PerAxis({ minimum: 1, description: 'Step of the window; kernel_size if absent.' })),
   padding: Padding,
-  dilation: PerAxis({ minimum: 1, default: 1, description: 'Step between the taps of a window.' }),
+  dilation: PerAxis({ minimum: 1, default: 1, description: 'Spacing between the elements of a window.' }),
   ceil_mode: Type.Boolean({
     default: false,
-    description: 'Let a last window hang over the end, unless it would start in the padding after the input.',
+    description: 'Allow the last window to extend past the end, unless it would start in the padding after the input.',
   }),
   count_include_pad: Type.Boolean({
     default: true,
-    description: 'Average alone: whether taps in the padding count in the divisor.',
+    description: 'Average only: include padding in the divisor.',
   }),
-  global: Type.Boolean({ default: false, description: 'One window over the whole plane.' }),
+  global: Type.Boolean({ default: false, description: 'Pool over all spatial axes at once.' }),
   return_indices: Type.Boolean({
     default: false,
-    description: 'Max alone: answer with where each maximum stands, row-major in the unpadded plane.',
+    description:
+      'Max only: also return the position of each maximum, as a row-major index into the unpadded spatial axes.',
   }),
 });
 
 export const PoolingOutputs = Type.Object({
-  out: FloatTensor('[N, C, *]', 'what each window gives'),
-  indices: Type.Optional(IntegerTensor('as out', 'where each maximum stands; with return_indices')),
+  out: FloatTensor('[N, C, *]', 'maximum or average of each window'),
+  indices: Type.Optional(IntegerTensor('as out', 'position of each maximum; only with return_indices')),
 });
 
 export const PoolingUpstream = Type.Object({

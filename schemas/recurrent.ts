@@ -4,30 +4,33 @@ import { FloatTensor, IntegerTensor } from './tensor.js';
 /** Both directions' tensors are stacked on a leading axis of 2 when the layer is bidirectional. */
 export const stacked = (shape: string) => `${shape}; bidirectional: [2, ${shape.slice(1)}`;
 
-/** What rnn and lstm take alike; `rows` is the size of a weight's first axis, `H` or `4H`. */
+/** The inputs that rnn and lstm share; `rows` is the size of a weight's first axis, `H` or `4H`. */
 export const recurrentInputs = (rows: 'H' | '4H') => ({
   x: FloatTensor('[N, T, I]; time_major: [T, N, I]', 'input'),
-  weight_ih: FloatTensor(stacked(`[${rows}, I]`), 'weight of the input'),
-  weight_hh: FloatTensor(stacked(`[${rows}, H]`), 'weight of the hidden state'),
-  bias_ih: Type.Optional(FloatTensor(stacked(`[${rows}]`), 'bias beside weight_ih; none if absent')),
-  bias_hh: Type.Optional(FloatTensor(stacked(`[${rows}]`), 'bias beside weight_hh; none if absent')),
+  weight_ih: FloatTensor(stacked(`[${rows}, I]`), 'input-to-hidden weight'),
+  weight_hh: FloatTensor(stacked(`[${rows}, H]`), 'hidden-to-hidden weight'),
+  bias_ih: Type.Optional(FloatTensor(stacked(`[${rows}]`), 'bias added to the product with weight_ih; none if absent')),
+  bias_hh: Type.Optional(FloatTensor(stacked(`[${rows}]`), 'bias added to the product with weight_hh; none if absent')),
   sequence_lengths: Type.Optional(
-    IntegerTensor('[N]', 'steps of each sequence, 1 to T; steps past its end give zeros and do not move its state'),
+    IntegerTensor(
+      '[N]',
+      'length of each sequence, 0 to T; steps past its end output zeros and leave its state unchanged',
+    ),
   ),
-  h0: Type.Optional(FloatTensor(stacked('[N, H]'), 'first hidden state; zeros if absent')),
+  h0: Type.Optional(FloatTensor(stacked('[N, H]'), 'initial hidden state; zeros if absent')),
 });
 
 export const recurrentOptions = {
   direction: Type.Union([Type.Literal('forward'), Type.Literal('reverse'), Type.Literal('bidirectional')], {
     default: 'forward',
-    description: 'Which way time runs; a reverse pass starts at the end of each sequence.',
+    description: 'Direction in which time steps are processed; a reverse pass starts at the end of each sequence.',
   }),
-  time_major: Type.Boolean({ default: false, description: 'x and out are [T, N, …] instead of [N, T, …].' }),
+  time_major: Type.Boolean({ default: false, description: 'Whether x and out are [T, N, …] instead of [N, T, …].' }),
 };
 
 export const recurrentOutputs = {
-  out: FloatTensor('[N, T, H]; bidirectional: [N, T, 2H]; time_major: [T, N, …]', 'hidden state of each step'),
-  h_n: FloatTensor('as h0', 'last hidden state'),
+  out: FloatTensor('[N, T, H]; bidirectional: [N, T, 2H]; time_major: [T, N, …]', 'hidden state at each step'),
+  h_n: FloatTensor('as h0', 'final hidden state'),
 };
 
 export const recurrentUpstream = {
@@ -37,9 +40,9 @@ export const recurrentUpstream = {
 
 export const recurrentGradients = (rows: 'H' | '4H') => ({
   dx: FloatTensor('as x', 'gradient with respect to x'),
-  dh0: Type.Optional(FloatTensor('as h0', 'gradient with respect to h0, where it was given')),
+  dh0: Type.Optional(FloatTensor('as h0', 'gradient with respect to h0, if it was given')),
   dweight_ih: FloatTensor(stacked(`[${rows}, I]`), 'gradient with respect to weight_ih'),
   dweight_hh: FloatTensor(stacked(`[${rows}, H]`), 'gradient with respect to weight_hh'),
-  dbias_ih: Type.Optional(FloatTensor(stacked(`[${rows}]`), 'gradient with respect to bias_ih, where it was given')),
-  dbias_hh: Type.Optional(FloatTensor(stacked(`[${rows}]`), 'gradient with respect to bias_hh, where it was given')),
+  dbias_ih: Type.Optional(FloatTensor(stacked(`[${rows}]`), 'gradient with respect to bias_ih, if it was given')),
+  dbias_hh: Type.Optional(FloatTensor(stacked(`[${rows}]`), 'gradient with respect to bias_hh, if it was given')),
 });

@@ -1,22 +1,27 @@
 import { Type, type TObject, type TProperties } from '@sinclair/typebox';
 
-/** Precision of the arithmetic and of the answer. */
 export const Dtype = Type.Union([Type.Literal('float64'), Type.Literal('float32')], {
   default: 'float64',
   description: 'Precision of the arithmetic and of the answer.',
 });
 
-const Keep = Type.Boolean({
-  default: true,
-  description: 'Keep what backward needs, and answer with a token for it.',
+/** Options of the forward request itself, for every layer. */
+export const ForwardFields = Type.Object({
+  dtype: Dtype,
+  session: Type.Boolean({ default: true, description: 'Keep what backward needs in a session, and return its token.' }),
+});
+
+/** Options of the backward request itself. */
+export const BackwardFields = Type.Object({
+  release: Type.Boolean({ default: false, description: 'Delete the session once this call has succeeded.' }),
 });
 
 export const SessionToken = Type.String({
   maxLength: 128,
-  description: 'The token that forward answered with.',
+  description: 'The token that forward returned.',
 });
 
-/** Options with a default may be left out of a request; inside, they are always there. */
+/** Options with a default are optional in a request; defaults are filled in before a layer sees them. */
 function optionalInRequest(properties: TProperties): TProperties {
   return Object.fromEntries(
     Object.entries(properties).map(([name, schema]) => [name, 'default' in schema ? Type.Optional(schema) : schema]),
@@ -27,7 +32,7 @@ const strict = { additionalProperties: false } as const;
 
 export function ForwardRequest(inputs: TObject, options: TObject): TObject {
   return Type.Object(
-    optionalInRequest({ ...inputs.properties, ...options.properties, dtype: Dtype, session: Keep }),
+    optionalInRequest({ ...inputs.properties, ...options.properties, ...ForwardFields.properties }),
     strict,
   );
 }
@@ -41,14 +46,13 @@ export function BackwardRequest(upstream: TObject, inputs: TObject, options: TOb
   const { session: _, ...forward } = ForwardRequest(inputs, options).properties;
   const stateless = Type.Object(
     { ...forward, session: Type.Optional(Type.Literal(false)) },
-    { ...strict, description: 'A forward request to compute first, in the place of a session. Nothing is kept.' },
+    { ...strict, description: 'A forward request, instead of a session. It is computed first, and nothing is kept.' },
   );
-  const release = Type.Boolean({ default: false, description: 'Forget the session once this call has succeeded.' });
   return Type.Object(
     {
       session: Type.Optional(SessionToken),
       forward: Type.Optional(stateless),
-      release: Type.Optional(release),
+      ...optionalInRequest(BackwardFields.properties),
       ...upstream.properties,
     },
     strict,

@@ -12,7 +12,7 @@ export const RnnInputs = Type.Object(recurrentInputs('H'));
 export const RnnOptions = Type.Object({
   nonlinearity: Type.Union([Type.Literal('tanh'), Type.Literal('relu')], {
     default: 'tanh',
-    description: 'f in the formula.',
+    description: 'The nonlinear function, f in the formula.',
   }),
   ...recurrentOptions,
 });

@@ -3,15 +3,16 @@
  *
  *     node scripts/powers.js
  *
- * Each power is its 128 highest bits, normalised (the first bit is set): cut off from 10^0 up, rounded up below, as
- * the proof of Lemire, "Number Parsing at a Gigabyte per Second" (2021), section 5, wants them.
+ * Each power is given by its 128 highest bits, normalised so that the first bit is set. Powers from 10^0 up are
+ * truncated and smaller ones rounded up, as Lemire, "Number Parsing at a Gigabyte per Second" (2021), section 5,
+ * requires.
  */
 import { writeFileSync } from 'node:fs';
 import { URL } from 'node:url';
 
-/** 10^-343 and less times a 64-bit integer is under half of the least double; 10^309 is over the greatest. */
+/** Any 64-bit integer times 10^-343 is less than half the smallest double, so smaller powers are never needed. */
 const LEAST = -342;
-/** Writing scales the least subnormal number by 10^324. */
+/** Writing the smallest subnormal number needs 10^324. Reading needs less: 10^309 exceeds the largest double. */
 const GREATEST = 324;
 
 /** The 128 highest bits of 10^exponent. */
@@ -23,7 +24,7 @@ function power(exponent) {
   }
   const divisor = 10n ** BigInt(-exponent);
   const bits = BigInt(divisor.toString(2).length);
-  // 2^(bits - 1) < divisor, no power of two, < 2^bits: the quotient has exactly 128 bits.
+  // divisor lies strictly between 2^(bits - 1) and 2^bits, so the quotient has exactly 128 bits.
   return (1n << (bits + 127n)) / divisor + 1n;
 }
 

@@ -1,17 +1,16 @@
 /**
- * Takes a picture of every layer's page, light and dark, into `docs/screenshots/`. Needs the built service, running:
+ * Saves screenshots of every layer's page, light and dark, in `screenshots/`. Requires Chromium and a running service:
  *
- *     npm run build && PORT=8080 node dist/src/server.js &
- *     node scripts/screenshots.js http://127.0.0.1:8080 [FOLDER]
+ *     npm run screenshots -- http://127.0.0.1:8080 [FOLDER [LAYER]]
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { chromium } from 'playwright-core';
 
-const [service = 'http://127.0.0.1:8080', folder = 'docs/screenshots', only] = process.argv.slice(2);
+const [service = 'http://127.0.0.1:8080', folder = 'screenshots', only] = process.argv.slice(2);
 
-/** The cell that is pointed at in each: one that has something to tell. */
+/** The cell to select for each layer: one whose explanation is instructive. */
 const cells = {
   linear: 'dx,0,1',
   convolution: 'out,0,0,2,3',
@@ -21,6 +20,8 @@ const cells = {
   rnn: 'dx,0,9,0',
   lstm: 'dx,0,9,0',
 };
+
+const { layers } = await (await fetch(`${service}/layers`)).json();
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -41,23 +42,25 @@ try {
     ['dark', { width: 1440, height: 900 }],
     ['phone', { width: 390, height: 844 }],
   ]) {
-    // Smaller than life, since they stand in the repository.
+    // Reduced, because the pictures are committed.
     const context = await browser.newContext({
       viewport,
       deviceScaleFactor: scheme === 'phone' ? 1 : 0.75,
       colorScheme: scheme === 'dark' ? 'dark' : 'light',
     });
-    for (const [layer, cell] of Object.entries(cells)) {
+    for (const { layer } of layers) {
       if (only && only !== layer) continue;
-      // On a phone one layer shows how all of them stand.
+      // On a phone, one layer is enough to show the layout of all.
       if (scheme === 'phone' && layer !== 'batchnorm' && only === undefined) continue;
       const page = await context.newPage();
       page.on('pageerror', (error) => console.error(layer, error.message));
       page.on('console', (message) => message.type() === 'error' && console.error(layer, message.text()));
       await page.goto(`${service}/#/${layer}`);
       await page.locator('.answer').first().waitFor();
-      await page.evaluate(`location.hash += '&at=${cell}'`);
-      await page.locator('.shown').first().waitFor();
+      if (layer in cells) {
+        await page.evaluate(`location.hash += '&at=${cells[layer]}'`);
+        await page.locator('.shown').first().waitFor();
+      }
       await page.locator('math').first().waitFor();
       await page.waitForTimeout(400);
       const path = join(folder, `${layer}-${scheme}.png`);

@@ -4,14 +4,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import closeWithGrace from 'close-with-grace';
 import { pino } from 'pino';
 import { loadConfig, loadTracing, type Config, type TracingConfig } from './config.js';
-import { processChannel } from './processes/channel.js';
-import { gathering } from './processes/gathering.js';
-import { PeerStore } from './processes/peers.js';
-import { INDEX_VARIABLE, runPrimary } from './processes/primary.js';
+import { processChannel } from './runtime/cluster/channel.js';
+import { createGather } from './runtime/cluster/metrics-server.js';
+import { PeerStore } from './runtime/cluster/peer-store.js';
+import { INDEX_VARIABLE, runPrimary } from './runtime/cluster/primary.js';
 import { isShared } from './sessions/address.js';
 import type { SessionStore } from './sessions/store.js';
 
-/** After an error that nobody caught an answer may never come: what is in flight has this long. */
+/** How long requests in flight may take after an uncaught error: some may never be answered. */
 const GRACE_AFTER_ERROR_MS = 2000;
 
 function configOrExit(): { config: Config; tracing: TracingConfig | undefined } {
@@ -31,7 +31,7 @@ if (index === undefined) sayWhoIsServed();
 if (config.PROCESSES > 1 && index === undefined) runPrimary(config.PROCESSES, { logger, graceMs, exitAtOnce });
 else await runServer();
 
-/** At a second signal: the status by which a shell tells a signal. */
+/** On a second signal, exits with the status that shells use for a signal: 128 plus its number. */
 function exitAtOnce(signal: NodeJS.Signals): never {
   logger.error(`second ${signal}, exiting at once`);
   process.exit(128 + constants.signals[signal]);
@@ -41,8 +41,12 @@ function sayWhoIsServed(): void {
   const { HOST: host, API_KEYS_FILE: file } = config;
   if (file !== '') return;
   if (isLoopback(host))
-    logger.info({ host }, 'without API_KEYS_FILE whoever reaches this service is served: the programs of this machine');
-  else logger.warn({ host }, 'without API_KEYS_FILE whoever reaches this service is served, from other machines too');
+    logger.info({ host }, 'no API keys are configured: any program on this machine can use the service');
+  else
+    logger.warn(
+      { host },
+      'no API keys are configured: anyone who can reach this address, even from other machines, can use the service',
+    );
 }
 
 function isLoopback(host: string): boolean {
@@ -50,30 +54,30 @@ function isLoopback(host: string): boolean {
 }
 
 async function runServer(): Promise<void> {
-  // In memory each process has a share of the sessions; elsewhere all have all of them.
+  // In memory, each process holds a share of the sessions; with Redis, every process has access to all of them.
   const divided = !isShared(config.SESSION_STORE);
   const share = (local: SessionStore) => new PeerStore(local, Number(index), config.PROCESSES, processChannel);
-  // Not at the top: the primary has no use for what the app loads.
+  // Not imported at the top: the primary does not need what the app loads.
   const { buildApp } = await import('./http/app.js');
   const shareOf = (bytes: number) => Math.floor(bytes / config.PROCESSES);
   const app = await buildApp({
     config: {
       ...config,
       SESSION_BUDGET_BYTES: divided ? shareOf(config.SESSION_BUDGET_BYTES) : config.SESSION_BUDGET_BYTES,
-      // A body of any size that is read must find room in every process.
+      // Every process must have room for the largest body.
       BODIES_BUDGET_BYTES: Math.max(shareOf(config.BODIES_BUDGET_BYTES), config.BODY_LIMIT_BYTES),
     },
     logger,
     tracing,
     ...(divided && index !== undefined ? { share } : {}),
-    ...(index === undefined ? {} : { gather: (own) => gathering(processChannel, own) }),
+    ...(index === undefined ? {} : { gather: (own) => createGather(processChannel, own) }),
   }).catch((error: unknown) => {
     logger.fatal(error, 'cannot start');
     process.exit(1);
   });
 
-  // Ctrl-C reaches every process of the terminal. Where there is a primary, its word counts: a second signal would end
-  // this process before its time.
+  // Ctrl-C reaches every process of the terminal. If there is a primary, it stops this process, which therefore ignores
+  // Ctrl-C: as a first signal, it would make the primary's signal a second one, which ends the process at once.
   const ownsTerminal = index === undefined;
   if (!ownsTerminal) process.on('SIGINT', () => undefined);
   const skip: 'SIGINT'[] = ownsTerminal ? [] : ['SIGINT'];

@@ -38,7 +38,7 @@ describe('the configuration', () => {
     });
   });
 
-  it('takes every variable from the environment, and leaves all others alone', () => {
+  it('reads every variable from the environment, and ignores all others', () => {
     const given = {
       HOST: '0.0.0.0',
       PORT: '0',
@@ -85,7 +85,7 @@ describe('the configuration', () => {
 
   const port = 'an integer from 0 to 65535';
   const seconds = 'an integer from 1 to 2000000';
-  const origins = 'origins by commas, such as https://example.org, or *';
+  const origins = 'origins separated by commas, such as https://example.org, or *';
   const storeAddress = STORE_ADDRESS_FORMS.join(' or ');
   const positive = 'an integer from 1 to 9007199254740991';
 
@@ -98,6 +98,15 @@ describe('the configuration', () => {
     ['PORT', '65536', port],
     ['PORT', '8080x', port],
     ['PORT', 'true', port],
+    ['PORT', ' 80', port],
+    ['PORT', '80 ', port],
+    ['PORT', '+80', port],
+    ['PORT', '80.0', port],
+    ['PORT', '0x50', port],
+    ['PORT', '0b1', port],
+    ['PORT', '8e1', port],
+    ['PORT', '8_0', port],
+    ['PORT', '８０', port],
     ['LOG_LEVEL', 'verbose', '"fatal" or "error" or "warn" or "info" or "debug" or "trace" or "silent"'],
     ['LOG_LEVEL', 'INFO', '"fatal" or "error" or "warn" or "info" or "debug" or "trace" or "silent"'],
     ['BODY_LIMIT_BYTES', '0', `an integer from 1 to ${constants.MAX_STRING_LENGTH}`],
@@ -109,6 +118,7 @@ describe('the configuration', () => {
     ['SESSION_TTL_SECONDS', '0.5', 'an integer from 1 to 2147483647'],
     ['SESSION_TTL_SECONDS', '1e12', 'an integer from 1 to 2147483647'],
     ['SESSION_BUDGET_BYTES', '-1', 'an integer from 0 to 9007199254740991'],
+    ['SESSION_BUDGET_BYTES', '9007199254740992', 'an integer from 0 to 9007199254740991'],
     ['SESSION_BUDGET_BYTES', '1e300', 'an integer from 0 to 9007199254740991'],
     ['WORK_LIMIT_OPERATIONS', '0', positive],
     ['WORK_LIMIT_OPERATIONS', 'NaN', positive],
@@ -125,24 +135,24 @@ describe('the configuration', () => {
     ['EVENT_LOOP_DELAY_LIMIT_MS', '-1', 'an integer from 0 to 3600000'],
     ['HEAP_LIMIT_BYTES', '2GiB', 'an integer from 0 to 9007199254740991'],
     ['RATE_LIMIT_PER_MINUTE', '-1', 'an integer from 0 to 9007199254740991'],
-    ['TRUST_PROXY', 'a b', 'addresses or networks by commas, such as 10.0.0.0/8 or loopback'],
+    ['TRUST_PROXY', 'a b', 'addresses or networks separated by commas, such as 10.0.0.0/8 or loopback'],
     ['CORS_ORIGINS', 'example.org', origins],
     ['CORS_ORIGINS', 'https://example.org/', origins],
     ['CORS_ORIGINS', 'https://a.org,', origins],
     ['SHUTDOWN_DELAY_SECONDS', '-1', 'an integer from 0 to 2000000'],
     ['SHUTDOWN_GRACE_SECONDS', '0', seconds],
-  ])('refuses %s=%s in one sentence', (name, value, expected) => {
+  ])('refuses %s=%s with one sentence', (name, value, expected) => {
     expect(() => loadConfig({ [name]: value })).toThrow(`${name} is ${JSON.stringify(value)}; expected ${expected}`);
     expect(() => loadConfig({ [name]: value })).toThrow(/^[^\n;]+; [^\n;]+$/);
   });
 
-  it('shows no password of a store’s address', () => {
+  it('hides the password of a store’s address', () => {
     const wrong = () => loadConfig({ SESSION_STORE: 'redis://:secret@here:port' });
     expect(wrong).toThrow('SESSION_STORE is "redis://…@here:port"; expected memory: or redis[s]://');
     expect(wrong).not.toThrow(/secret/);
   });
 
-  it('names every variable that is wrong', () => {
+  it('names every invalid variable', () => {
     expect(() => loadConfig({ PORT: 'x', SESSION_TTL_SECONDS: 'y' })).toThrow(
       'PORT is "x"; expected an integer from 0 to 65535; SESSION_TTL_SECONDS is "y"; expected an integer from 1 to 2147483647',
     );

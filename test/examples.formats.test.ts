@@ -1,4 +1,6 @@
-/** The formats of examples/train-digits, against the service's own reader and writer, and against the service. */
+/**
+ * The formats of examples/train-digits, tested with the reader and writer of the service, and with the service itself.
+ */
 import { describe, expect, it } from 'vitest';
 import { Client } from '../examples/train-digits/client.js';
 import { json } from '../examples/train-digits/json.js';
@@ -13,7 +15,7 @@ import { serveAll } from './support/service.js';
 
 const values = Float32Array.of(1.5, -0, NaN, Infinity, 1e-45, 1 / 3);
 
-/** A file as another writer might make it: the header filled up with blanks, or not at all. */
+/** A file as another writer might produce it: the header padded with spaces, or not at all. */
 function file(header: object, data: Uint8Array, padding: number): ArrayBuffer {
   const text = Buffer.from(JSON.stringify(header) + ' '.repeat(padding));
   const length = Buffer.alloc(8);
@@ -23,7 +25,7 @@ function file(header: object, data: Uint8Array, padding: number): ArrayBuffer {
 
 describe("the example's safetensors", () => {
   it('are read by the service: shapes, bits and options', () => {
-    // A view, as are the images of a batch: what lies around it must not be sent.
+    // A view, like the images of a batch: the values around it must not be sent.
     const view = new Float32Array([9, ...values, 9]).subarray(1, -1);
     const bytes = safetensors.write({
       x: new Tensor([2, 3], view),
@@ -42,7 +44,7 @@ describe("the example's safetensors", () => {
   });
 
   it.each(['', 'a', 'ab', 'abc', 'abcd', 'abcde', 'abcdef', 'abcdefg'])(
-    'have their values aligned, whatever the length of the header: session "%s"',
+    'have aligned values for any length of the header: session "%s"',
     (session) => {
       const bytes = safetensors.write({ x: new Tensor([1], Float32Array.of(1)), session }) as Uint8Array;
       expect(bytes.byteLength % 8).toBe(4);
@@ -50,7 +52,7 @@ describe("the example's safetensors", () => {
     },
   );
 
-  it('are read as the service writes them', () => {
+  it('can read the files of the service', () => {
     const pieces = writeSafetensors({
       out: tensor([3, 2], values),
       mean: tensor([1], Float32Array.of(7)),
@@ -66,20 +68,20 @@ describe("the example's safetensors", () => {
     });
   });
 
-  it.each([0, 1, 2, 3, 4, 5, 6, 7])('are read where the data begin %d bytes off alignment', (padding) => {
+  it.each([0, 1, 2, 3, 4, 5, 6, 7])('are read if the data starts %d bytes off alignment', (padding) => {
     const header = { x: { dtype: 'F32', shape: [6], data_offsets: [0, 24] } };
     const fields = safetensors.read(file(header, new Uint8Array(values.buffer), padding));
     expect(fields).toEqual({ x: new Tensor([6], values) });
   });
 
-  it('are refused in another precision', () => {
+  it('are refused with another dtype', () => {
     const header = { x: { dtype: 'F64', shape: [1], data_offsets: [0, 8] } };
     expect(() => safetensors.read(file(header, new Uint8Array(8), 0))).toThrow('x is F64; expected F32');
   });
 });
 
 describe("the example's JSON", () => {
-  it('nests tensors and takes them apart again', () => {
+  it('nests tensors and reads them back', () => {
     const x = new Tensor([1, 2, 3], Float32Array.of(1, 2, 3, 4, 5, 6));
     const text = json.write({ x, mode: 'max' }) as string;
     expect(text).toBe('{"x":[[[1,2,3],[4,5,6]]],"mode":"max"}');
@@ -88,10 +90,10 @@ describe("the example's JSON", () => {
 });
 
 describe("the example's layers", () => {
-  // Worker threads run what is built; tests run the sources.
+  // Computed on the event loop: worker threads would need compiled files.
   const service = serveAll();
 
-  it('give the same over JSON and over safetensors, forward and backward, but for rounding', async () => {
+  it('give the same results over JSON and safetensors, forward and backward, up to rounding', async () => {
     const [overJson, overSafetensors] = await Promise.all(
       [json, safetensors].map(async (format) => {
         const client = new Client(service().url, format);
@@ -108,7 +110,7 @@ describe("the example's layers", () => {
       }),
     );
     expect(overSafetensors.map(({ shape }) => shape)).toEqual(overJson.map(({ shape }) => shape));
-    // float32 on one side and float64 on the other: some roundings of 6e-8 each, of values around 1.
+    // float32 on one side and float64 on the other: a few roundings of 6e-8 each, of values around 1.
     overSafetensors.forEach(({ data }, t) => {
       data.forEach((value, i) => {
         expect(Math.abs(value - overJson[t].data[i])).toBeLessThan(1e-6);
@@ -116,9 +118,9 @@ describe("the example's layers", () => {
     });
   });
 
-  it('shift images in training alone, with the gradient back to where its pixel came from', async () => {
+  it('shift images only in training, and shift the gradient back', async () => {
     const image = new Tensor([1, 1, 3, 3], Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9));
-    // Of the offsets -1, 0 and 1: one down, one to the left.
+    // Of the offsets -1, 0 and 1, these draw one down and one to the left.
     const draws = [0.9, 0.1];
     const layer = shift(1, () => draws.shift() ?? NaN);
     expect((await layer.forward(image, false)).out).toEqual(image);

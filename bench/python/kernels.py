@@ -36,7 +36,7 @@ def function_of(layer, options, dtype, shapes):
 
 
 def prepare(request):
-    """Inputs are the bytes of a file, one after the other."""
+    """The inputs are stored in one file, one after the other."""
     dtype = np.dtype(request["dtype"])
     data, at, arrays = np.fromfile(request["inputs"], dtype), 0, {}
     for name, shape in request["shapes"].items():

@@ -1,9 +1,9 @@
 """
-Times Python's side of a benchmark on request: a JSON object a line in, one out.
+Times the Python side of a benchmark on request: one JSON object per line in, and one out.
 
-{"prepare": KEY, "answer": FILE, ...} makes a function of what else the line says, calls it once and writes what it
-gives to FILE; {"time": KEY, "seconds": S} calls it for S seconds and answers with nanoseconds of a call;
-{"forget": true} lets go of all functions, whose inputs would stay in memory.
+{"prepare": KEY, "answer": FILE, ...} creates a function from the other fields, calls it once and writes its result to
+FILE; {"time": KEY, "seconds": S} calls it for S seconds and answers with the nanoseconds per call; {"forget": true}
+releases all functions and their inputs.
 """
 import ctypes
 import json
@@ -14,13 +14,14 @@ import time
 
 libc = ctypes.CDLL(None)
 if hasattr(libc, "mallopt"):
-    # Keep freed memory instead of giving it back: without that a large answer is thousands of page faults each call.
+    # Keep freed memory instead of returning it: otherwise, each call with a large answer causes thousands of page
+    # faults.
     libc.mallopt(-3, 1 << 30)
     libc.mallopt(-1, 1 << 30)
 
 
 def blas():
-    """Which BLAS this process has loaded by now: the reference one is many times as slow as OpenBLAS."""
+    """The BLAS that this process has loaded. The reference BLAS is many times slower than OpenBLAS."""
     try:
         with open("/proc/self/maps") as maps:
             libraries = {os.path.realpath(line.split()[-1]) for line in maps if "/" in line}
@@ -39,7 +40,7 @@ def say(message):
 
 
 def serve(libraries, prepare):
-    """`prepare` gives a function, and another that makes bytes of what the first gives."""
+    """`prepare` returns the function to time, and a function that converts its result to bytes."""
     say(libraries)
     runs = {}
     for line in sys.stdin:

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""A home-made batchnorm with a mistake in it, and what the service says of it. Standard library alone.
+"""A handwritten batchnorm with a mistake, and the diagnosis of the service. Uses only the standard library.
 
     python3 batchnorm.py [http://127.0.0.1:8080] [mended]
 
-Prints the diagnosis of every tensor; `mended` checks the same code without the mistake. Exits with 1 where the
+Prints the diagnosis of every tensor; `mended` checks the same code without the mistake. Exits with 1 if the
 service does not answer.
 """
 
@@ -34,7 +34,7 @@ def batchnorm(x, gamma, beta, epsilon, dout, mended):
             dbeta[c] += dout[n][c][s]
             dgamma[c] += dout[n][c][s] * hat[n, s]
         for n, s in places:
-            # The mistake: batch statistics depend on x, and their paths are missing here.
+            # The mistake: the batch statistics depend on x, but their paths are missing here.
             dx[n][c][s] = gamma[c] * rstd * dout[n][c][s]
             if mended:
                 dx[n][c][s] = gamma[c] * rstd * (dout[n][c][s] - dbeta[c] / m - hat[n, s] * dgamma[c] / m)
@@ -48,14 +48,14 @@ def ask(url, body=None):
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
             return json.load(response)
     except urllib.error.HTTPError as error:
-        # The body says what was wrong, what was expected and what came: problem details, RFC 9457.
+        # The body says what was wrong, what was received and what was expected: problem details, RFC 9457.
         sys.exit(f"{url}: {error.code} {error.read().decode()}")
     except OSError as error:
         sys.exit(f"{url}: {error}")
 
 
 def main(base="http://127.0.0.1:8080", variant=""):
-    # An input on which the known mistakes all give different answers.
+    # An input on which all known mistakes produce different results.
     case = ask(f"{base}/batchnorm/check/case?seed=1")
     forward, backward = case["forward"], case["backward"]
     given = {name: forward[name] for name in ("x", "gamma", "beta", "epsilon")}

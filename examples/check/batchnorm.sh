@@ -1,9 +1,9 @@
 #!/bin/sh
-# A home-made batchnorm backward with a mistake in it, and what the service says of it. With curl, awk and sed.
+# A handwritten batchnorm backward with a mistake, and the diagnosis of the service. Uses curl, awk and sed.
 #
 #     sh batchnorm.sh [http://127.0.0.1:8080]
 #
-# Prints the diagnosis. Exits with 1 where the service does not answer.
+# Prints the diagnosis. Exits with 1 if the service does not answer.
 set -eu
 
 base=${1:-http://127.0.0.1:8080}
@@ -25,7 +25,7 @@ dx=$(awk -v x="$x" -v dout="$dout" 'BEGIN {
   print list
 }')
 
-# The same numbers as a column of JSON.
+# The same numbers as a JSON column.
 column() { echo "$1" | sed 's/[^ ][^ ]*/[&]/g; s/ /,/g'; }
 
 answer=$(curl --silent --show-error --fail-with-body --max-time 10 --header 'Content-Type: application/json' --data '{
@@ -36,7 +36,7 @@ answer=$(curl --silent --show-error --fail-with-body --max-time 10 --header 'Con
   echo "POST $base/batchnorm/check: $answer" >&2
   exit 1
 }
-# The first diagnosis that the answer has.
+# The first diagnosis of the response.
 diagnosis='.*"diagnosis":\[{"id":"\([^"]*\)","explanation":"\([^"]*\)","fix":"\([^"]*\)".*'
 case $answer in
   '{"pass":true'*) echo 'dx is right' ;;

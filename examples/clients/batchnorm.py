@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Batchnorm, forward and backward, with Python's standard library alone.
+"""Batchnorm, forward and backward, with only Python's standard library.
 
     python3 batchnorm.py [http://127.0.0.1:8080]
 
-Prints the answers, and exits with 1 where one is not what a hand computes.
+Prints the results, and exits with 1 if one differs from the value computed by hand.
 """
 
 import json
@@ -14,8 +14,8 @@ import urllib.request
 
 TIMEOUT_SECONDS = 10
 
-# 4 rows, 2 channels. The means are 1 and 2, the variances 3.5 and 15.5; with epsilon 0.5 the roots come out as 2 and
-# 4, and every value below is exact.
+# 4 rows, 2 channels. The means are 1 and 2, the variances 3.5 and 15.5. With epsilon 0.5 the standard deviations are 2
+# and 4, and every value below is exact.
 FORWARD = {
     "x": [[4, 1], [-1, 8], [0, -3], [1, 2]],
     "gamma": [4, 2],
@@ -42,7 +42,7 @@ def post(url, body):
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
             return json.load(response)
     except urllib.error.HTTPError as error:
-        # The body says what was wrong, what was expected and what came: problem details, RFC 9457.
+        # The body says what was wrong, what was received and what was expected: problem details, RFC 9457.
         sys.exit(f"{url}: {error.code} {error.read().decode()}")
     except OSError as error:
         sys.exit(f"{url}: {error}")

@@ -3,12 +3,12 @@
 #
 #     sh batchnorm.sh [http://127.0.0.1:8080]
 #
-# Prints the answers, and exits with 1 where one is not what a hand computes.
+# Prints the results, and exits with 1 if one differs from the value computed by hand.
 set -eu
 
 base=${1:-http://127.0.0.1:8080}
 
-# post PATH BODY: leaves the answer in $answer, without blanks. Where the service refuses, the body says why.
+# post PATH BODY: stores the response in $answer, without spaces. If the service refuses, the body says why.
 post() {
   answer=$(curl --silent --show-error --fail-with-body --max-time 10 \
     --header 'Content-Type: application/json' --data "$2" "$base$1") || {
@@ -18,7 +18,7 @@ post() {
   answer=$(echo "$answer" | tr -d '[:space:]')
 }
 
-# check NAME EXPECTED: compares a tensor of the answer, as text. The service writes shortest decimals.
+# check NAME EXPECTED: compares a tensor of the response as text. The service writes the shortest decimals.
 check() {
   tensor=$(echo "$answer" | sed -n "s/.*\"$1\":\(\[[^\"]*\]\)[,}].*/\1/p")
   printf '%-7s %s\n' "$1" "$tensor"
@@ -28,8 +28,8 @@ check() {
   fi
 }
 
-# 4 rows, 2 channels. The means are 1 and 2, the variances 3.5 and 15.5; with epsilon 0.5 the roots come out as 2 and
-# 4, and every value below is exact.
+# 4 rows, 2 channels. The means are 1 and 2, the variances 3.5 and 15.5. With epsilon 0.5 the standard deviations are 2
+# and 4, and every value below is exact.
 post /batchnorm/forward '{
   "x": [[4, 1], [-1, 8], [0, -3], [1, 2]],
   "gamma": [4, 2],

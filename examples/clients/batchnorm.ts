@@ -3,7 +3,7 @@
  *
  *     node batchnorm.ts [http://127.0.0.1:8080]
  *
- * Prints the answers, and exits with 1 where one is not what a hand computes.
+ * Prints the results, and exits with 1 if one differs from the value computed by hand.
  */
 
 type Tensor = number | readonly Tensor[];
@@ -11,8 +11,8 @@ type Answer = Readonly<Record<string, unknown>>;
 
 const TIMEOUT_MS = 10_000;
 
-// 4 rows, 2 channels. The means are 1 and 2, the variances 3.5 and 15.5; with epsilon 0.5 the roots come out as 2 and
-// 4, and every value below is exact.
+// 4 rows, 2 channels. The means are 1 and 2, the variances 3.5 and 15.5. With epsilon 0.5 the standard deviations are 2
+// and 4, and every value below is exact.
 const forward = {
   x: [
     [4, 1],
@@ -59,7 +59,7 @@ async function post(url: string, body: object): Promise<Answer> {
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });
-  // Where the service refuses, the body says what was wrong, what was expected and what came.
+  // If the service refuses, the body says what was wrong, what was received and what was expected.
   if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`);
   return (await response.json()) as Answer;
 }

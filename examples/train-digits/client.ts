@@ -1,4 +1,4 @@
-/** The service, as this example sees it: a layer forward, then backward; where it refuses, an error in its own words. */
+/** A client of the service: runs a layer forward, then backward. A refusal becomes an error in the service's own words. */
 import type { Fields, Format, Option } from './format.js';
 import { Tensor } from './tensor.js';
 
@@ -9,20 +9,20 @@ interface Problem {
   errors?: { pointer: string }[];
 }
 
-/** The largest call here takes some tenths of a second. */
+/** The largest call here takes a few tenths of a second. */
 const TIMEOUT_MS = 30_000;
 
 export class Client {
   requests = 0;
 
-  /** @param base where the service listens, as `http://127.0.0.1:8080` */
+  /** @param base address of the service, such as `http://127.0.0.1:8080` */
   constructor(
     private readonly base: string,
     private readonly format: Format,
   ) {}
 
   /**
-   * @param session whether the service shall keep what backward needs; its answer then has a token in `session`
+   * @param session whether the service keeps what backward needs; the response then has a token in `session`
    * @throws {Error} one line that names the call and says why it failed
    */
   forward(layer: string, fields: Readonly<Record<string, Tensor | Option>>, session: boolean): Promise<Answer> {
@@ -30,7 +30,7 @@ export class Client {
   }
 
   /**
-   * Once for a session, which is released.
+   * Can be called once per session, which it releases.
    *
    * @throws {Error} as forward
    */
@@ -43,7 +43,7 @@ export class Client {
     this.requests++;
     const response = await fetch(url, {
       method: 'POST',
-      // The answer comes in the request's format where no other is asked for.
+      // The response has the format of the request unless another is requested.
       headers: { 'content-type': this.format.mediaType },
       body: this.format.write(fields),
       signal: AbortSignal.timeout(TIMEOUT_MS),
@@ -61,14 +61,14 @@ export class Answer {
     private readonly fields: Fields,
   ) {}
 
-  /** @throws {Error} where there is none of that name */
+  /** @throws {Error} if there is no tensor of that name */
   tensor(name: string): Tensor {
     const value = this.fields[name];
     if (value instanceof Tensor) return value;
     throw new Error(`POST ${this.source}: the answer has no tensor ${name}`);
   }
 
-  /** @throws {Error} where there is none */
+  /** @throws {Error} if there is none */
   get session(): string {
     const { session } = this.fields;
     if (typeof session === 'string') return session;
@@ -76,7 +76,7 @@ export class Answer {
   }
 }
 
-/** `fetch` says no more than "fetch failed"; what failed stands in the cause. */
+/** The message of `fetch` is only "fetch failed"; its cause has the details. */
 function reasonOf(error: unknown): string {
   const { message, cause } = error as Error;
   return cause instanceof Error ? cause.message : message;

@@ -1,13 +1,13 @@
-/** What a format of requests and answers has to do. The service speaks two: see `json.ts` and `safetensors.ts`. */
+/** The interface of a format of requests and responses. There are two: see `json.ts` and `safetensors.ts`. */
 import type { Tensor } from './tensor.js';
 
-/** A request or an answer: tensors, and beside them what is none, as the session's token. */
+/** A request or a response: tensors and other fields, such as the session token. */
 export type Fields = Readonly<Record<string, unknown>>;
 
 export interface Format {
   readonly mediaType: string;
   write(fields: Readonly<Record<string, Tensor | Option>>): string | Uint8Array<ArrayBuffer>;
-  /** @throws {Error} where the bytes are not of this format */
+  /** @throws {Error} if the bytes are not in this format */
   read(bytes: ArrayBuffer): Fields;
 }
 

@@ -1,7 +1,7 @@
 /**
- * Requests and answers as JSON: a tensor is a nested array of numbers, and its shape is its nesting.
+ * Requests and responses as JSON: a tensor is a nested array of numbers, and its nesting is its shape.
  *
- * The service computes these in float64, its default, and the answer is rounded here.
+ * The service computes these in float64, its default, and the response is rounded here.
  */
 import type { Fields, Format } from './format.js';
 import { Tensor, unstack } from './tensor.js';

@@ -1,6 +1,6 @@
 /**
- * Layers, and networks of them. Those with arithmetic to speak of are the service's; here are their weights and running
- * statistics. What the service does not have, as relu, max(x, 0), is computed here.
+ * Layers, and networks of layers. The service computes the expensive ones; their weights and running statistics are
+ * here. What the service does not provide, such as relu, max(x, 0), is computed here.
  *
  * N batch, C channels, H height, W width, I input features, O output features or channels, K kernel.
  */
@@ -9,14 +9,14 @@ import type { Option } from './format.js';
 import { filled, sizeOf, stack, Tensor, unstack } from './tensor.js';
 
 export interface Layer {
-  /** All that is learnt, to be moved in place. */
+  /** All learnable tensors, updated in place. */
   readonly parameters: readonly Tensor[];
   forward(x: Tensor, training: boolean): Promise<Pass>;
 }
 
 export interface Pass {
   readonly out: Tensor;
-  /** After training alone, and once: it releases the session. */
+  /** Only after a forward pass in training, and only once: it releases the session. */
   readonly backward: (dout: Tensor) => Promise<Gradients>;
 }
 
@@ -47,7 +47,7 @@ export function convolution(client: Client, parameters: { weight: Tensor }): Lay
   };
 }
 
-/** In training it normalises with the batch's statistics, and moves the running ones; in inference with those. */
+/** Training normalises with the statistics of the batch and updates the running ones; inference uses the running ones. */
 export function batchnorm(client: Client, C: number): Layer {
   const parameters = { gamma: filled([C], 1), beta: filled([C], 0) };
   let running: Tensors = { running_mean: filled([C], 0), running_var: filled([C], 1) };
@@ -62,7 +62,7 @@ export function batchnorm(client: Client, C: number): Layer {
   };
 }
 
-/** @param size side of the windows, and of the step from one to the next */
+/** @param size side of the windows, and their stride */
 export function pooling(client: Client, mode: 'max' | 'average', size: number): Layer {
   return {
     parameters: [],
@@ -71,8 +71,8 @@ export function pooling(client: Client, mode: 'max' | 'average', size: number): 
 }
 
 /**
- * @param rate fraction of the values that is dropped in training
- * @param random decides which, by way of the seed that the service is sent
+ * @param rate fraction of the values that are dropped in training
+ * @param random draws the seed that is sent to the service
  */
 export function dropout(client: Client, rate: number, random: () => number): Layer {
   return {
@@ -115,9 +115,9 @@ export function flatten(): Layer {
 }
 
 /**
- * In training it moves each image by whole pixels, so that no image is shown twice in one place; zeros come in.
+ * In training, shifts each image by whole pixels and fills with zeros, so that an image rarely appears twice in the same position.
  *
- * @param most the furthest, along either axis
+ * @param most the largest shift along either axis
  */
 export function shift(most: number, random: () => number): Layer {
   const offset = () => Math.floor(random() * (2 * most + 1)) - most;
@@ -149,7 +149,7 @@ function shifted(images: Tensor, offsets: readonly Offset[]): Tensor {
   return stack(moved);
 }
 
-/** One after the other; a network. */
+/** A network: layers in sequence. */
 export function sequence(...layers: readonly Layer[]): Layer {
   return {
     parameters: layers.flatMap(({ parameters }) => parameters),
@@ -189,7 +189,7 @@ export function initialWeight(shape: readonly number[], random: () => number): T
   );
 }
 
-/** One layer of the service. Its gradients have the tensors' names with a d in front: weight, dweight. */
+/** A layer of the service. Its gradients have the names of its tensors, prefixed with d: weight, dweight. */
 async function pass(
   client: Client,
   layer: string,

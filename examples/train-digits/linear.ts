@@ -9,7 +9,7 @@ import { batchnorm, dropout, flatten, initialWeight, linear, pooling, relu, sequ
 import { filled } from './tensor.js';
 import type { Recipe } from './training.js';
 
-/** Images are pooled to half their sides: a quarter of the text in every step, and no less is recognised. */
+/** Images are pooled to half their height and width: this quarters the size of every request, and accuracy is the same. */
 const POOL = 2;
 const INPUTS = (SIDE / POOL) ** 2;
 const HIDDEN = 80;
@@ -23,7 +23,7 @@ export const linearRecipe: Recipe = {
   preparation: (client) => sequence(pooling(client, 'average', POOL), flatten()),
   network: (client, random) =>
     sequence(
-      // Without a bias: batchnorm would take it off again, and has beta in its place.
+      // No bias: batchnorm would subtract it again, and has beta instead.
       linear(client, { weight: initialWeight([HIDDEN, INPUTS], random) }),
       batchnorm(client, HIDDEN),
       relu(),

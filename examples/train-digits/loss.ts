@@ -25,7 +25,7 @@ export function crossEntropy(scores: Tensor, labels: readonly number[]): Loss {
   return { loss, dscores: stack(rows) };
 }
 
-/** The largest score is taken off first, so that no exponential overflows. */
+/** The largest score is subtracted first, so that no exponential overflows. */
 function softmax(scores: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
   const largest = Math.max(...scores);
   const powers = scores.map((score) => Math.exp(score - largest));

@@ -16,7 +16,7 @@ export class Momentum {
     this.velocities = parameters.map(({ shape }) => filled(shape, 0));
   }
 
-  /** Moves the parameters in place. */
+  /** Updates the parameters in place. */
   step(gradients: readonly Tensor[], rate: number): void {
     this.parameters.forEach(({ data: values }, p) => {
       const velocity = this.velocities[p].data;

@@ -11,7 +11,7 @@ export function uniform(seed: number): () => number {
   };
 }
 
-/** A shuffled copy, by Fisher and Yates. */
+/** A shuffled copy (Fisher–Yates). */
 export function shuffled<Item>(items: readonly Item[], random: () => number): Item[] {
   const copy = [...items];
   for (let i = copy.length - 1; i > 0; i--) {

@@ -1,17 +1,17 @@
 /**
- * Requests and answers as safetensors: eight bytes with the length of the header, the header as JSON, then the values of
- * all tensors, little-endian, one tensor after the other without a gap.
+ * Requests and responses as safetensors: eight bytes with the length of the header, the header as JSON, then the values
+ * of all tensors, little-endian, one tensor after the other without gaps.
  *
  *     header = {
  *       "__metadata__": {"training": "true", "session": "\"3f…\""},
  *       "x": {"dtype": "F32", "shape": [64, 10], "data_offsets": [0, 2560]}
  *     }
  *
- * `data_offsets` count from the header's end. What is not a tensor stands in `__metadata__`. The format wants strings
- * there; the service takes and writes each as the JSON text of the value, so that a token has quotes of its own.
+ * `data_offsets` count from the end of the header. Everything that is not a tensor is in `__metadata__`, whose values
+ * must be strings. The service reads and writes each value as JSON text, so a token is enclosed in quotes.
  *
- * Float32Array holds numbers in the machine's byte order, here taken to be little-endian: of the machines that Node.js
- * runs on, s390x alone is not.
+ * Float32Array uses the byte order of the machine, which is assumed to be little-endian: of the platforms that Node.js
+ * supports, only s390x is not.
  *
  * Source: https://github.com/huggingface/safetensors#format
  */
@@ -26,7 +26,7 @@ interface Entry {
 type Metadata = Readonly<Record<string, string>>;
 
 const LENGTH_BYTES = 8;
-/** The header is filled up with blanks to this, so that readers find the values aligned in memory. */
+/** The header is padded with spaces to a multiple of this, so that the values are aligned in memory. */
 const ALIGNMENT = 8;
 
 export const safetensors: Format = {
@@ -68,7 +68,7 @@ export const safetensors: Format = {
     for (const [name, { dtype, shape, data_offsets }] of Object.entries<Entry>(entries)) {
       if (dtype !== 'F32') throw new Error(`${name} is ${dtype}; expected F32`);
       const [begin, end] = data_offsets;
-      // A copy: a view would have to begin at a multiple of four bytes, and not every writer sees to that.
+      // A copy: a view must start at a multiple of four bytes, which not every writer ensures.
       fields.push([name, new Tensor(shape, new Float32Array(bytes.slice(start + begin, start + end)))]);
     }
     return Object.fromEntries(fields);

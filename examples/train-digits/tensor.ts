@@ -1,4 +1,4 @@
-/** Tensors in float32, row-major: all values in one array, never an array of arrays. */
+/** Tensors in float32, row-major, with all values in one flat array. */
 
 export class Tensor {
   constructor(
@@ -15,7 +15,7 @@ export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((size, length) => size * length, 1);
 }
 
-/** N tensors of one shape as one, of shape [N, …shape]. */
+/** Stacks N tensors of the same shape into one of shape [N, …shape]. */
 export function stack(tensors: readonly Tensor[]): Tensor {
   const [{ shape, data }] = tensors;
   const stacked = new Tensor([tensors.length, ...shape], new Float32Array(tensors.length * data.length));

@@ -1,4 +1,4 @@
-/** Trains a classifier of handwritten digits: the service computes the layers, all else is here. */
+/** Trains a classifier of handwritten digits. The service computes the layers; everything else is here. */
 import { Client } from './client.js';
 import { loadDigits, type Sample } from './digits.js';
 import type { Format } from './format.js';
@@ -8,22 +8,22 @@ import { Momentum } from './momentum.js';
 import { shuffled, uniform } from './random.js';
 import { stack, unstack } from './tensor.js';
 
-/** A network, and the numbers that were chosen for it. */
+/** A network and its hyperparameters. */
 export interface Recipe {
-  /** In which the client speaks with the service. */
+  /** The format that the client uses. */
   readonly format: Format;
   readonly epochs: number;
   readonly batch: number;
-  /** Falls in a line, to reach zero after the last step. */
+  /** Decreases linearly to zero after the last step. */
   readonly firstLearningRate: number;
-  /** What the network is shown of images [N, 1, 28, 28], computed once. */
+  /** Preprocesses images [N, 1, 28, 28], once. */
   readonly preparation: (client: Client) => Layer;
-  /** From what the preparation gives to scores [N, 10]. */
+  /** Maps preprocessed images to scores [N, 10]. */
   readonly network: (client: Client, random: () => number) => Layer;
 }
 
 export interface Result {
-  /** Fraction of the held-out digits that are recognised. */
+  /** Fraction of held-out digits that are recognised. */
   readonly accuracy: number;
   readonly heldOut: number;
   readonly requests: number;
@@ -34,9 +34,9 @@ const MOMENTUM = 0.9;
 const STEPS_A_LINE = 25;
 
 /**
- * @param base where the service listens, as `http://127.0.0.1:8080`
- * @param print gets a line of progress now and then
- * @throws {Error} where the service does not answer, or refuses
+ * @param base address of the service, such as `http://127.0.0.1:8080`
+ * @param print receives a line of progress every few steps
+ * @throws {Error} if the service does not answer, or refuses a request
  */
 export async function train(base: string, recipe: Recipe, print: (line: string) => void): Promise<Result> {
   const { format, epochs, batch, firstLearningRate } = recipe;

@@ -1,15 +1,18 @@
-/** The pages of `docs/layers/` as HTML, to be served: Markdown with formulas, which become MathML. */
+/** Renders the pages of `docs/layers/` as HTML: Markdown with formulas, which become MathML. */
 import { Marked, type TokenizerAndRendererExtension, type Tokens } from 'marked';
 import temml from 'temml';
 
-/** From one page to another's folder, beside its own. */
+/** Each page is served from a separate folder; this leads from one to another. */
 const pathTo = (layer: string) => `../${layer}/`;
 
-/** The page's policy lets in no style but its own files; `web/styles/reference.css` has what these said. */
+/**
+ * The page's Content-Security-Policy forbids inline styles; `web/styles/reference.css` replaces those that Temml
+ * writes.
+ */
 const formula = (tex: string, displayMode: boolean): string =>
   temml.renderToString(tex, { displayMode, throwOnError: true }).replace(/ style="[^"]*"/g, '');
 
-/** As in GitHub's Markdown, where nothing within backticks is taken for emphasis. */
+/** As in GitHub's Markdown, $`…`$ encloses a formula, in which no character has a meaning for Markdown. */
 const inlineFormula: TokenizerAndRendererExtension = {
   name: 'formula',
   level: 'inline',
@@ -28,7 +31,7 @@ const marked = new Marked({
       const anchor = text.toLowerCase().replace(/\W+/g, '-');
       return `<h${depth} id="${anchor}">${this.parser.parseInline(tokens)}</h${depth}>\n`;
     },
-    // What is wider than the window scrolls by itself, by keys as well.
+    // Content wider than the window scrolls separately, and can be focused to scroll it with the keyboard.
     code({ text, lang }) {
       if (lang === 'math') return `<div class="formula" tabindex="0">${formula(text, true)}</div>\n`;
       return `<pre tabindex="0"><code>${escaped(text)}</code></pre>\n`;
@@ -40,14 +43,14 @@ const marked = new Marked({
     table(token) {
       return `<div class="table" tabindex="0">${tableOf(token, (tokens) => this.parser.parseInline(tokens))}</div>\n`;
     },
-    // Marks between which a page is generated.
+    // The markers around generated parts of a page are dropped.
     html: ({ text }) => (/^<!--.*-->\s*$/s.test(text) ? '' : text),
   },
 });
 
 type Inline = (tokens: Tokens.TableCell['tokens']) => string;
 
-/** A cell with nothing in it is none: a header without words tells a screen reader nothing. */
+/** An empty header cell becomes a `td`: a header without text tells a screen reader nothing. */
 function tableOf({ header, rows }: Tokens.Table, inline: Inline): string {
   const cell = (name: 'th' | 'td', { tokens, text }: Tokens.TableCell) =>
     text === '' ? '<td></td>' : `<${name}>${inline(tokens)}</${name}>`;
@@ -62,10 +65,10 @@ function escaped(text: string): string {
 }
 
 /**
- * The page of a layer.
- * @param template HTML with the places `<!-- layer -->`, `<!-- layers -->` and `<!-- text -->`
+ * Renders the page of a layer.
+ * @param template HTML with the placeholders `<!-- layer -->`, `<!-- layers -->` and `<!-- text -->`
  * @param text Markdown
- * @param layers all that there are pages of
+ * @param layers the layers to link to
  */
 export function htmlOf(template: string, layer: string, text: string, layers: readonly string[]): string {
   const links = layers.map((each) => {
@@ -77,5 +80,7 @@ export function htmlOf(template: string, layer: string, text: string, layers: re
     layers: links.join(''),
     text: marked.parse(text, { async: false }),
   };
-  return template.replace(/<!-- (\w+) -->/g, (place, name: string) => places[name] ?? place);
+  // The template is at the root, and the page three folders below it.
+  const moved = template.replace(/(href|src)="\.\//g, '$1="../../../');
+  return moved.replace(/<!-- (\w+) -->/g, (place, name: string) => places[name] ?? place);
 }

@@ -1,11 +1,12 @@
 /**
- * What a layer's definition says of it, as Markdown. In a page of `docs/layers/` it stands between
- * `<!-- generated: NAME -->` and `<!-- end -->`; all else there is written by hand.
+ * Renders the parts of a layer's definition as Markdown. In a page of `docs/layers/`, they are between
+ * `<!-- generated: NAME -->` and `<!-- end -->`; everything else in the page is written by hand.
  */
 import type { TObject } from '@sinclair/typebox';
 import type { Checks } from '../../src/check/definition.js';
-import { anyLayer } from '../../src/check/variants.js';
-import { describe, isOptional } from '../../src/compute/validate.js';
+import { genericMistakes } from '../../src/check/generic/registry.js';
+import { describe } from '../../src/validation/describe.js';
+import { isOptional } from '../../src/validation/validate.js';
 import type { Layer } from '../../src/layers/definition.js';
 
 const REGION = /<!-- generated: (\w+) -->.*?<!-- end -->/gs;
@@ -21,20 +22,30 @@ const regions: Readonly<Record<string, (checks: Checks) => string>> = {
   options: ({ layer }) => options(layer.schemas.options),
   conventions: ({ layer }) => list(layer.reference.conventions.map(prose)),
   mistakes: ({ mistakes }) => list(mistakes.map(mistake)),
-  mistakesOfAnyLayer: () => list(anyLayer.map((text) => mistake({ ...text, tensors: [] }))),
+  mistakesOfAnyLayer: () => list(genericMistakes.map((text) => mistake({ ...text, tensors: [] }))),
   forwardRequest: ({ layer }) => request(layer, 'forward', { ...layer.reference.example.forward, session: false }),
   backwardRequest: ({ layer }) =>
     request(layer, 'backward', { forward: layer.reference.example.forward, ...layer.reference.example.backward }),
   sources: ({ layer }) => list(layer.reference.sources.map(prose)),
 };
 
-/** @throws where the page wants what no definition has, or leaves out what every page shows */
+/** `forward1` is the first formula of forward, and so on. */
+function formulas({ layer }: Checks): Record<string, () => string> {
+  const numbered = (direction: 'forward' | 'backward') =>
+    Object.values(layer.reference.formulas[direction]).map(
+      (tex, i) => [`${direction}${i + 1}`, () => `\`\`\`math\n${tex}\n\`\`\``] as const,
+    );
+  return Object.fromEntries([...numbered('forward'), ...numbered('backward')]);
+}
+
+/** @throws if the page names an unknown region, or lacks one that every page must have */
 export function withRegions(page: string, checks: Checks): string {
-  const missing = new Set(Object.keys(regions));
+  const all: typeof regions = { ...regions, ...formulas(checks) };
+  const missing = new Set(Object.keys(all));
   const filled = page.replace(REGION, (_, name: string) => {
-    if (!(name in regions)) throw new Error(`no ${name}; expected one of ${Object.keys(regions).join(', ')}`);
+    if (!(name in all)) throw new Error(`no ${name}; expected one of ${Object.keys(all).join(', ')}`);
     missing.delete(name);
-    return `<!-- generated: ${name} -->\n\n${regions[name](checks)}\n\n<!-- end -->`;
+    return `<!-- generated: ${name} -->\n\n${all[name](checks)}\n\n<!-- end -->`;
   });
   if (missing.size > 0) throw new Error(`${checks.layer.name} does not show ${[...missing].join(', ')}`);
   return filled;
@@ -62,7 +73,7 @@ function shapes({ schemas }: Layer): string {
   );
 }
 
-/** As the definition has it: letters in brackets are code, "as x" and the words between are not. */
+/** Formats the shapes in brackets as code, and leaves words such as "as x" as they are. */
 function shapeOf(text: string): string {
   return text.replace(/\[[^\]]*\]/g, code);
 }
@@ -87,7 +98,7 @@ function sentence(text: string): string {
   return /[.!?]$/.test(text) ? prose(text) : `${prose(text)}.`;
 }
 
-/** The example of the definition as a command, a line for each field. */
+/** The definition's example as a command, with one line per field. */
 function request({ name }: Layer, direction: string, body: object): string {
   const fields = Object.entries(body).map(([field, value]) => `  "${field}": ${spaced(value)}`);
   return [
@@ -99,14 +110,14 @@ function request({ name }: Layer, direction: string, body: object): string {
   ].join('\n');
 }
 
-/** JSON with a space where a person would put one. */
+/** Compact JSON with a space after each comma and colon. */
 function spaced(value: unknown): string {
   return JSON.stringify(value, undefined, 1)
     .replace(/\n\s*(?=[\]}])|(?<=[[{])\n\s*/g, '')
     .replace(/\n\s*/g, ' ');
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
@@ -119,7 +130,7 @@ function code(text: string): string {
   return `\`${text}\``;
 }
 
-/** Plain text, so that nothing of it is taken for Markdown. */
+/** Escapes plain text, so that none of it is read as Markdown. */
 function prose(text: string): string {
   return text.replace(/[\\*<`[\]]|(?<!\w)_|_(?!\w)/g, '\\$&');
 }

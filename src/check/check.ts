@@ -1,104 +1,155 @@
 /**
- * Holds what somebody's implementation computed against the right answer, and says what went wrong where they differ.
+ * Compares the results of an implementation with the right answers and, where they differ, says why.
  *
- * A mistake is named only where the claim equals what it gives while the right answer differs from that; equivalent
- * formulas and rounding give the right answer, and are never named. Where nothing fits there are statistics.
+ * A mistake is named only if the claim equals its result and the right answer does not. Equivalent formulas and
+ * rounding are never reported as mistakes. A wrong tensor of the right shape also gets statistics.
  */
-import { sameShape, type FloatDtype } from '../tensor/tensor.js';
-import { rightAnswers } from './answers.js';
-import { areClose, compare, indexOf, largestMagnitude, type Tolerance } from './compare.js';
-import type { Call, Checks, Note, Tensors } from './definition.js';
 import {
-  decimalsOf,
-  FLOAT32_RTOL,
+  TOLERANCES,
+  type CheckAnswer,
+  type Diagnosis,
+  type HiddenMistake,
+  type Note,
+  type TensorVerdict,
+} from '../../schemas/check.js';
+import { sameShape, type FloatDtype, type Tensor } from '../tensor/tensor.js';
+import { rightAnswers } from './answers.js';
+import type { BoundsOf } from './bounds/bounds.js';
+import { boundsOf } from './bounds/bounds.js';
+import { areClose, compare, indexOf, largestMagnitude, type Measured, type Tolerance } from './compare.js';
+import type { Checks, Instance, Tensors } from './definition.js';
+import {
   FLOAT64_NOISE,
-  halfOf,
+  inDtype,
   looksLikeFloat32,
   looserFor,
-  roundingOf,
+  printOf,
+  shortestIn,
+  UNIT_ROUNDOFF,
+  type Print,
 } from './rounding.js';
-import { isGradient, Search, type Indistinguishable, type SearchOptions } from './search.js';
-import { shapeSentence, short, type Statistics } from './statistics.js';
-import type { Trial } from './trial.js';
-import type { Diagnosis } from './variants.js';
-
-/** The tolerances where none are asked for, by dtype. */
-export const TOLERANCES: Readonly<Record<FloatDtype, Tolerance>> = {
-  float64: { rtol: 1e-6, atol: 1e-9 },
-  float32: { rtol: 1e-4, atol: 1e-6 },
-};
+import { isGradient, Search, type SearchOptions } from './search.js';
+import { shapeSentence, short } from './statistics.js';
+import { isEqual, type Trial } from './trial.js';
 
 export interface CheckOptions extends SearchOptions {
   readonly dtype: FloatDtype;
-  /** What was asked for, if anything was. */
+  /** Tolerances of the request, if it sets any. */
   readonly rtol?: number | undefined;
   readonly atol?: number | undefined;
 }
 
-export interface TensorVerdict {
-  readonly pass: boolean;
-  /** Nothing where the shapes differ. */
-  readonly max_absolute_error: number | null;
-  readonly max_relative_error: number | null;
-  readonly worst: { readonly index: readonly number[]; readonly expected: number; readonly claimed: number } | null;
-  /** Where the shapes differ. */
-  readonly detail?: string;
-  readonly diagnosis: readonly Diagnosis[];
-  readonly notes: readonly Note[];
-  readonly statistics?: Statistics;
-}
+/** The answer except for `try`, a request that exposes a hidden mistake: the check knows nothing of requests. */
+export type Verdict = Omit<CheckAnswer, 'indistinguishable'> & {
+  readonly indistinguishable: readonly Omit<HiddenMistake, 'try'>[];
+};
 
-export interface Verdict extends Tolerance {
-  readonly pass: boolean;
-  readonly tensors: Readonly<Record<string, TensorVerdict>>;
-  /** Mistakes that give the right answer on this input, so that the claims do not tell whether they were made. */
-  readonly indistinguishable: readonly Indistinguishable[];
-  readonly notes: readonly Note[];
-}
-
-export function check(checks: Checks, call: Call, claims: Tensors, options: CheckOptions): Verdict {
+export function check(checks: Checks, instance: Instance, claims: Tensors, options: CheckOptions): Verdict {
   const { dtype, kernels } = options;
   const asked: Tolerance = {
     rtol: options.rtol ?? TOLERANCES[dtype].rtol,
     atol: options.atol ?? TOLERANCES[dtype].atol,
   };
-  const right = rightAnswers(checks, call, kernels);
-  const rounding = roundingOf(checks, call, right, kernels);
-  const chosen = options.rtol !== undefined || options.atol !== undefined;
-  const trials = Object.entries(claims).map(([name, claimed]): Trial => {
-    const allowance = dtype === 'float32' && !chosen ? rounding(name) : 0;
-    const tolerance = { ...asked, atol: asked.atol + allowance };
-    const looser = looserFor(claimed, right[name], tolerance, () => rounding(name));
-    return { name, claimed, right: right[name], tolerance, looser };
+  const exact = rightAnswers(checks, instance, kernels);
+  const right = Object.fromEntries(Object.entries(exact).map(([name, tensor]) => [name, inDtype(tensor, dtype)]));
+  const bounds = new Map<number, BoundsOf>();
+  const boundsFor = (unit: number): BoundsOf => {
+    const known = bounds.get(unit) ?? boundsOf({ checks, instance, right: exact, unit, kernels });
+    bounds.set(unit, known);
+    return known;
+  };
+  let own: Tensors | undefined;
+  const ownFor = () => (own ??= rightAnswers(checks, inFloat32(instance), kernels));
+  const nonNegative = checks.nonNegative?.(instance) ?? [];
+  const judged = Object.entries(claims).map(([name, claimed]) => {
+    const isNonNegative = nonNegative.includes(name);
+    return hold({ name, claimed, right: right[name], dtype, tolerance: asked, boundsFor, ownFor, isNonNegative });
   });
-  const terms = Math.max(0, ...Object.values(call.upstream).map(({ data }) => largestMagnitude(data)));
+  const terms = Math.max(0, ...Object.values(instance.upstream).map(({ data }) => largestMagnitude(data)));
   const noise = (name: string) =>
     FLOAT64_NOISE * Math.max(largestMagnitude(right[name].data), isGradient(checks, name) ? terms : 0);
-  const search = new Search(checks, call, right, claims, trials, options);
+  const trials = judged.map(({ trial }) => trial);
+  const search = new Search(checks, instance, right, claims, trials, options);
+  const chosen = options.rtol !== undefined || options.atol !== undefined;
 
   const tensors: Record<string, TensorVerdict> = {};
-  for (const trial of trials) tensors[trial.name] = judge(trial, search, { rounding, noise, chosen, dtype });
+  for (const held of judged) tensors[held.trial.name] = judge(held, search, { noise: noise(held.trial.name), chosen });
   return {
     pass: Object.values(tensors).every(({ pass }) => pass),
     ...asked,
     tensors,
     indistinguishable: search.indistinguishable(),
-    notes: [...notesOn(call), ...(checks.notes?.(call) ?? []), ...(options.searches === false ? [TOO_LARGE] : [])],
+    notes: [
+      ...notesOn(instance),
+      ...(checks.notes?.(instance) ?? []),
+      ...(options.searches === false ? [TOO_LARGE] : []),
+    ],
   };
 }
 
-interface Rounding {
-  /** How far float32 takes a tensor's values from the right ones. */
-  readonly rounding: (name: string) => number;
-  /** How far float64 may: a gradient may come to nothing of terms that are as large as what came from above. */
-  readonly noise: (name: string) => number;
-  /** Whether the client chose a tolerance. */
-  readonly chosen: boolean;
-  readonly dtype: FloatDtype;
+/** A claim, and what its digits reveal: how it was printed, and in which precision it was computed. */
+interface Held {
+  readonly trial: Trial;
+  readonly print: Print | undefined;
+  /** Whether the values have only float32 precision although the request's dtype is float64. */
+  readonly isShorter: boolean;
 }
 
-function judge(trial: Trial, search: Search, { rounding, noise, chosen, dtype }: Rounding): TensorVerdict {
-  const { name, claimed, right, tolerance, looser } = trial;
+interface Holding extends Pick<Trial, 'name' | 'claimed' | 'right' | 'dtype' | 'tolerance'> {
+  readonly boundsFor: (unit: number) => BoundsOf;
+  /** The answers computed in float32. */
+  readonly ownFor: () => Tensors;
+  /** Whether rounding cannot make a value negative. */
+  readonly isNonNegative: boolean;
+}
+
+function hold({ name, claimed, right, dtype, tolerance, boundsFor, ownFor, isNonNegative }: Holding): Held {
+  const print = printOf(claimed, dtype);
+  const isShorter = dtype === 'float64' && looksLikeFloat32(claimed);
+  const bare = { name, dtype, claimed: { ...claimed, room: print?.room }, right, tolerance };
+  if (isEqual(claimed, right, tolerance))
+    return { trial: { ...bare, rounded: right, looser: tolerance }, print, isShorter };
+  const unit = isShorter ? UNIT_ROUNDOFF.float32 : UNIT_ROUNDOFF[dtype];
+  const { [name]: bound } = boundsFor(unit);
+  const isPossible = (i: number) => !(isNonNegative && claimed.data[i] < 0);
+  const room = Float64Array.from(right.data, (_, i) => (isPossible(i) ? (bound?.[i] ?? 0) : 0));
+  const looser = looserFor(claimed, right, tolerance, room, unit);
+  return { trial: { ...bare, rounded: { ...overflowing(bare, ownFor), room }, looser }, print, isShorter };
+}
+
+/** The terms of a finite sum may overflow in float32: where its arithmetic gives an infinity or NaN, so may a claim. */
+function overflowing(
+  { name, claimed, right, dtype }: Pick<Trial, 'name' | 'claimed' | 'right' | 'dtype'>,
+  ownFor: () => Tensors,
+): Tensor {
+  const isFinite = (value: number) => Number.isFinite(value);
+  if (dtype !== 'float32' || !(right.data instanceof Float64Array) || claimed.data.every(isFinite)) return right;
+  if (!sameShape(claimed.shape, right.shape)) return right;
+  const { data: own } = ownFor()[name];
+  const overflows = (i: number) => !isFinite(claimed.data[i]) && Object.is(own[i], claimed.data[i]);
+  return { ...right, data: right.data.map((value, i) => (overflows(i) ? own[i] : value)) };
+}
+
+function inFloat32(instance: Instance): Instance {
+  const rounded = (tensors: Tensors): Tensors =>
+    Object.fromEntries(
+      Object.entries(tensors).map(([name, { shape, data }]) => [
+        name,
+        { shape, data: data instanceof Float64Array ? Float32Array.from(data) : data },
+      ]),
+    );
+  return { ...instance, inputs: rounded(instance.inputs), upstream: rounded(instance.upstream) };
+}
+
+interface Judging {
+  /** Error of float64 arithmetic. A gradient near 0 may be the sum of terms as large as the upstream gradient. */
+  readonly noise: number;
+  /** Whether the client chose a tolerance; if so, only that tolerance decides. */
+  readonly chosen: boolean;
+}
+
+function judge({ trial, print, isShorter }: Held, search: Search, { noise, chosen }: Judging): TensorVerdict {
+  const { name, claimed, right, rounded, dtype, tolerance } = trial;
   if (!sameShape(claimed.shape, right.shape))
     return {
       pass: false,
@@ -106,74 +157,90 @@ function judge(trial: Trial, search: Search, { rounding, noise, chosen, dtype }:
       max_relative_error: null,
       worst: null,
       detail: shapeSentence(name, claimed, right),
-      diagnosis: search.diagnose(trial),
-      notes: [],
+      ...named(search.diagnose(trial)),
     };
-  const { maxAbsoluteError, maxRelativeError, worst, wrong } = compare(claimed.data, right.data, tolerance);
+  const bare = { ...claimed, room: undefined };
+  const { maxAbsoluteError, maxRelativeError, worst, wrong } = compare(bare, right, tolerance);
   const errors = {
     max_absolute_error: maxAbsoluteError,
     max_relative_error: maxRelativeError,
     worst: {
       index: indexOf(worst, right.shape),
-      expected: right.data[worst],
-      claimed: claimed.data[worst],
+      expected: shortestIn(right.data[worst], dtype),
+      claimed: shortestIn(claimed.data[worst], dtype),
     },
   };
-  const float32: Note = {
-    id: 'float32_arithmetic',
-    explanation: `The values have the precision of float32, where float64 was claimed: the largest error is ${short(maxAbsoluteError)}.`,
-  };
-  const isFloat32 =
-    dtype === 'float64' &&
-    looksLikeFloat32(claimed) &&
-    maxAbsoluteError > noise(name) &&
-    areClose(claimed.data, right.data, { rtol: FLOAT32_RTOL, atol: rounding(name) });
-  if (!wrong.includes(1)) return { pass: true, ...errors, diagnosis: [], notes: isFloat32 ? [float32] : [] };
+  const isPrinted = print !== undefined && areClose(claimed, right, { rtol: FLOAT64_NOISE, atol: noise });
+  const ofRounding = isShorter ? float32Note(maxAbsoluteError) : roundingNote(dtype);
+  if (!wrong.includes(1)) {
+    const isFloat32 = isShorter && !isPrinted && maxAbsoluteError > noise;
+    return { pass: true, ...errors, diagnosis: [], notes: isFloat32 ? [ofRounding] : [] };
+  }
 
-  const known = search.known(trial);
-  if (known.length === 0 && isFloat32 && !chosen) return { pass: true, ...errors, diagnosis: [], notes: [float32] };
-  const coarsely = compare(claimed.data, right.data, looser).wrong;
-  const isCoarse = !coarsely.includes(1);
-  const decimals = decimalsOf(claimed);
-  if (known.length === 0 && isCoarse && decimals !== undefined && !isFloat32)
-    return {
-      pass: false,
-      ...errors,
-      diagnosis: [],
-      notes: [
-        {
-          id: 'rounded',
-          explanation: `The right values, rounded to ${decimals} decimals: claim more of them, or ask for atol ${short(halfOf(decimals))}.`,
-        },
-      ],
-      statistics: search.statistics(trial, wrong),
-    };
+  // Printing, rounding, or both: the first that explains the differences counts.
+  const ways: readonly (readonly [Measured, Measured, readonly Note[]])[] = [
+    ...(print ? [[claimed, right, [printNote(print, chosen)]] as const] : []),
+    [bare, rounded, [ofRounding]],
+    ...(print ? [[claimed, rounded, [printNote(print, chosen), roundingNote('float32')]] as const] : []),
+  ];
+  const notes = ways.find(([ours, theirs]) => areClose(ours, theirs, tolerance))?.[2];
+  if (notes && !chosen) return { pass: true, ...errors, diagnosis: [], notes };
+  if (notes) return { pass: false, ...errors, diagnosis: [], notes, statistics: search.statistics(trial, wrong) };
   return {
     pass: false,
     ...errors,
-    diagnosis: known.length > 0 || isCoarse ? known : search.further(trial),
-    notes: [...(isFloat32 ? [float32] : []), ...(known.length > 1 ? [SEVERAL_FIT] : [])],
-    statistics: search.statistics(trial, isCoarse ? wrong : coarsely),
+    ...named(search.diagnose(trial)),
+    statistics: search.statistics(trial, compare(claimed, rounded, tolerance).wrong),
   };
 }
 
-const SEVERAL_FIT: Note = {
-  id: 'several_fit',
-  explanation:
-    'Each of these mistakes gives this very result here: claim the other tensors too, or try another input, to tell them apart.',
-};
+function float32Note(error: number): Note {
+  return {
+    id: 'float32_arithmetic',
+    explanation: `The values have only the precision of float32, although dtype is float64: the largest error is ${short(error)}.`,
+  };
+}
+
+function roundingNote(dtype: FloatDtype): Note {
+  return {
+    id: 'rounding',
+    explanation: `Some values differ by more than the tolerance, but by no more than the possible rounding error of that element in ${dtype}.`,
+  };
+}
+
+function printNote({ precision }: Print, chosen: boolean): Note {
+  const right = `Correct to ${precision}, all that the claim has`;
+  return {
+    id: 'rounded',
+    explanation: chosen ? `${right}, but not within the requested tolerance: send more digits.` : `${right}.`,
+  };
+}
+
+/** Naming more would not help to find the mistake. */
+const MOST_NAMED = 3;
+
+/** The best of the mistakes that fit, and how many there are. */
+function named(fitting: readonly Diagnosis[]): Pick<TensorVerdict, 'diagnosis' | 'notes'> {
+  const others = fitting.length - MOST_NAMED;
+  const more = others > 0 ? `, and ${others === 1 ? 'one other does' : `${others} others do`} too` : '';
+  const several: Note = {
+    id: 'several_fit',
+    explanation: `Each of these mistakes gives exactly this result here${more}: to tell them apart, claim the other tensors too, or try another input.`,
+  };
+  return { diagnosis: fitting.slice(0, MOST_NAMED), notes: fitting.length > 1 ? [several] : [] };
+}
 
 const TOO_LARGE: Note = {
   id: 'mistakes_not_tried',
   explanation:
-    'The input is too large to compute what the known mistakes would give: the claims were compared with the right answers alone. Try a smaller one.',
+    'The input is too large to compute what the known mistakes would give: the claims were only compared with the correct results. Try a smaller input.',
 };
 
-function notesOn({ upstream }: Call): Note[] {
+function notesOn({ upstream }: Instance): Note[] {
   return Object.entries(upstream)
     .filter(([, { data }]) => data.length > 1 && data.every((value) => value === data[0]))
     .map(([name, { data }]) => ({
       id: 'uniform_upstream',
-      explanation: `Every value of ${name} is ${data[0]}: such an upstream gradient hides mistakes. Try one that varies.`,
+      explanation: `Every value of ${name} is ${data[0]}: such an upstream gradient hides mistakes. Use one that varies.`,
     }));
 }

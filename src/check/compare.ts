@@ -1,5 +1,5 @@
-/** When two tensors are alike, and how far apart they are. */
-import type { Shape, TensorData } from '../tensor/tensor.js';
+/** Whether two tensors are close, and how far apart they are. */
+import type { Shape, Tensor, TensorData } from '../tensor/tensor.js';
 
 /** As NumPy's `allclose`: |claimed − expected| ≤ atol + rtol · |expected|. */
 export interface Tolerance {
@@ -7,30 +7,55 @@ export interface Tolerance {
   readonly atol: number;
 }
 
-/** 0 where both are the same infinity, or both not a number. */
+/** Values, and how far each may be from the number it represents because of rounding or printing. */
+export interface Values {
+  readonly data: TensorData;
+  /** Absolute allowance for each element, added to the tolerance; none if absent. */
+  readonly room?: Float64Array | undefined;
+}
+
+/** A tensor whose elements may have room. Tensors derived from it (a slice, a permutation, a multiple) have it too. */
+export type Measured = Tensor & Values;
+
+/** The absolute difference: 0 for equal infinities or two NaNs, and infinite if only one is NaN. */
 function distance(claimed: number, expected: number): number {
   if (Object.is(claimed, expected) || claimed === expected) return 0;
   const apart = Math.abs(claimed - expected);
   return Number.isNaN(apart) ? Infinity : apart;
 }
 
-function allowed(expected: number, { rtol, atol }: Tolerance): number {
-  return Number.isFinite(expected) ? atol + rtol * Math.abs(expected) : atol;
+/** Allowed distance between element i of a claim and element j of the expected values; the room of both counts. */
+function allowed(claimed: Values, i: number, { data, room }: Values, j: number, { rtol, atol }: Tolerance): number {
+  // Indices and masks must be equal.
+  if (data instanceof Int32Array || data instanceof Uint8Array) return 0;
+  const relative = Number.isFinite(data[j]) ? rtol * Math.abs(data[j]) : 0;
+  return atol + relative + (claimed.room?.[i] ?? 0) + (room?.[j] ?? 0);
 }
 
-export function isClose(claimed: number, expected: number, tolerance: Tolerance): boolean {
-  return distance(claimed, expected) <= allowed(expected, tolerance);
+/** Compares element i of a claim with element j of the expected values. */
+export function isClose(claimed: Values, i: number, expected: Values, j: number, tolerance: Tolerance): boolean {
+  return distance(claimed.data[i], expected.data[j]) <= allowed(claimed, i, expected, j, tolerance);
 }
 
-/** Of arrays of one length. */
-export function areClose(claimed: TensorData, expected: TensorData, tolerance: Tolerance): boolean {
-  for (let i = 0; i < expected.length; i++) if (!isClose(claimed[i], expected[i], tolerance)) return false;
+/** Compares values of equal length. */
+export function areClose(claimed: Values, expected: Values, tolerance: Tolerance): boolean {
+  for (let i = 0; i < expected.data.length; i++) if (!isClose(claimed, i, expected, i, tolerance)) return false;
   return true;
 }
 
-export function largestDistance(claimed: TensorData, expected: TensorData): number {
+/** Applies a function to every value, and adjusts the room accordingly. */
+export function mapValues<Of extends Values>(values: Of, of: (value: number, i: number) => number): Of {
+  const data = Float64Array.from(values.data, of);
+  // An infinite value gets no room, because ∞ − ∞ is NaN.
+  const room = values.room?.map((room, i) => Math.abs(of(values.data[i] + room, i) - data[i]) || 0);
+  return { ...values, data, room };
+}
+
+/** The largest distance, less the room of the claimed value. */
+export function largestDistance(claimed: Values, expected: Values): number {
   let largest = 0;
-  for (let i = 0; i < expected.length; i++) largest = Math.max(largest, distance(claimed[i], expected[i]));
+  for (let i = 0; i < expected.data.length; i++)
+    largest = Math.max(largest, distance(claimed.data[i], expected.data[i]) - (claimed.room?.[i] ?? 0));
   return largest;
 }
 
@@ -43,21 +68,21 @@ export function largestMagnitude(data: TensorData): number {
 export interface Comparison {
   readonly maxAbsoluteError: number;
   readonly maxRelativeError: number;
-  /** Where the tolerance is exceeded by most, or most nearly. */
+  /** Index of the element that exceeds the tolerance most or, if none does, comes closest to it. */
   readonly worst: number;
-  /** Of each element. */
+  /** 1 for each element outside the tolerance. */
   readonly wrong: Uint8Array;
 }
 
-export function compare(claimed: TensorData, expected: TensorData, tolerance: Tolerance): Comparison {
-  const wrong = new Uint8Array(expected.length);
+export function compare(claimed: Values, expected: Values, tolerance: Tolerance): Comparison {
+  const wrong = new Uint8Array(expected.data.length);
   let [maxAbsoluteError, maxRelativeError, worst, largestExcess] = [0, 0, 0, -1];
-  for (let i = 0; i < expected.length; i++) {
-    const apart = distance(claimed[i], expected[i]);
-    const room = allowed(expected[i], tolerance);
+  for (let i = 0; i < expected.data.length; i++) {
+    const apart = distance(claimed.data[i], expected.data[i]);
+    const room = allowed(claimed, i, expected, i, tolerance);
     wrong[i] = apart <= room ? 0 : 1;
     maxAbsoluteError = Math.max(maxAbsoluteError, apart);
-    if (apart > 0) maxRelativeError = Math.max(maxRelativeError, apart / Math.abs(expected[i]));
+    if (apart > 0) maxRelativeError = Math.max(maxRelativeError, apart / Math.abs(expected.data[i]));
     const excess = apart === 0 ? 0 : apart / room;
     if (excess > largestExcess) [largestExcess, worst] = [excess, i];
   }
@@ -68,7 +93,7 @@ function orInfinity(value: number): number {
   return Number.isNaN(value) ? Infinity : value;
 }
 
-/** Where element `index` stands along each axis. */
+/** The position of element `index` along each axis. */
 export function indexOf(index: number, shape: Shape): number[] {
   const places = Array<number>(shape.length);
   for (let axis = shape.length - 1, rest = index; axis >= 0; axis--) {

@@ -5,7 +5,7 @@ export interface Numbers {
   /** From `low` to `high`, both included. */
   readonly integer: (low: number, high: number) => number;
   readonly pick: <Value>(values: readonly Value[]) => Value;
-  /** Of two decimals, so that they can be read; none is 0, and no two of one tensor are equal while they last. */
+  /** Values with two decimals, easy to read. None is 0, and they are distinct as long as the range has enough. */
   readonly tensor: (shape: Shape, low?: number, high?: number) => FloatTensor;
   readonly integers: (values: readonly number[]) => IntegerTensor;
 }

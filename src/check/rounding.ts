@@ -1,76 +1,132 @@
-/** What rounding does to right values, so that it is not taken for a mistake: float32, and decimals that were printed. */
-import type { Kernels } from '../kernels/kernels.js';
-import type { Tensor } from '../tensor/tensor.js';
-import { rightAnswers } from './answers.js';
-import { largestDistance, largestMagnitude, type Tolerance } from './compare.js';
-import type { Call, Checks, Tensors } from './definition.js';
+/** Recognises the effects of float32 arithmetic and of printing, so that they are not reported as mistakes. */
+import type { FloatDtype, Tensor } from '../tensor/tensor.js';
+import { largestMagnitude, type Tolerance } from './compare.js';
+
+/** The largest relative error of one rounding. */
+export const UNIT_ROUNDOFF: Readonly<Record<FloatDtype, number>> = { float64: 2 ** -53, float32: 2 ** -24 };
 
 const SIGNIFICANT_FLOAT32 = 9;
 
-/** Whether all values are ones of float32, written in full or as the shortest decimal. */
+/** Rounds values to the dtype of the request; those beyond the range of float32 become infinite. */
+export function inDtype(tensor: Tensor, dtype: FloatDtype): Tensor {
+  return dtype === 'float32' && tensor.data instanceof Float64Array
+    ? { ...tensor, data: tensor.data.map(Math.fround) }
+    : tensor;
+}
+
+/** The shortest decimal that identifies a value: 3.4 for the float32 value 3.4000000953674316. */
+export function shortestIn(value: number, dtype: FloatDtype): number {
+  if (dtype === 'float64' || !Number.isFinite(value)) return value;
+  for (let digits = 1; digits < SIGNIFICANT_FLOAT32; digits++) {
+    const shorter = Number(value.toPrecision(digits));
+    if (Math.fround(shorter) === value) return shorter;
+  }
+  return Number(value.toPrecision(SIGNIFICANT_FLOAT32));
+}
+
+/** Whether all values are float32 values written in full, or decimals of at most nine significant digits. */
 export function looksLikeFloat32({ data }: Tensor): boolean {
   return data.every(
-    (value) => Math.fround(value) === value || Number(value.toPrecision(SIGNIFICANT_FLOAT32)) === value,
+    (value) => Math.fround(value) === value || Number(value.toPrecision(SIGNIFICANT_FLOAT32)) === value || isNaN(value),
   );
 }
 
-/** Decimals that a claim was rounded to, if that is how it was printed. Fewer are what small numbers have anyway. */
-const [FEWEST_DECIMALS, MOST_DECIMALS] = [2, 8];
-export function decimalsOf({ data }: Tensor): number | undefined {
-  for (let decimals = FEWEST_DECIMALS; decimals <= MOST_DECIMALS; decimals++) {
-    const scale = 10 ** decimals;
-    if (data.every((value) => Math.abs(value * scale - Math.round(value * scale)) <= 1e-9 * Math.abs(value * scale)))
-      return decimals;
-  }
-  return undefined;
+/** How a claim was printed. */
+export interface Print {
+  /** A phrase: `4 decimals` or `5 significant digits`. */
+  readonly precision: string;
+  /** Half a unit of the last printed digit of each element. */
+  readonly room: Float64Array;
 }
 
-/** Half a unit of the last decimal, and what its own representation adds. */
-export const halfOf = (decimals: number) => 0.5 * 10 ** -decimals * (1 + 1e-6);
+/** Many numbers have fewer significant digits anyway; more make the rounding smaller than any tolerance. */
+const [FEWEST_DIGITS, MOST_DIGITS] = [3, 9];
+
+/** Integers may have been printed with `%.4e`, which has five digits; many integers have fewer digits anyway. */
+const FEWEST_OF_INTEGERS = 5;
+
+/** Covers the representation error of half a unit. */
+const REPRESENTED = 1 + 1e-6;
+
+/** How many digits a number has, and the exponent of its first one. */
+interface Decimal {
+  readonly digits: number;
+  readonly exponent: number;
+}
+
+const decimalsOf = ({ digits, exponent }: Decimal) => Math.max(0, digits - 1 - exponent);
+
+/** The shortest decimal that identifies this value. */
+function decimalOf(value: number, dtype: FloatDtype): Decimal {
+  let text = value.toExponential();
+  if (dtype === 'float32')
+    for (let digits = 0; digits < SIGNIFICANT_FLOAT32; digits++) {
+      text = value.toExponential(digits);
+      if (Math.fround(Number(text)) === value) break;
+    }
+  const [mantissa, exponent] = text.split('e');
+  return { digits: mantissa.replace(/[-.]/g, '').length, exponent: Number(exponent) };
+}
+
+/** Half a unit of the digit at 10^exponent. */
+const halfOf = (exponent: number) => 0.5 * 10 ** exponent * REPRESENTED;
 
 /**
- * What was computed in float32, or printed with a few decimals, equals the result of a mistake no nearer than that:
- * by the tolerance of float64 no mistake would be found in it.
+ * Recognises two ways of printing. With k decimals (at most 9), no element has more than k, and at least one element
+ * with decimals has 3 digits or more. With s significant digits (3 to 9), no element has more than s, and at least one
+ * was evidently cut off: it has decimals, or s digits followed by zeros (1.2347e6). Integers that all have at least s
+ * digits count too if s is at least 5; other integers do not show how they were printed.
  */
-export function looserFor(claimed: Tensor, right: Tensor, tolerance: Tolerance, rounding: () => number): Tolerance {
-  const decimals = decimalsOf(claimed);
-  const half = decimals === undefined ? 0 : halfOf(decimals);
-  const rounded = { ...tolerance, atol: Math.max(tolerance.atol, half) };
-  if (!looksLikeFloat32(claimed)) return rounded;
-  // A mistake may have made the terms of its sums larger.
-  const larger = Math.max(1, largestMagnitude(claimed.data) / largestMagnitude(right.data) || 1);
-  const ofFloat32 = rounding() * (Number.isFinite(larger) ? larger : 1);
-  return { rtol: Math.max(rounded.rtol, FLOAT32_RTOL), atol: Math.max(rounded.atol, ofFloat32) };
+export function printOf({ data }: Tensor, dtype: FloatDtype): Print | undefined {
+  if (data instanceof Int32Array || data instanceof Uint8Array) return undefined;
+  const written: (Decimal | undefined)[] = [];
+  let [decimals, digits] = [0, 0];
+  for (const value of data) {
+    const each = Number.isFinite(value) && value !== 0 ? decimalOf(value, dtype) : undefined;
+    written.push(each);
+    if (!each) continue;
+    digits = Math.max(digits, each.digits);
+    decimals = Math.max(decimals, decimalsOf(each));
+    if (digits > MOST_DIGITS && decimals > MOST_DIGITS) return undefined;
+  }
+  const some = (shows: (each: Decimal) => boolean) => written.some((each) => each && shows(each));
+  const isFixed =
+    decimals <= MOST_DIGITS && some((each) => decimalsOf(each) > 0 && each.exponent + decimals + 1 >= FEWEST_DIGITS);
+  const isScientific =
+    digits >= FEWEST_DIGITS &&
+    digits <= MOST_DIGITS &&
+    (some((each) => decimalsOf(each) > 0 || (each.digits === digits && each.exponent >= digits)) ||
+      (digits >= FEWEST_OF_INTEGERS && written.every((each) => !each || each.exponent >= digits - 1)));
+  if (!isFixed && !isScientific) return undefined;
+  const ofDecimals = isFixed ? halfOf(-decimals) : 0;
+  // The coarser of the two: printed with k decimals, the largest element has more digits than the others.
+  const room = Float64Array.from(written, (each, i) =>
+    Number.isFinite(data[i]) ? Math.max(ofDecimals, isScientific && each ? halfOf(each.exponent - digits + 1) : 0) : 0,
+  );
+  const isOfDecimals = room.every((own) => own <= ofDecimals);
+  return { precision: isOfDecimals ? `${decimals} decimals` : `${digits} significant digits`, room };
 }
 
-/** Beyond a rounding of each result, what a sum of float32 may lose. */
-export const FLOAT32_RTOL = 1e-5;
+/** Relative error of a float32 sum, apart from the rounding of its result. */
+const FLOAT32_RTOL = 1e-5;
 
-/** Of the terms of a sum, what sums of float64 lose at the most. */
+/**
+ * The tolerance to search for mistakes with if none matches within the requested one. The terms of a mistake are not
+ * those of the right answer, so the largest bound of the tensor applies to all of its elements, scaled up if the claim
+ * is larger than the right answer.
+ */
+export function looserFor(
+  claimed: Tensor,
+  right: Tensor,
+  tolerance: Tolerance,
+  bounds: Float64Array,
+  unit: number,
+): Tolerance {
+  const larger = largestMagnitude(claimed.data) / largestMagnitude(right.data);
+  const bound = bounds.reduce((a, b) => Math.max(a, b), 0) * (Number.isFinite(larger) ? Math.max(1, larger) : 1);
+  const rtol = unit === UNIT_ROUNDOFF.float32 ? FLOAT32_RTOL : 0;
+  return { rtol: Math.max(tolerance.rtol, rtol), atol: tolerance.atol + bound };
+}
+
+/** Largest error of a float64 sum, relative to its terms. */
 export const FLOAT64_NOISE = 1e-13;
-
-/** What sums in another order, or one after the other, lose beyond what the layer itself loses in float32. */
-const ORDERS = 16;
-
-/** For each tensor, how far float32 takes its values from the right ones; computed when first asked. */
-export function roundingOf(checks: Checks, call: Call, right: Tensors, kernels: Kernels): (name: string) => number {
-  let rounded: Tensors | undefined;
-  return (name) => {
-    rounded ??= rightAnswers(checks, inFloat32(call), kernels);
-    const unit = 2 ** -23 * largestMagnitude(right[name].data);
-    const apart = largestDistance(rounded[name].data, right[name].data);
-    return ORDERS * Math.max(unit, Number.isFinite(apart) ? apart : 0);
-  };
-}
-
-function inFloat32(call: Call): Call {
-  const rounded = (tensors: Tensors): Tensors =>
-    Object.fromEntries(
-      Object.entries(tensors).map(([name, { dtype, shape, data }]) =>
-        dtype === 'float64'
-          ? [name, { dtype: 'float32', shape, data: Float32Array.from(data) }]
-          : [name, { dtype, shape, data }],
-      ),
-    );
-  return { ...call, inputs: rounded(call.inputs), upstream: rounded(call.upstream) };
-}

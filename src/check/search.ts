@@ -1,39 +1,36 @@
 /**
- * The search for what was computed in the place of a right answer. First the known mistakes of the layer; then what may
- * have become of a right result (transposed, scaled, moved, another tensor) and options that were read otherwise; then
+ * Searches for the mistake behind a wrong answer: first the known mistakes of the layer, then those of any layer, then
  * two mistakes at once.
  */
+import type { Diagnosis, HiddenMistake, Statistics } from '../../schemas/check.js';
 import type { Kernels } from '../kernels/kernels.js';
 import { Refusal } from '../refusal.js';
 import { sameShape } from '../tensor/tensor.js';
 import { rightAnswers } from './answers.js';
-import type { Tolerance } from './compare.js';
-import { confusionOf } from './confusions.js';
+import type { Measured } from './compare.js';
 import {
-  canBeMade,
   type Alternative,
-  type Call,
+  type Instance,
   type Checks,
   type Constants,
   type MistakeText,
+  type Reading,
   type Tensors,
 } from './definition.js';
-import { ratioOf, short, statisticsOf, type Statistics } from './statistics.js';
+import { explainedByPlace, explainedIn, isEvidence } from './evidence.js';
+import type { Claim } from './generic/definition.js';
+import { nameOfFactor } from './generic/factors.js';
+import { genericDiagnoses } from './generic/registry.js';
+import { upstreamIgnored } from './generic/request.js';
+import { ratioOf, short, statisticsOf } from './statistics.js';
 import { fits, isEqual, isUniform, ranked, tryOut, type Result, type Tried, type Trial } from './trial.js';
-import { nameOfFactor, variantOf, type Diagnosis } from './variants.js';
 
 export interface SearchOptions {
   readonly kernels: Kernels;
-  /** Whether the input is small enough to compute what mistakes give; it is if nothing is said. */
+  /** Whether the input is small enough to compute the results of mistakes; true by default. */
   readonly searches?: boolean;
-  /** How many pairs of mistakes may be tried; asked when nothing else was found. */
+  /** How many pairs of mistakes may be tried; called only if nothing else was found. */
   readonly pairs: () => number;
-}
-
-export interface Indistinguishable {
-  readonly id: string;
-  readonly tensors: readonly string[];
-  readonly hidden: string;
 }
 
 export function isGradient({ layer }: Checks, name: string): boolean {
@@ -41,8 +38,8 @@ export function isGradient({ layer }: Checks, name: string): boolean {
 }
 
 /**
- * The first way of every mistake, then the second ones, and so on: where there is not time for all pairs, those of the
- * many ways of one mistake are left.
+ * The first way of every mistake, then the second way of each, and so on. If there is no time for all pairs, the later
+ * ways of the mistakes that have many are left out.
  */
 function usualFirst(tried: readonly Tried[]): readonly Tried[] {
   const counts = new Map<string, number>();
@@ -55,7 +52,7 @@ function usualFirst(tried: readonly Tried[]): readonly Tried[] {
   return places.sort((a, b) => a.way - b.way).map(({ entry }) => entry);
 }
 
-/** With what explains another claim first: it was made, and something else beside it. */
+/** Pairs with a mistake that explains another claim come first: it was made, together with a second one. */
 function* pairsOf(tried: readonly Tried[]): Generator<readonly [Tried, Tried]> {
   const explains = ({ results }: Tried) => results.some(({ fitsLoosely }) => fitsLoosely);
   const made = tried.filter(explains);
@@ -67,17 +64,17 @@ function* pairsOf(tried: readonly Tried[]): Generator<readonly [Tried, Tried]> {
   for (const [j, second] of others.entries()) for (const first of others.slice(0, j)) yield [first, second];
 }
 
-/** Found in the claim of a tensor. */
+/** A diagnosis found in the claim of a tensor. */
 interface Named {
   readonly name: string;
   readonly diagnosis: Diagnosis;
 }
 
-const UPSTREAM_IGNORED: Diagnosis = {
-  id: 'upstream_ignored',
-  explanation: 'The upstream gradient was taken for ones: the derivative is that of the sum of the output.',
-  fix: 'multiply by dout',
-};
+/** The answers of the layer with another value of an option. */
+interface Read {
+  readonly reading: Reading;
+  readonly answers: Tensors;
+}
 
 /** Two mistakes at once. */
 interface Pairs {
@@ -85,28 +82,28 @@ interface Pairs {
   readonly pairs: readonly Tried[];
 }
 
-/** Looks for what may have been computed. What one claim needs, the others use. */
+/** Searches for mistakes. Results computed for one claim are reused for the others. */
 export class Search {
   private readonly tried: readonly Tried[];
-  private readings: readonly { readonly diagnosis: Diagnosis; readonly answers: Tensors }[] | undefined;
+  private readonly evidence = new Map<string, number>();
+  private read: readonly Read[] | undefined;
   private paired: Pairs | undefined;
   private ofOnes: Tensors | undefined;
 
   constructor(
     private readonly checks: Checks,
-    private readonly call: Call,
+    private readonly instance: Instance,
     private readonly right: Tensors,
     claims: Tensors,
     private readonly trials: readonly Trial[],
     private readonly options: SearchOptions,
   ) {
-    const alternatives = options.searches === false ? [] : checks.alternatives(call, right, claims);
-    this.tried = alternatives
-      .filter(({ text }) => canBeMade(text, call))
-      .map((alternative) => tryOut(alternative, trials));
+    const alternatives = options.searches === false ? [] : checks.alternatives(instance, right, claims);
+    this.tried = alternatives.map((alternative) => tryOut(alternative, trials));
   }
 
   diagnose(trial: Trial): readonly Diagnosis[] {
+    if (isPrintedAsZeros(trial)) return [];
     const known = this.known(trial);
     return known.length > 0 ? known : this.further(trial);
   }
@@ -116,94 +113,109 @@ export class Search {
   }
 
   private matching({ name }: Trial): Alternative[] {
-    const found = ranked(this.tried, name, 'fits');
-    return found.length > 0 ? found : ranked(this.tried, name, 'fitsLoosely');
+    const found = ranked(this.evident(this.tried, 'fits'), name, 'fits');
+    return found.length > 0 ? found : ranked(this.evident(this.tried, 'fitsLoosely'), name, 'fitsLoosely');
+  }
+
+  /** The alternatives that explain enough elements, over all claims that they fit. */
+  private evident(tried: readonly Tried[], how: 'fits' | 'fitsLoosely', fitted: 0 | 1 = 0): Tried[] {
+    return tried.filter(({ alternative, results }) => {
+      const names = results.filter((result) => result[how]).map(({ name }) => name);
+      const count = fitted === 0 && !alternative.isFitted ? explainedByPlace : explainedIn;
+      return isEvidence(this.explained(names, how === 'fits' ? 'tolerance' : 'looser', count), fitted);
+    });
+  }
+
+  /** Number of wrong elements that count as evidence in the claims of `names`. */
+  private explained(
+    names: readonly string[],
+    by: 'tolerance' | 'looser',
+    count: typeof explainedByPlace = explainedIn,
+  ): number {
+    const ofOne = ({ name, claimed, rounded: right, [by]: tolerance }: Trial) => {
+      const key = `${name} ${by} ${count.name}`;
+      const explained = this.evidence.get(key) ?? count(claimed, right, tolerance);
+      this.evidence.set(key, explained);
+      return explained;
+    };
+    return this.trials.filter(({ name }) => names.includes(name)).reduce((sum, trial) => sum + ofOne(trial), 0);
+  }
+
+  /** Whether answers fit a claim, and explain enough elements over all claims that they fit. */
+  private areEvident(answers: Tensors, { name }: Trial): boolean {
+    const fitting = this.trials.filter((trial) => fits(trial, answers[trial.name], trial.looser));
+    const names = fitting.map((trial) => trial.name);
+    return names.includes(name) && isEvidence(this.explained(names, 'looser'));
   }
 
   further(trial: Trial): readonly Diagnosis[] {
-    const ignored = this.upstreamIgnored(trial);
-    if (ignored) return [ignored];
-    const variant = this.variant(trial, trial.tolerance) ?? this.variant(trial, trial.looser);
-    if (variant) return [variant];
-    const confusion = this.confusion(trial, trial.tolerance) ?? this.confusion(trial, trial.looser);
-    if (confusion) return [confusion];
-    const read = this.readOtherwise().filter(({ answers }) => fits(trial, answers[trial.name], trial.looser));
-    if (read.length > 0) return distinct(read.map(({ diagnosis }) => diagnosis));
-    return this.pairs(trial);
+    const generic = genericDiagnoses([trial.right, trial.rounded].map((right) => this.claimOf(trial, right)));
+    return generic.length > 0 ? distinct(generic) : this.pairs(trial);
   }
 
-  private variant({ name, claimed, right }: Trial, tolerance: Tolerance): Diagnosis | undefined {
-    const { checks, call } = this;
-    const constants = this.constants();
-    return variantOf(
-      claimed,
-      right,
-      checks.axes(name, call.options, right.shape.length),
-      { constants, vectors: call.inputs },
-      tolerance,
-    );
+  private claimOf(trial: Trial, right: Measured): Claim {
+    const { checks, instance, right: answers } = this;
+    const { name, claimed, tolerance } = trial;
+    return {
+      ...instance,
+      ...{ name, claimed, right, tolerance, answers },
+      explained: explainedIn(claimed, right, tolerance),
+      axes: checks.axes(name, instance.options, right.shape.length),
+      constants: this.constants(),
+      isForOnes: () => isGradient(checks, name) && this.areEvident(this.answersForOnes(), trial),
+      readings: () =>
+        this.readOtherwise()
+          .filter((read) => this.areEvident(read.answers, trial))
+          .map(({ reading }) => reading),
+    };
   }
 
   private constants(): Constants {
-    const { checks, call } = this;
-    const sizes = Object.entries(call.upstream).map(([name, { data }]) => [`elements of ${name}`, data.length]);
-    return { ...checks.constants(call), ...(Object.fromEntries(sizes) as Constants) };
+    const { checks, instance } = this;
+    const sizes = Object.entries(instance.upstream).map(([name, { data }]) => [`elements of ${name}`, data.length]);
+    return { ...checks.constants(instance), ...(Object.fromEntries(sizes) as Constants) };
   }
 
-  private confusion({ name, claimed, right }: Trial, tolerance: Tolerance): Diagnosis | undefined {
-    const { inputs, upstream } = this.call;
-    return confusionOf(name, claimed, right, { answers: this.right, inputs, upstream }, tolerance);
+  private answersForOnes(): Tensors {
+    return (this.ofOnes ??= rightAnswers(this.checks, this.instanceOfOnes(), this.options.kernels));
   }
 
-  private upstreamIgnored(trial: Trial): Diagnosis | undefined {
-    if (!isGradient(this.checks, trial.name)) return undefined;
-    this.ofOnes ??= rightAnswers(this.checks, this.callOfOnes(), this.options.kernels);
-    return fits(trial, this.ofOnes[trial.name], trial.looser) ? UPSTREAM_IGNORED : undefined;
-  }
-
-  private callOfOnes(): Call {
-    const ones = Object.entries(this.call.upstream).map(([name, { dtype, shape, data }]) => [
+  private instanceOfOnes(): Instance {
+    const ones = Object.entries(this.instance.upstream).map(([name, { shape, data }]) => [
       name,
-      { dtype, shape, data: new Float64Array(data.length).fill(1) },
+      { shape, data: new Float64Array(data.length).fill(1) },
     ]);
-    return { ...this.call, upstream: Object.fromEntries(ones) as Tensors };
+    return { ...this.instance, upstream: Object.fromEntries(ones) as Tensors };
   }
 
-  /** A mistake that was made with ones for the upstream gradient. */
+  /** Finds a mistake that was made together with an upstream gradient of all ones. */
   private ignoringUpstream(trials: readonly Trial[], most: number): Named[] {
     const gradients = trials.filter(({ name }) => isGradient(this.checks, name));
     if (gradients.length === 0) return [];
     return this.checks
-      .alternatives(this.callOfOnes(), this.right, {})
-      .filter(({ text }) => canBeMade(text, this.call))
+      .alternatives(this.instanceOfOnes(), this.right, {})
       .slice(0, most)
       .flatMap((alternative) => {
-        const { results } = tryOut(alternative, gradients);
+        const tried = tryOut(alternative, gradients);
+        const results = this.evident([tried], 'fitsLoosely', 1).flatMap((found) => found.results);
         const { id, explanation, fix } = alternative.text;
         const diagnosis = {
-          id: `${UPSTREAM_IGNORED.id}+${id}`,
-          explanation: `Two mistakes at once. ${UPSTREAM_IGNORED.explanation} ${explanation}`,
-          fix: `${UPSTREAM_IGNORED.fix}; and ${fix}`,
+          id: `${upstreamIgnored.id}+${id}`,
+          explanation: `Two mistakes at once. ${upstreamIgnored.explanation} ${explanation}`,
+          fix: `${upstreamIgnored.fix}; and ${fix}`,
         };
         return results.filter(({ fitsLoosely }) => fitsLoosely).map(({ name }) => ({ name, diagnosis }));
       });
   }
 
-  private readOtherwise() {
-    const { checks, call } = this;
-    return (this.readings ??= checks.readings(call.options).flatMap(({ option, value, because }) => {
+  private readOtherwise(): readonly Read[] {
+    const { checks, instance } = this;
+    return (this.read ??= checks.readings(instance.options).flatMap((reading) => {
       try {
-        const options = { ...call.options, [option]: value };
-        const answers = rightAnswers(checks, { ...call, options }, this.options.kernels);
-        const [as, given] = [JSON.stringify(value), JSON.stringify(call.options[option])];
-        const diagnosis = {
-          id: 'other_option',
-          explanation: `The right answer for ${option} ${as}: ${because}.`,
-          fix: `use ${option} ${given}, as it was given`,
-        };
-        return [{ diagnosis, answers }];
+        const options = { ...instance.options, [reading.option]: reading.value };
+        return [{ reading, answers: rightAnswers(checks, { ...instance, options }, this.options.kernels) }];
       } catch (error) {
-        // Another value need not fit the shapes.
+        // Another value may not fit the shapes.
         if (error instanceof Refusal) return [];
         throw error;
       }
@@ -219,29 +231,30 @@ export class Search {
     ]);
   }
 
-  /** A mistake, and its result times a number that has a name. */
+  /** A mistake whose result was also multiplied by a named constant. */
   private scaledBy({ name, claimed, looser }: Trial, { text, tensor }: Alternative): Diagnosis | undefined {
     const value = tensor(name);
     if (!value || isUniform(value) || !sameShape(value.shape, claimed.shape)) return undefined;
     const ratio = ratioOf(claimed, value, looser);
     const factor = ratio === null ? undefined : nameOfFactor(ratio, this.constants());
-    if (ratio === null || factor === undefined) return undefined;
+    const isEnough = isEvidence(this.explained([name], 'looser'), 1);
+    if (ratio === null || factor === undefined || !isEnough) return undefined;
     return {
       id: `${text.id}+scaled`,
-      explanation: `Two mistakes at once. ${text.explanation} And every value of that is multiplied by ${factor}, which is ${short(ratio)}.`,
-      fix: `${text.fix}; and leave the factor ${factor} out`,
+      explanation: `Two mistakes at once. ${text.explanation} In addition, every value is multiplied by ${factor}, which is ${short(ratio)}.`,
+      fix: `${text.fix}; and remove the factor ${factor}`,
     };
   }
 
-  /** For all claims at once that nothing single explains. */
+  /** Tries pairs of mistakes on all claims that no single mistake explains. */
   private tryPairs(): Pairs {
-    const isRight = ({ claimed, right, looser }: Trial) => isEqual(claimed, right, looser);
+    const isRight = ({ claimed, rounded, tolerance }: Trial) => isEqual(claimed, rounded, tolerance);
     const right = new Set(this.trials.filter(isRight).map(({ name }) => name));
     const unexplained = this.trials.filter(
       (trial) => !right.has(trial.name) && !isUniform(trial.claimed) && this.matching(trial).length === 0,
     );
     const names = new Set(unexplained.map(({ name }) => name));
-    // What would make wrong what is right was not done.
+    // A mistake that would make a correct claim wrong was not made.
     const possible = this.tried.filter(({ results }) => !results.some(({ name, shows }) => shows && right.has(name)));
     if (possible.length === 0) return { named: [], pairs: [] };
     let left = this.options.pairs();
@@ -266,12 +279,12 @@ export class Search {
       if (!both) continue;
       if (left-- <= 0) return { named, pairs: found };
       const tried = tryOut(both, unexplained);
-      if (tried.results.some(({ fitsLoosely }) => fitsLoosely)) found.push(tried);
+      found.push(...this.evident([tried], 'fitsLoosely', 1));
     }
     return { named, pairs: found };
   }
 
-  indistinguishable(): Indistinguishable[] {
+  indistinguishable(): Omit<HiddenMistake, 'try'>[] {
     const known = new Map<string, { text: MistakeText; tensors: Set<string>; shown: boolean }>();
     for (const { alternative, results } of this.tried) {
       const { text } = alternative;
@@ -287,19 +300,24 @@ export class Search {
       .map(({ text, tensors }) => ({
         id: text.id,
         tensors: [...tensors],
-        hidden: text.hidden ?? 'it gives the right answer on this input',
+        hidden: text.hidden ?? 'it gives the correct result on this input',
       }));
   }
 
-  statistics({ name, claimed, right, tolerance }: Trial, wrong: Uint8Array): Statistics {
-    return statisticsOf(
-      claimed,
-      right,
-      wrong,
-      this.checks.axes(name, this.call.options, right.shape.length),
-      tolerance,
-    );
+  statistics({ name, claimed, rounded: right, tolerance }: Trial, wrong: Uint8Array): Statistics {
+    const { checks, instance } = this;
+    const absent = checks.absent(instance);
+    const names = checks.axes(name, instance.options, right.shape.length);
+    const has = (option: string) => option in checks.layer.schemas.options.properties && !absent.has(option);
+    return statisticsOf(claimed, right, wrong, { names, has, blocks: checks.blocks ?? {} }, tolerance);
   }
+}
+
+/** Right values up to this are zeros when printed with four decimals. Many mistakes result in zeros, too. */
+const PRINTED_AS_ZERO = 5e-5;
+
+function isPrintedAsZeros({ claimed, right }: Trial): boolean {
+  return claimed.data.every((value) => value === 0) && right.data.every((value) => Math.abs(value) <= PRINTED_AS_ZERO);
 }
 
 function diagnosisOf({ id, explanation, fix }: MistakeText): Diagnosis {

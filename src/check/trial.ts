@@ -1,33 +1,40 @@
-/** Claims, and what may have been computed in their place, held against each other. */
-import { sameShape, type Tensor } from '../tensor/tensor.js';
-import { areClose, largestDistance, type Tolerance } from './compare.js';
+/** Compares claims with the results of possible mistakes. */
+import { sameShape, type FloatDtype, type Tensor } from '../tensor/tensor.js';
+import { areClose, largestDistance, type Measured, type Tolerance } from './compare.js';
 import type { Alternative } from './definition.js';
+import { inDtype } from './rounding.js';
 
 /**
- * A mistaken result must be this much nearer to the claim than the right one is: near each other, the two are told
- * apart by rounding alone.
+ * The distance from a claim to a mistaken result may be at most this fraction of the distance to the right one. If the
+ * two results are closer to each other than that, only rounding tells them apart.
  */
-const NEARER = 0.1;
+export const NEARER = 0.1;
 
-/** What a claim is held against. */
+/** A claim, and what it is compared with. */
 export interface Trial {
   readonly name: string;
-  readonly claimed: Tensor;
-  readonly right: Tensor;
+  /** The dtype of the request; results are rounded to it before they are compared. */
+  readonly dtype: FloatDtype;
+  /** With room for its last digit if it was printed with few digits. */
+  readonly claimed: Measured;
+  readonly right: Measured;
+  /** The right values with room for rounding, or without room if the claim is within the tolerance anyway. */
+  readonly rounded: Measured;
   readonly tolerance: Tolerance;
-  /** By which mistakes are looked for that nothing equals within the tolerance: as coarse as the claim's own digits. */
+  /** Used to search for mistakes if none matches within `tolerance`. */
   readonly looser: Tolerance;
 }
 
-/** Whether the claim is `other`, and not the right answer. */
-export function fits({ claimed, right }: Trial, other: Tensor | undefined, tolerance: Tolerance): boolean {
+/** Whether the claim equals `given` but not the right answer. */
+export function fits({ claimed, right, dtype }: Trial, given: Tensor | undefined, tolerance: Tolerance): boolean {
+  const other = given && inDtype(given, dtype);
   if (!other || !isEqual(claimed, other, tolerance)) return false;
   if (!sameShape(other.shape, right.shape)) return true;
-  if (areClose(other.data, right.data, tolerance)) return false;
-  return largestDistance(claimed.data, other.data) <= NEARER * largestDistance(claimed.data, right.data);
+  if (areClose(other, right, tolerance)) return false;
+  return largestDistance(claimed, other) <= NEARER * largestDistance(claimed, right);
 }
 
-/** An alternative held against one claim. */
+/** An alternative compared with one claim. */
 export interface Result {
   readonly name: string;
   /** Whether it differs from the right answer. */
@@ -37,23 +44,24 @@ export interface Result {
   readonly fitsLoosely: boolean;
 }
 
-/** An alternative held against the claims. */
+/** An alternative compared with all claims. */
 export interface Tried {
   readonly alternative: Alternative;
   readonly results: readonly Result[];
-  /** Claims that it agrees with, less those that it contradicts. */
+  /** Number of claims that it agrees with, minus the number that it contradicts. */
   readonly score: number;
-  /** Tensors that it makes wrong and that nothing was claimed of. */
+  /** Number of tensors that it makes wrong and that were not claimed. */
   readonly unclaimed: number;
 }
 
-/** One alternative's values are in memory at a time. */
+/** Releases the values of the alternative afterwards: those of only one are in memory at a time. */
 export function tryOut(alternative: Alternative, trials: readonly Trial[]): Tried {
   let score = 0;
   const results = trials
     .filter(({ name }) => alternative.text.tensors.includes(name))
     .map((trial) => {
-      const value = alternative.tensor(trial.name);
+      const given = alternative.tensor(trial.name);
+      const value = given && inDtype(given, trial.dtype);
       score += value && isEqual(trial.claimed, value, trial.looser) ? 1 : -1;
       const shows = value !== undefined && !isEqual(value, trial.right, trial.tolerance);
       return {
@@ -67,18 +75,18 @@ export function tryOut(alternative: Alternative, trials: readonly Trial[]): Trie
   return { alternative, results, score, unclaimed: alternative.text.tensors.length - results.length };
 }
 
-export function isEqual(claimed: Tensor, expected: Tensor, tolerance: Tolerance): boolean {
-  return sameShape(claimed.shape, expected.shape) && areClose(claimed.data, expected.data, tolerance);
+export function isEqual(claimed: Measured, expected: Measured, tolerance: Tolerance): boolean {
+  return sameShape(claimed.shape, expected.shape) && areClose(claimed, expected, tolerance);
 }
 
-/** One number everywhere: many pairs of mistakes come to 0, and none of them is known to have been made. */
+/** Whether all values are equal. Many pairs of mistakes give 0 everywhere, so such values are no evidence. */
 export function isUniform({ data }: Tensor): boolean {
   return data.length > 1 && data.every((value) => value === data[0]);
 }
 
 /**
- * Those that fit the claim of a tensor: first those whose other tensors agree with the other claims; then those that
- * say least of what was not claimed; then in the order of the catalogue.
+ * The alternatives that fit the claim of a tensor, best first: those that agree with most of the other claims, then
+ * those with the fewest unclaimed tensors, then in catalogue order.
  */
 export function ranked(tried: readonly Tried[], name: string, how: 'fits' | 'fitsLoosely'): Alternative[] {
   return tried

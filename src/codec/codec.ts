@@ -1,44 +1,51 @@
-/** What a byte format does: both formats carry the same names and shapes, and give the same values to the last bit. */
+/** The interface of a byte format. All formats carry the same names and shapes, and the same values to the last bit. */
 import type { Path } from '../refusal.js';
 import type { FloatDtype, Tensor } from '../tensor/tensor.js';
 import type { Fields } from './fields.js';
+import type { Words } from '../validation/words.js';
 
-/** A body between bytes and meaning: how a tensor is read depends on values that may stand behind it. */
+/** A partly read body: how a tensor is read depends on values that may come after it. */
 export interface Body {
-  /** The body as plain values; where a tensor stands, anything. */
+  /** The body as plain values; the values of tensors are unspecified. */
   readonly values: unknown;
-  /** Of the float tensors, where the format itself fixes it. */
+  /** The dtype of the float tensors, if the format fixes it. */
   readonly dtype?: FloatDtype;
-  /** @throws {Refusal} where what stands at `path` is no such tensor */
+  /** @throws {Refusal} if there is no such tensor at `path` */
   floats(path: Path, dtype: FloatDtype): Tensor;
   integers(path: Path): Tensor;
   /**
-   * Reads what has not been read of a body that is refused already: a text that is not of the format is refused for
-   * that, whatever else is wrong with it.
+   * Reads the rest of a body that is about to be refused: a body that is not in its format is refused for that reason,
+   * whatever else is wrong with it.
    * @throws {Refusal} as `decode`
    */
   readRest(): void;
-  /** Where in the body stands what has this path by its names, in a format that does not nest as JSON does. */
+  /** The sequence that names the request's session, in a format that has them: forward starts one, backward continues it. */
+  readonly sequence?: Sequence;
+  /** How sentences name parts of this body; by default as in JSON. */
+  readonly words?: Words;
+  /** Maps a path of names to the place in the body, in a format that does not nest like JSON. */
   placeOf?(path: Path): Path;
-  /**
-   * For a format in which a request names the results that it wants: holds them against those that there are.
-   * @throws {Refusal} invalid-request or value-mismatch
-   */
-  expectResults?(results: Fields): void;
 }
 
-/** Names of a body's tensors, and of the objects in it that hold some, or lists of such objects. */
+/** The names of a body's tensors, and of the objects, or lists of objects, that contain tensors. */
 export interface TensorNames {
   readonly [name: string]: true | TensorNames | readonly [TensorNames];
 }
 
+/** A session under an id that the client chooses, and whether the request starts or ends it. */
+export interface Sequence {
+  readonly id: string;
+  readonly start: boolean;
+  readonly end: boolean;
+}
+
 export interface Codec {
   /**
-   * @param names of the tensors, for a format that does not tell them from other values
-   * @param deepest how many arrays and objects may stand in each other, in a format that nests them
-   * @throws {Refusal} where the bytes are not of this format
+   * @param names of the tensors, for a format that does not distinguish them from other values
+   * @param deepest maximum nesting depth, in a format that nests arrays and objects
+   * @throws {Refusal} if the bytes are not in this format
    */
   decode(bytes: Buffer, names?: TensorNames, deepest?: number): Body;
-  /** The bytes in pieces, in order: what lies in memory already is not copied. */
+  /** The bytes in pieces, in order; data that is already in memory is not copied. */
   encode(fields: Fields): readonly Uint8Array[];
 }

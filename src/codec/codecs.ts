@@ -2,7 +2,7 @@ import type { Codec } from './codec.js';
 import { json } from './json/json.js';
 import { safetensors } from './safetensors/safetensors.js';
 
-/** The byte formats by media type; the first is spoken to whoever accepts anything. */
+/** The byte formats by media type; the first is sent to clients that accept any type. */
 export const codecs = {
   'application/json': json,
   'application/vnd.safetensors': safetensors,

@@ -1,10 +1,10 @@
-/** For formats that do not nest: what JSON nests, a forward request inside a backward one, bears its name behind a dot. */
+/** For formats that do not nest: fields of a forward request inside a backward one have dotted names. */
 import { refuse, type Path } from '../refusal.js';
 
 /**
- * The fields of `forward.x` and `forward.epsilon` as an object `forward`. By way of entries, which make own properties
- * of any name: an assignment to `__proto__` would not.
- * @throws {Refusal} invalid-request where a name is also that of an object
+ * Collects fields such as `forward.x` and `forward.epsilon` in an object `forward`. Built from entries, because an
+ * assignment to `__proto__` would not create an own property.
+ * @throws {Refusal} invalid-request if a field has the name of such an object
  */
 export function nest(flat: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const plain: [string, unknown][] = [];
@@ -21,12 +21,16 @@ export function nest(flat: Readonly<Record<string, unknown>>): Record<string, un
   }
   const twice = plain.find(([name]) => nested.has(name));
   if (twice)
-    throw refuse('invalid-request', [twice[0]], `${twice[0]} stands beside ${twice[0]}.…; expected one of the two`);
+    throw refuse(
+      'invalid-request',
+      [twice[0]],
+      `${twice[0]} and ${twice[0]}.… are both present; expected one of the two`,
+    );
   const objects = [...nested].map(([name, entries]) => [name, Object.fromEntries(entries)]);
   return Object.fromEntries([...plain, ...objects]) as Record<string, unknown>;
 }
 
-/** The name of what stands at a path. */
+/** The dotted name of a path. */
 export function dotted(path: Path): string {
   return path.join('.');
 }

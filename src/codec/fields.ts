@@ -1,9 +1,9 @@
-/** A body with its tensors as typed arrays: what every codec reads and writes. */
+/** A body with its tensors as typed arrays, as every codec reads and writes it. */
 import type { Tensor } from '../tensor/tensor.js';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
-/** A field that is undefined is not written. */
+/** Undefined fields are not written. */
 export type Field = Tensor | Json | Fields | readonly Fields[] | undefined;
 export interface Fields {
   readonly [name: string]: Field;

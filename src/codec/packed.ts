@@ -1,19 +1,23 @@
-/** Tensors as packed bytes, row-major and little-endian: what the binary formats have in common. */
+/** Tensors as packed bytes, row-major and little-endian, for both binary formats. */
 import { refuse, type Path } from '../refusal.js';
-import { sizeOf, type Dtype, type FloatDtype, type Tensor, type TensorData } from '../tensor/tensor.js';
+import { dtypeOf, type Dtype, type FloatDtype, type Tensor, type TensorData } from '../tensor/tensor.js';
 import { isTensor, type Fields } from './fields.js';
+import { HIGHEST_RANK } from './json/nested.js';
+import { preview } from '../validation/preview.js';
 
-/** What tensors are on the wire: floats as they are, integers with 64 bits. */
-export type PackedDtype = FloatDtype | 'int32';
+/** Element types on the wire. Integers have 64 or 32 bits in requests, and 64 in answers. */
+export type PackedDtype = FloatDtype | 'int64' | 'int32';
 
 interface Packing {
   readonly bytes: number;
-  /** @throws {Refusal} invalid-tensor where an integer has more than 32 bits; `path` and `name` are the tensor's */
+  /** The dtype of the tensor that is read. */
+  readonly dtype: FloatDtype | 'int32';
+  /** @throws {Refusal} invalid-tensor if an integer has more than 32 bits; `path` and `name` are the tensor's */
   readonly read: (bytes: Uint8Array, name: string, path: Path) => TensorData;
 }
 
-/** Elements where they lie if they are aligned there, else a copy of them. */
-function floats<Data extends Float64Array | Float32Array>(Type: {
+/** A view of the elements if they are aligned, otherwise a copy. */
+function inPlace<Data extends Float64Array | Float32Array | Int32Array>(Type: {
   new (buffer: ArrayBufferLike, offset: number, length: number): Data;
   readonly BYTES_PER_ELEMENT: number;
 }) {
@@ -25,39 +29,44 @@ function floats<Data extends Float64Array | Float32Array>(Type: {
   };
 }
 
-/** Integers of 64 bits on the wire, of 32 inside: no axis that they count along is longer. */
-function integers(bytes: Uint8Array, name: string, path: Path): Int32Array {
+/** Integers have 64 bits on the wire and 32 bits internally, which suffices for any axis. */
+function narrowed(bytes: Uint8Array, name: string, path: Path): Int32Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return Int32Array.from({ length: bytes.byteLength / 8 }, (_, i) => {
     const value = view.getBigInt64(i * 8, true);
     if (BigInt.asIntN(32, value) !== value)
-      throw refuse('invalid-tensor', path, `${name} holds ${value}; expected integers of 32 bits`);
+      throw refuse('invalid-tensor', path, `${name} contains ${value}; expected 32-bit integers`);
     return Number(value);
   });
 }
 
 export const packings: Readonly<Record<PackedDtype, Packing>> = {
-  float64: { bytes: 8, read: floats(Float64Array) },
-  float32: { bytes: 4, read: floats(Float32Array) },
-  int32: { bytes: 8, read: integers },
+  float64: { bytes: 8, dtype: 'float64', read: inPlace(Float64Array) },
+  float32: { bytes: 4, dtype: 'float32', read: inPlace(Float32Array) },
+  int64: { bytes: 8, dtype: 'int32', read: narrowed },
+  int32: { bytes: 4, dtype: 'int32', read: inPlace(Int32Array) },
 };
 
-/** The dtype of an answer's float tensors: a mask takes it, for clients that want all alike. */
-export function floatDtypeOf(fields: Fields): FloatDtype {
-  return Object.values(fields).some((field) => isTensor(field) && field.dtype === 'float32') ? 'float32' : 'float64';
+/** The dtype of an answer's float tensors. Masks get it too, for clients that expect one dtype. */
+export function answerDtype(fields: Fields): FloatDtype {
+  return Object.values(fields).some((field) => isTensor(field) && field.data instanceof Float32Array)
+    ? 'float32'
+    : 'float64';
 }
 
-/** What a tensor is on the wire, beside floats of this dtype. */
-export function packedDtype({ dtype }: Tensor, floatDtype: FloatDtype): PackedDtype {
-  return dtype === 'uint8' ? floatDtype : dtype;
+/** The element type of a tensor on the wire, next to floats of this dtype. */
+export function packedDtype({ data }: Tensor, floatDtype: FloatDtype): PackedDtype {
+  const dtype = dtypeOf(data);
+  if (dtype === 'uint8') return floatDtype;
+  return dtype === 'int32' ? 'int64' : dtype;
 }
 
-/** The dtype of a request's float tensors, which fixes that of the arithmetic; nothing where there are none. */
+/** The dtype of a request's float tensors, which determines that of the arithmetic; undefined if there are none. */
 export function commonDtype(
   tensors: readonly { readonly name: string; readonly dtype: Dtype; readonly path: Path }[],
-  codes: Readonly<Record<Dtype, string>>,
+  codes: Readonly<Record<FloatDtype, string>>,
 ): FloatDtype | undefined {
-  const floats = tensors.filter(({ dtype }) => dtype === 'float64' || dtype === 'float32');
+  const floats = tensors.filter((tensor): tensor is typeof tensor & { dtype: FloatDtype } => isFloat(tensor.dtype));
   if (floats.length === 0) return undefined;
   const [{ name, dtype }] = floats;
   const other = floats.find((tensor) => tensor.dtype !== dtype);
@@ -67,16 +76,35 @@ export function commonDtype(
       other.path,
       `${other.name} is ${codes[other.dtype]}; expected ${codes[dtype]}, as ${name} is`,
     );
-  return dtype as FloatDtype;
+  return dtype;
 }
 
-/** The bytes of a tensor; of a float tensor where it lies. */
-export function packedBytes({ dtype, shape, data }: Tensor, floatDtype: FloatDtype): Uint8Array {
-  if (dtype === 'int32') return bytesOf(BigInt64Array.from({ length: sizeOf(shape) }, (_, i) => BigInt(data[i])));
-  if (dtype === 'uint8') return bytesOf(floatDtype === 'float64' ? Float64Array.from(data) : Float32Array.from(data));
+function isFloat(dtype: Dtype): dtype is FloatDtype {
+  return dtype === 'float64' || dtype === 'float32';
+}
+
+/** The bytes of a tensor; those of a float tensor are not copied. */
+export function packedBytes({ data }: Tensor, floatDtype: FloatDtype): Uint8Array {
+  if (data instanceof Int32Array) return bytesOf(BigInt64Array.from(data, BigInt));
+  if (data instanceof Uint8Array)
+    return bytesOf(floatDtype === 'float64' ? Float64Array.from(data) : Float32Array.from(data));
   return bytesOf(data);
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+export function isSizes(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
+}
+
+/** What came instead of sizes: the entries, unless there are too many to show. */
+export function previewSizes(value: unknown): string {
+  return Array.isArray(value) && value.length <= HIGHEST_RANK ? `[${value.map(preview).join(', ')}]` : preview(value);
+}
+
+/** Whether it is the shape of a tensor: 1 to {@link HIGHEST_RANK} axes, none of size 0. */
+export function isShape(value: unknown): value is number[] {
+  return isSizes(value) && value.length > 0 && value.length <= HIGHEST_RANK && !value.includes(0);
 }

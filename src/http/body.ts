@@ -1,56 +1,59 @@
-/** Reads a request's body into one buffer of its length: no list of chunks, and no second copy of them. */
+/** Reads a request body into one buffer, of its length if that is declared, without keeping a list of chunks. */
 import type { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
-import { discard } from '../memory/discard.js';
-import { LEAST_BYTES, type Pool } from '../memory/pool.js';
-import { codingOf, type Coding } from './compression.js';
-import { ProblemError } from './errors.js';
-import { problem } from './problems.js';
+import { discard } from '../platform/discard.js';
+import { LEAST_BYTES, type Pool } from '../platform/buffer-pool.js';
+import { count } from '../refusal.js';
+import { codingOf, type Coding } from './content-encoding.js';
+import { askForBody } from './plugins/expect-continue.js';
+import { ProblemError } from './problems.js';
 
 export interface BodyOptions {
-  /** Of the body as it comes, and of what it is when it has been decompressed. */
+  /** The limit for the body as sent, and for the decompressed body. */
   readonly limitBytes: number;
-  /** Bodies over this size go to a worker thread, and so into memory that threads share. */
+  /** Bodies over this size are read into shared memory, because a worker thread processes them if there is one. */
   readonly sharedOverBytes: number;
-  /** Where in the body the first number lies that is read in its place; 0 where none does. */
-  readonly alignedAt?: number;
-  /** Where a body's memory comes from, and goes back to when the request has been answered. */
+  /** Offset that is aligned, so that the numbers after it can be read in place. */
+  readonly alignedAt: number;
+  /** The memory for bodies; it is returned when the request has been answered. */
   readonly pool: Pool;
-  /** Takes room for so many bytes more of this request, or says why there is none. */
+  /** Reserves room for more bytes of this request, or returns why there is none. */
   readonly room: (bytes: number) => Error | undefined;
 }
 
 /**
- * @throws {ProblemError} 413 for a body that is too large, 415 for one that is compressed as nobody reads it here, 400
- * for one that is not compressed as it says; and what `room` says
+ * @throws {ProblemError} 413 for a body that is too large, 415 for an unsupported Content-Encoding, 400 for a body that
+ * does not have that encoding; and the error that `room` returns
  */
 export async function readBody(request: IncomingMessage, options: BodyOptions): Promise<Buffer> {
   const { limitBytes } = options;
   const coding = codingOf(request.headers['content-encoding']);
   const declared = request.headers['content-length'];
-  if (declared !== undefined && Number(declared) > limitBytes) throw tooLarge(`${declared} bytes`, limitBytes);
-  if (coding) return readCompressed(request, coding, new Gathering(FIRST_BYTES, options));
-  return readPlain(request, new Gathering(declared === undefined ? FIRST_BYTES : Number(declared), options));
+  if (declared !== undefined && Number(declared) > limitBytes)
+    throw tooLarge(count(Number(declared), 'byte'), limitBytes);
+  askForBody(request);
+  if (coding) return readCompressed(request, coding, new BodyBuffer(FIRST_BYTES, options));
+  return readPlain(request, new BodyBuffer(declared === undefined ? FIRST_BYTES : Number(declared), options));
 }
 
 const FIRST_BYTES = 64 * 1024;
 
 function tooLarge(came: string, limitBytes: number): ProblemError {
-  return new ProblemError(problem('body-too-large', `the body has ${came}; at most ${limitBytes} bytes are read here`));
+  return new ProblemError('body-too-large', `the body has ${came}; expected at most ${limitBytes} bytes`);
 }
 
-function readPlain(request: IncomingMessage, body: Gathering): Promise<Buffer> {
-  // What a socket gives is a copy of its own that nobody else has; what a test injects is the test's.
+function readPlain(request: IncomingMessage, body: BodyBuffer): Promise<Buffer> {
+  // A chunk read from a socket has its own buffer, which can be freed. One that a test injects belongs to the test.
   const ownsChunks = request.socket instanceof Socket;
   return new Promise((resolve, reject) => {
     const fail = (error: Error) => {
-      // What still comes is nobody's: whoever answers decides how it is taken in.
+      // The error handler decides what happens to the rest.
       request.removeAllListeners('data');
       body.giveUp();
       reject(error);
     };
     request.on('data', (chunk: Buffer) => {
-      const refused = body.append(chunk, 'more');
+      const refused = body.append(chunk);
       if (refused) fail(refused);
       else if (ownsChunks && chunk.length >= LEAST_BYTES && chunk.length === chunk.buffer.byteLength)
         discard(chunk.buffer as ArrayBuffer);
@@ -62,8 +65,8 @@ function readPlain(request: IncomingMessage, body: Gathering): Promise<Buffer> {
   });
 }
 
-/** Piece by piece: what is over the limit is never there at once, however small the body that makes it. */
-function readCompressed(request: IncomingMessage, { name, decoder }: Coding, body: Gathering): Promise<Buffer> {
+/** Decompresses piece by piece, so that a small body cannot take more memory than the limit. */
+function readCompressed(request: IncomingMessage, { name, decoder }: Coding, body: BodyBuffer): Promise<Buffer> {
   let came = 0;
   return new Promise((resolve, reject) => {
     const fail = (error: Error) => {
@@ -77,22 +80,23 @@ function readCompressed(request: IncomingMessage, { name, decoder }: Coding, bod
     const malformed = (why: string) => {
       fail(
         new ProblemError(
-          problem('invalid-encoding', `the body's Content-Encoding is ${name}; its bytes are not: ${why}`),
+          'invalid-encoding',
+          `the body's Content-Encoding is ${name}, but its bytes cannot be decompressed: ${why}`,
         ),
       );
     };
     request.on('data', (chunk: Buffer) => {
       came += chunk.length;
-      // A stream can go on for ever without giving anything.
-      if (came > body.limitBytes) fail(tooLarge('more', body.limitBytes));
+      // A compressed stream can be endless without producing any output.
+      if (came > body.limitBytes) fail(tooLarge(`more than ${body.limitBytes} bytes`, body.limitBytes));
     });
-    // The decoder's chunks may share memory: none is discarded.
+    // The decoder's chunks may share memory, so none is discarded.
     decoder.on('data', (chunk: Buffer) => {
-      const refused = body.append(chunk, `more when it is decompressed (${name})`);
+      const refused = body.append(chunk, ` when decompressed (${name})`);
       if (refused) fail(refused);
     });
     decoder.on('end', () => {
-      if (decoder.bytesWritten < came) malformed(`bytes follow its end`);
+      if (decoder.bytesWritten < came) malformed('bytes follow the end of the compressed data');
       else resolve(body.end());
     });
     decoder.on('error', ({ message }: Error) => {
@@ -103,8 +107,8 @@ function readCompressed(request: IncomingMessage, { name, decoder }: Coding, bod
   });
 }
 
-/** A body that is being read. */
-class Gathering {
+/** The part of a body that has been read. */
+class BodyBuffer {
   readonly limitBytes: number;
   private buffer: Buffer;
   private length = 0;
@@ -118,14 +122,14 @@ class Gathering {
     this.buffer = this.take(firstBytes);
   }
 
-  /** What is wrong, if the chunk cannot be had: `came` says what did, where it is over the limit. */
-  append(chunk: Buffer, came: string): Error | undefined {
+  /** Returns why the chunk is refused, if it is; `when` completes the sentence. */
+  append(chunk: Buffer, when = ''): Error | undefined {
     const length = this.length + chunk.length;
-    if (length > this.limitBytes) return tooLarge(came, this.limitBytes);
+    if (length > this.limitBytes) return tooLarge(`more than ${this.limitBytes} bytes${when}`, this.limitBytes);
     const refused = this.options.room(chunk.length);
     if (refused) return refused;
     if (length > this.buffer.length) {
-      // A length that was not declared: twice as much room each time copies each byte twice at the most.
+      // The length was not declared: by doubling, each byte is copied at most twice on average.
       const larger = this.take(Math.min(this.limitBytes, Math.max(2 * this.buffer.length, length)));
       this.buffer.copy(larger, 0, 0, this.length);
       this.options.pool.give(this.buffer.buffer);
@@ -139,18 +143,18 @@ class Gathering {
     return this.buffer.subarray(0, this.length);
   }
 
-  /** Its memory goes back, once. */
+  /** Returns the memory to the pool, once. */
   giveUp(): void {
     if (!this.gaveUp) this.options.pool.give(this.buffer.buffer);
     this.gaveUp = true;
   }
 
   private take(bytes: number): Buffer {
-    const { alignedAt = 0, pool, sharedOverBytes } = this.options;
+    const { alignedAt, pool, sharedOverBytes } = this.options;
     const blanks = (ALIGNMENT - (alignedAt % ALIGNMENT)) % ALIGNMENT;
     return pool.take(blanks + bytes, bytes > sharedOverBytes).subarray(blanks);
   }
 }
 
-/** Numbers of any dtype can be read in their place at a multiple of this. */
+/** Numbers of any dtype can be read in place at a multiple of this. */
 const ALIGNMENT = 8;

@@ -1,4 +1,4 @@
-/** The limits in force, as `GET /layers` tells them; each by the variable that sets it. 0 stands for none. */
+/** The limits in force, as `GET /layers` lists them. 0 means no limit. */
 import type { Config } from '../config.js';
 
 export function limitsInForce(config: Config): Readonly<Record<string, number>> {

@@ -1,45 +1,73 @@
-/** Which media types go in and out. */
-import { Socket } from 'node:net';
+/** The media types of request and response bodies. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { codecs, mediaTypes, type MediaType } from '../codec/codecs.js';
-import type { Pool } from '../memory/pool.js';
+import { inferenceTypes } from '../codec/inference/request.js';
 import { Refusal } from '../refusal.js';
-import { ProblemError } from './errors.js';
-import { problem } from './problems.js';
+import { isInference } from './problem-response.js';
+import { ProblemError } from './problems.js';
 
 export const JSON_TYPE = 'application/json';
 
-/** As clients may ask for a type: some name the charset that JSON always has. */
+/** The body of an Open Inference request or response whose JSON part is followed by bytes of tensors. */
+export const [, BINARY_TYPE] = inferenceTypes;
+
+/** The header with the length, in bytes, of the JSON part that precedes binary tensors. */
+export const JSON_LENGTH_HEADER = 'inference-header-content-length';
+
+/** The forms in which clients name a type: some add the charset, which for JSON is always UTF-8. */
 const asAsked = (type: string): string[] => (type === JSON_TYPE ? [type, `${type}; charset=utf-8`] : [type]);
 
 export type Hook = (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => void;
 
-/** onRequest hook: 406 unless the client takes one of the types. */
-export function expectAccepted(types: readonly string[]): Hook {
+/** Whether the most specific of Accept's ranges that include this type has a weight of 0 (RFC 9110, 12.5.1). */
+export function excludes(accept: string, type: string): boolean {
+  const all = accept
+    .toLowerCase()
+    .split(',')
+    .map((range) => range.split(';').map((part) => part.trim()));
+  const including = [type, `${type.split('/', 1)[0]}/*`, '*/*'].map((wanted) => all.filter(([of]) => of === wanted));
+  const weightless = ([, ...parameters]: readonly string[]) => parameters.some((each) => /^q=0(\.0*)?$/.test(each));
+  return including.find(({ length }) => length > 0)?.every(weightless) ?? false;
+}
+
+/** An onRequest hook: 406 unless the client accepts one of the types, or a type that only errors have. */
+export function expectAccepted(types: readonly string[], errorType: readonly string[] = []): Hook {
   const answers = types.flatMap(asAsked);
   return (request, _reply, done) => {
-    if (request.accepts().type(answers)) done();
+    const accepts = request.accepts();
+    const onlyErrors = () =>
+      errorType.length > 0 &&
+      accepts.type([...errorType]) !== false &&
+      !excludes(request.headers.accept ?? '', types[0]);
+    if (accepts.type(answers) || onlyErrors()) done();
     else {
       const accept = request.headers.accept ?? 'absent';
-      const detail = `Accept is ${accept}; expected ${types.join(' or ')} among it`;
-      done(new ProblemError(problem('not-acceptable', detail)));
+      const detail = `Accept is ${accept}; expected it to include ${types.join(' or ')}`;
+      done(new ProblemError('not-acceptable', detail));
     }
   };
 }
 
+export function unsupportedMediaType({ url, headers }: FastifyRequest): ProblemError {
+  const expected = isInference(url) ? `${inferenceTypes.join(' or ')}, or none` : mediaTypes.join(' or ');
+  const came = headers['content-type'] ?? 'absent';
+  const detail = `the body's Content-Type is ${came === '' ? 'empty' : came}; expected ${expected}`;
+  return new ProblemError('unsupported-media-type', detail);
+}
+
 export const expectJsonAccepted = expectAccepted([JSON_TYPE]);
 
-/** Of the formats that carry tensors. */
+/** For routes whose responses carry tensors. */
 export const expectTensorsAccepted = expectAccepted(mediaTypes);
 
-/** Of the body; Fastify has refused all others by now. */
+/** The media type of the body; Fastify has already refused unsupported ones. */
 export function contentTypeOf({ headers }: FastifyRequest): MediaType {
   const [essence] = (headers['content-type'] ?? JSON_TYPE).split(';', 1);
   const type = essence.trim().toLowerCase();
   return type in codecs ? (type as MediaType) : JSON_TYPE;
 }
 
-/** What the answer is written in: what Accept likes best, and the request's own type where it likes both alike. */
+/** The media type of the response: the one that Accept prefers, or the request's own if it has no preference. */
 export function acceptedType(request: FastifyRequest, own: MediaType): MediaType {
   const answers = [own, ...mediaTypes.filter((type) => type !== own)].flatMap(asAsked);
   const best = request.accepts().type(answers);
@@ -47,45 +75,7 @@ export function acceptedType(request: FastifyRequest, own: MediaType): MediaType
 }
 
 /**
- * Gives back the memory of a request's body and of its answer's pieces. Until it is closed the answer is still being
- * sent, from where it lies; sessions keep nothing there.
- */
-export function giveBack(
-  pool: Pool,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  [body, ...pieces]: readonly [Buffer, ...Uint8Array[]],
-): void {
-  // What a test injects is the test's.
-  if (!(request.socket instanceof Socket)) return;
-  reply.raw.once('close', () => {
-    const buffers = pieces.map(({ buffer }) => buffer).filter((buffer) => buffer instanceof ArrayBuffer);
-    for (const buffer of new Set([body.buffer, ...buffers])) pool.give(buffer);
-  });
-}
-
-/** The pieces as one body: written together, and none of them copied. */
-export function sendPieces(reply: FastifyReply, type: string, pieces: readonly Uint8Array[]): FastifyReply {
-  const length = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
-  void reply.header('content-type', type).header('content-length', length);
-  if (pieces.length === 1) return reply.send(asBuffer(pieces[0]));
-  void reply.hijack();
-  const { raw } = reply;
-  for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) raw.setHeader(name, value);
-  raw.statusCode = reply.statusCode;
-  raw.cork();
-  for (const piece of pieces) raw.write(asBuffer(piece));
-  raw.end();
-  raw.uncork();
-  return reply;
-}
-
-function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength);
-}
-
-/**
- * The body as its bytes. Fastify parses none where the request has no Content-Type and no body.
+ * The bytes of the body. Fastify parses no body if the request has neither Content-Type nor body.
  * @throws {Refusal} invalid-json
  */
 export function bodyBytes(request: FastifyRequest): Buffer {

@@ -1,4 +1,4 @@
-/** Refusals and errors as problem details (RFC 9457). The one table from kinds to types, titles and statuses. */
+/** Problem details (RFC 9457): the table from kinds of refusals and errors to types, titles and statuses. */
 import type { RefusalKind } from '../refusal.js';
 
 interface ProblemKind {
@@ -16,10 +16,10 @@ type HttpProblem =
   | 'unknown-layer'
   | 'unknown-model'
   | 'method-not-allowed'
-  | 'not-acceptable'
   | 'request-timeout'
   | 'body-too-large'
   | 'unsupported-media-type'
+  | 'expectation-failed'
   | 'header-too-large'
   | 'too-many-requests'
   | 'internal-error'
@@ -28,38 +28,40 @@ type HttpProblem =
   | 'shutting-down';
 
 export const problemKinds: Readonly<Record<ProblemName, ProblemKind>> = {
-  'invalid-json': { status: 400, title: 'The body is not JSON' },
-  'invalid-safetensors': { status: 400, title: 'The body is not safetensors' },
-  'invalid-inference-request': { status: 400, title: 'The body is not an inference request' },
-  'invalid-request': { status: 400, title: 'The request breaks its schema' },
-  'invalid-tensor': { status: 400, title: 'A tensor holds something else than numbers' },
-  'ragged-tensor': { status: 400, title: 'A tensor is ragged' },
-  'number-out-of-range': { status: 400, title: 'A number is beyond the range of its dtype' },
-  'malformed-request': { status: 400, title: 'The request is not well-formed HTTP' },
-  'invalid-encoding': { status: 400, title: 'The body is not compressed as it says' },
-  'key-required': { status: 401, title: 'The request shows no key of this service' },
-  'not-found': { status: 404, title: 'There is no such route' },
-  'unknown-layer': { status: 404, title: 'There is no such layer' },
-  'unknown-model': { status: 404, title: 'There is no such model' },
-  'unknown-session': { status: 404, title: 'There is no such session' },
-  'method-not-allowed': { status: 405, title: 'The route has no such method' },
-  'not-acceptable': { status: 406, title: 'No acceptable media type is spoken' },
-  'request-timeout': { status: 408, title: 'The request took too long to arrive' },
-  'session-of-another-layer': { status: 409, title: 'The session is of another layer' },
-  'body-too-large': { status: 413, title: 'The body is too large' },
-  'work-limit-exceeded': { status: 413, title: 'The request asks for too much work' },
-  'session-too-large': { status: 413, title: 'The session is too large to keep' },
-  'unsupported-media-type': { status: 415, title: 'The media type is not spoken' },
-  'shape-mismatch': { status: 422, title: 'Shapes do not fit each other' },
-  'value-mismatch': { status: 422, title: 'Values do not fit each other' },
-  'too-many-requests': { status: 429, title: 'The client sends too many requests' },
-  'header-too-large': { status: 431, title: 'The header is too large' },
-  'internal-error': { status: 500, title: 'The service failed' },
-  'session-store-full': { status: 503, title: 'The session store is full' },
-  'session-store-unavailable': { status: 503, title: 'The session store does not answer' },
-  overloaded: { status: 503, title: 'The service has too much to do' },
-  'metrics-unavailable': { status: 503, title: 'The metrics of all processes are not to be had' },
-  'shutting-down': { status: 503, title: 'The service is stopping' },
+  'invalid-json': { status: 400, title: 'Invalid JSON' },
+  'duplicate-name': { status: 400, title: 'Duplicate name' },
+  'invalid-safetensors': { status: 400, title: 'Invalid safetensors file' },
+  'invalid-inference-request': { status: 400, title: 'Invalid inference request' },
+  'invalid-request': { status: 400, title: 'Invalid request' },
+  'invalid-tensor': { status: 400, title: 'Invalid tensor' },
+  'ragged-tensor': { status: 400, title: 'Ragged tensor' },
+  'number-out-of-range': { status: 400, title: 'Number out of range' },
+  'malformed-request': { status: 400, title: 'Malformed request' },
+  'invalid-encoding': { status: 400, title: 'Invalid content encoding' },
+  'key-required': { status: 401, title: 'API key required' },
+  'not-found': { status: 404, title: 'Not found' },
+  'unknown-layer': { status: 404, title: 'Unknown layer' },
+  'unknown-model': { status: 404, title: 'Unknown model' },
+  'unknown-session': { status: 404, title: 'Unknown session' },
+  'method-not-allowed': { status: 405, title: 'Method not allowed' },
+  'not-acceptable': { status: 406, title: 'Not acceptable' },
+  'request-timeout': { status: 408, title: 'Request timeout' },
+  'session-of-another-layer': { status: 409, title: 'Session belongs to another layer' },
+  'body-too-large': { status: 413, title: 'Request body too large' },
+  'work-limit-exceeded': { status: 413, title: 'Work limit exceeded' },
+  'session-too-large': { status: 413, title: 'Session too large' },
+  'unsupported-media-type': { status: 415, title: 'Unsupported media type' },
+  'expectation-failed': { status: 417, title: 'Expectation failed' },
+  'shape-mismatch': { status: 422, title: 'Shape mismatch' },
+  'value-mismatch': { status: 422, title: 'Value mismatch' },
+  'too-many-requests': { status: 429, title: 'Too many requests' },
+  'header-too-large': { status: 431, title: 'Request header too large' },
+  'internal-error': { status: 500, title: 'Internal server error' },
+  'session-store-full': { status: 503, title: 'Session store full' },
+  'session-store-unavailable': { status: 503, title: 'Session store unavailable' },
+  overloaded: { status: 503, title: 'Service overloaded' },
+  'metrics-unavailable': { status: 503, title: 'Metrics unavailable' },
+  'shutting-down': { status: 503, title: 'Service shutting down' },
 };
 
 export interface Problem {
@@ -68,8 +70,6 @@ export interface Problem {
   readonly status: number;
   readonly detail: string;
   readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
-  /** The detail once more, where clients of the Open Inference Protocol look for it. */
-  readonly error?: string;
 }
 
 export const PROBLEM_JSON = 'application/problem+json';
@@ -77,4 +77,20 @@ export const PROBLEM_JSON = 'application/problem+json';
 export function problem(name: ProblemName, detail: string, errors: Problem['errors'] = []): Problem {
   const { status, title } = problemKinds[name];
   return { type: `/problems/${name}`, title, status, detail, ...(errors.length > 0 ? { errors } : {}) };
+}
+
+/** A failure that concerns HTTP itself, as an error to throw. */
+export class ProblemError extends Error {
+  override readonly name = 'ProblemError';
+  readonly problem: Problem;
+
+  constructor(
+    name: ProblemName,
+    detail: string,
+    /** Headers of the response that belong to this problem. */
+    readonly headers: Readonly<Record<string, string | number>> = {},
+  ) {
+    super(detail);
+    this.problem = problem(name, detail);
+  }
 }

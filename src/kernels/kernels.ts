@@ -1,7 +1,7 @@
 /**
  * The hot loops that the layers are made of, over typed arrays in row-major order.
  *
- * Every implementation gives the same answers up to rounding; `plain/` is the definition. Arrays of one call have
+ * Every implementation returns the same results up to rounding; `plain/` is the definition. Arrays of one call have
  * one dtype unless the signature names another. Outputs never alias inputs unless the name says "in place".
  */
 import type { FloatArray } from '../tensor/tensor.js';
@@ -14,7 +14,7 @@ export interface MatmulShape {
   readonly K: number;
   readonly transposeA?: boolean;
   readonly transposeB?: boolean;
-  /** Adds to what `c` holds instead of replacing it. */
+  /** Adds to `c` instead of replacing it. */
   readonly accumulate?: boolean;
   /** `[N]`, added to every row; not together with `accumulate`. */
   readonly bias?: FloatArray | undefined;
@@ -28,8 +28,8 @@ export interface ChannelShape {
 }
 
 /**
- * A convolution's two sides: the folded one has `A` channels a group with the planes of the axes' input, the windowed
- * one `B` with one value a window. The weight is `[groups · B, A, K]` for K taps.
+ * The two sides of a convolution. The folded side has `A` channels per group, with planes of the axes' input size; the
+ * windowed side has `B` channels per group, with one value per window. The weight is `[groups · B, A, K]` for K taps.
  */
 export interface ConvolutionShape {
   readonly N: number;
@@ -78,7 +78,7 @@ export interface Kernels {
     dx: FloatArray,
   ): void;
 
-  /** `windowed[n, b, window] = bias[b] + Σ weight[b, a, tap] * folded[n, a, place of tap in window]`, by groups. */
+  /** `windowed[n, b, window] = bias[b] + Σ weight[b, a, tap] * folded[n, a, place of tap in window]`, per group. */
   correlate(
     folded: FloatArray,
     weight: FloatArray,
@@ -97,28 +97,27 @@ export interface Kernels {
   /** `dweight[b, a, tap] = Σ windowed[n, b, window] * folded[n, a, place of tap in window]`. */
   correlateSides(folded: FloatArray, windowed: FloatArray, dweight: FloatArray, shape: ConvolutionShape): void;
 
-  /** Each window's first maximum (NaN wins over all) and where it stands in its plane. */
+  /** Each window's first maximum (NaN exceeds every number) and its index in the plane. */
   maxPool(x: FloatArray, planes: number, axes: WindowAxes, out: FloatArray, indices: Int32Array): void;
-  /** Adds each `dout` to the place that its window's maximum came from. `dx` is overwritten. */
+  /** Adds each `dout` at the position of its window's maximum. `dx` is overwritten. */
   maxPoolBackward(dout: FloatArray, planes: number, axes: WindowAxes, indices: Int32Array, dx: FloatArray): void;
-  /** `out` = each window's sum over its count, where `counts` holds the counts along each axis' output positions. */
+  /** `out` is the sum of each window divided by its count, the product of its `counts` along the three axes. */
   averagePool(x: FloatArray, planes: number, axes: WindowAxes, counts: AxisCounts, out: FloatArray): void;
   averagePoolBackward(dout: FloatArray, planes: number, axes: WindowAxes, counts: AxisCounts, dx: FloatArray): void;
 
-  /** 1 where an element is kept, with probability 1 - rate. One seed and rate give one mask, whatever the implementation. */
+  /** 1 where an element is kept, with probability 1 - rate. One seed and rate result in one mask everywhere. */
   dropoutMask(seed: number, rate: number, mask: Uint8Array): void;
-  /** `out = mask ? x / divisor : 0`: what is dropped is 0, whatever it was. */
+  /** `out = mask ? x / divisor : 0`: dropped elements are 0, even if x is infinite or NaN. */
   applyMask(x: FloatArray, mask: Uint8Array, divisor: number, out: FloatArray): void;
 
   /**
-   * All steps of one direction: `gates[T, N, R]` and every state but the first, which `pass` holds already. A
-   * sequence keeps the state that it has at its end; what stands in `gates` after it means nothing. Without `gates`
-   * there is no way back from the pass.
+   * Computes all steps of one direction: fills `gates` and all states except the initial ones, which `pass` already
+   * holds. Without `gates`, no backward pass is possible.
    */
   recur(cell: Cell, inputs: RecurrenceInputs, pass: Pass | States, shape: RecurrenceShape): void;
   /**
-   * The way back. `douts[T, N, H]` is of every step's hidden state. `dh` and `dc` turn from the gradients of the last
-   * states to those of the first, the others are overwritten.
+   * The backward pass. `douts[S, H]` is the gradient of every step's hidden state. The gradients of the last states in
+   * `dh` and `dc` are replaced by those of the initial states; the other gradients are overwritten.
    */
   recurBackward(
     cell: Cell,
@@ -130,12 +129,22 @@ export interface Kernels {
   ): void;
 }
 
-export type Nonlinearity = 'tanh' | 'relu';
+/** Turns a step's pre-activations into its states. An implementation has a forward and a backward function for each. */
+interface RecurrentCell {
+  /** Names of the blocks of H rows in a weight, in order. */
+  readonly gates: readonly string[];
+  /** Whether a step has a cell state besides its hidden state. */
+  readonly hasCellState: boolean;
+}
 
-/** What becomes of a step's pre-activations: a nonlinearity of each, or the four gates of an lstm. */
-export type Cell = Nonlinearity | 'gated';
+export const cells = {
+  tanh: { gates: ['hidden'], hasCellState: false },
+  relu: { gates: ['hidden'], hasCellState: false },
+  lstm: { gates: ['input', 'forget', 'cell', 'output'], hasCellState: true },
+} as const satisfies Readonly<Record<string, RecurrentCell>>;
+export type Cell = keyof typeof cells;
 
-/** T steps, N sequences, I features in, H hidden. */
+/** T steps, N sequences, I input features, H hidden features. */
 export interface RecurrenceShape {
   readonly T: number;
   readonly N: number;
@@ -143,9 +152,12 @@ export interface RecurrenceShape {
   readonly H: number;
 }
 
-/** Everything in the order of steps; R is H, or 4H for an lstm. */
+/**
+ * Rows are in the order of steps and, within a step, of sequences; sequences that have ended have none. S is the number
+ * of rows of all steps, R is H times the number of gates.
+ */
 export interface RecurrenceInputs {
-  /** `[T, N, I]` */
+  /** `[S, I]` */
   readonly xs: FloatArray;
   /** `[R, I]` and `[R, H]` */
   readonly weightIh: FloatArray;
@@ -153,19 +165,19 @@ export interface RecurrenceInputs {
   /** `[R]` */
   readonly biasIh?: FloatArray | undefined;
   readonly biasHh?: FloatArray | undefined;
-  /** `[N]`: steps of each sequence, T where none are given. */
-  readonly lengths?: Int32Array | undefined;
+  /** `[T]`: the number of sequences (the first ones) in each step; at least 1, never increasing. N if absent. */
+  readonly counts?: Int32Array | undefined;
 }
 
 export interface States {
-  /** `[T + 1, N, H]`: the hidden state before each step, and after the last. */
+  /** `[N + S, H]`: the initial hidden states, then those after each step. */
   readonly h: FloatArray;
-  /** `[T + 1, N, H]`: the cell state likewise; empty unless the cell is gated. */
+  /** `[N + S, H]`: the cell states in the same order; empty unless the cell has one. */
   readonly c: FloatArray;
 }
 
 export interface Pass extends States {
-  /** `[T, N, R]`: activations. */
+  /** `[S, R]`: activations. */
   readonly gates: FloatArray;
 }
 
@@ -173,12 +185,13 @@ export interface RecurrenceGradients {
   /** `[N, H]` */
   readonly dh: FloatArray;
   readonly dc: FloatArray;
+  /** `[S, I]` */
   readonly dxs: FloatArray;
   readonly dweightIh: FloatArray;
   readonly dweightHh: FloatArray;
-  /** `[R]`: of either bias. */
+  /** `[R]`: the gradient of each of the two biases. */
   readonly dbias: FloatArray;
 }
 
-/** For each axis, and each output position along it, how many taps an average divides by. */
+/** For each axis and each output position along it, the number of taps that an average counts. */
 export type AxisCounts = readonly [Int32Array, Int32Array, Int32Array];

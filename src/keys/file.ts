@@ -1,8 +1,8 @@
-/** The keys' file, read again when it changes. */
+/** The file of API keys, reread when it changes. */
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import { parseKeys, type Key } from './keys.js';
 
-/** By stat, since Kubernetes exchanges a link above a mounted file, which no watch on the file itself sees. */
+/** Polls with stat: Kubernetes replaces a symbolic link above a mounted file, which a watch on the file does not notice. */
 const LOOK_EVERY_MS = 2000;
 
 export interface KeysFile {
@@ -12,12 +12,12 @@ export interface KeysFile {
 
 export interface Notices {
   changed(keys: readonly Key[]): void;
-  /** The keys from before stay in force. */
+  /** The previous keys remain valid. */
   failed(error: Error): void;
 }
 
 /**
- * @throws {Error} where the file cannot be read, or a line of it is wrong
+ * @throws {Error} if the file cannot be read or has an invalid line
  */
 export function openKeysFile(path: string, notices: Notices): KeysFile {
   let keys = read(path);

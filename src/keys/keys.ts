@@ -1,21 +1,21 @@
 /**
- * The keys that clients show, and the file that holds them: a line for each, its name and its hash.
+ * API keys, and the file that lists them: one line per key, with its name and its hash.
  *
- * The hash is a plain SHA-256. Slow, salted hashes such as scrypt protect passwords, which can be guessed; a key is 256
- * bits of chance, which cannot, and is checked with every request.
+ * The hash is plain SHA-256. Slow, salted hashes such as scrypt protect passwords, which can be guessed; a key is 256
+ * random bits, which cannot, and is verified on every request.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 
 const KEY_BYTES = 32;
 
-/** Lets secret scanners and people tell what a leaked string is. */
+/** Lets secret scanners and people recognise a leaked key. */
 const PREFIX = 'layerd_';
 
 export interface Key {
-  /** For the log, and for people. */
+  /** Shown in logs. */
   readonly name: string;
   readonly hash: Buffer;
-  /** What sessions are marked with: of this key alone, however others are named. */
+  /** Owner of sessions: unique to this key, whatever the names of other keys. */
   readonly owner: string;
 }
 
@@ -27,8 +27,8 @@ function hashOf(text: string): Buffer {
 }
 
 /**
- * A new key, and the line for the file. The key itself is nowhere else.
- * @throws {Error} where `name` cannot be one
+ * Creates a key and the line for the file. The key itself is stored nowhere.
+ * @throws {Error} if `name` is not a valid name
  */
 export function makeKey(name: string): { readonly key: string; readonly line: string } {
   if (!NAME.test(name))
@@ -40,7 +40,7 @@ export function makeKey(name: string): { readonly key: string; readonly line: st
 }
 
 /**
- * The keys of a file's text. Empty lines and those that begin with # say nothing.
+ * The keys in the text of a file. Empty lines and lines that start with # are ignored.
  * @throws {Error} with the number of the line that is wrong
  */
 export function parseKeys(text: string): readonly Key[] {
@@ -49,18 +49,19 @@ export function parseKeys(text: string): readonly Key[] {
     const line = untrimmed.trim();
     if (line === '' || line.startsWith('#')) return;
     const [, name, hex] = LINE.exec(line) ?? [];
-    // Not the line itself: somebody may have put a key there.
-    if (!name || !hex || !NAME.test(name)) throw new Error(`line ${i + 1} is not "name sha256:" and 64 hex digits`);
+    // Not the line itself: it may contain a key.
+    if (!name || !hex || !NAME.test(name))
+      throw new Error(`line ${i + 1} is invalid; expected a name, a space, "sha256:" and 64 hexadecimal digits`);
     for (const earlier of keys)
       if (earlier.name === name || earlier.owner === hex)
-        throw new Error(`line ${i + 1} has the ${earlier.name === name ? 'name' : 'key'} of an earlier one`);
+        throw new Error(`line ${i + 1} repeats the ${earlier.name === name ? 'name' : 'key'} of an earlier line`);
     keys.push({ name, hash: Buffer.from(hex, 'hex'), owner: hex });
   });
-  if (keys.length === 0) throw new Error('there is no key in it');
+  if (keys.length === 0) throw new Error('it contains no key');
   return keys;
 }
 
-/** The key that was shown, if it is one of these. Takes as long whichever it is, and whether it is one. */
+/** The key that matches, if any. Takes the same time whichever key matches, if any. */
 export function findKey(keys: readonly Key[], shown: string): Key | undefined {
   const hash = hashOf(shown);
   let found: Key | undefined;

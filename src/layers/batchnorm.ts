@@ -1,16 +1,10 @@
 /**
  * batchnorm: each channel is brought to mean 0 and variance 1 over the batch, then scaled and shifted.
  *
- * N batch, C channels, S all spatial axes as one, m = N · S values a channel. x[N, C, S], the rest [C].
+ * N batch, C channels, S all spatial axes as one, m = N · S values a channel; rstd = 1 / √(var + epsilon). x[N, C, S],
+ * the rest [C].
  *
- * forward   mean = Σ x / m, var = Σ (x − mean)² / m, rstd = 1 / √(var + epsilon)
- *           x̂ = (x − mean) · rstd, out = gamma · x̂ + beta
- *           running = (1 − momentum) · running + momentum · batch, where batch is mean, or var · m / (m − 1)
- * backward  dbeta = Σ dout, dgamma = Σ dout · x̂
- *           training:  dx = gamma · rstd · (dout − dbeta / m − x̂ · dgamma / m)
- *           inference: dx = gamma · rstd · dout, since the running statistics are constants
- *
- * The variance that normalises is the biased one; the one that runs is unbiased; momentum weighs the batch, as in
+ * Normalisation uses the biased variance, running_var the unbiased one, and momentum is the weight of the batch, as in
  * PyTorch. Source: Ioffe and Szegedy (2015), https://arxiv.org/abs/1502.03167, algorithm 1 and section 3.
  */
 import {
@@ -20,11 +14,10 @@ import {
   BatchnormOutputs,
   BatchnormUpstream,
 } from '../../schemas/batchnorm.js';
-import { refuse } from '../refusal.js';
+import { count, refuse } from '../refusal.js';
 import {
-  bytesPerElement,
   floatArray,
-  floatDtypeOf,
+  dtypeOf,
   formatShape,
   sizeOf,
   tensor,
@@ -49,29 +42,34 @@ interface BatchnormPlan extends Plan {
 export const batchnorm = defineLayer({
   name: 'batchnorm',
   reference: {
-    summary: 'Each channel is brought to mean 0 and variance 1 over the batch, then scaled and shifted.',
-    dimensions: { N: 'batch', C: 'channels', '*': 'one to three spatial axes', m: 'values in a channel' },
+    summary: 'Normalises each channel to mean 0 and variance 1 over the batch, then scales and shifts it.',
+    dimensions: {
+      N: 'batch',
+      C: 'channels',
+      '*': 'one to three spatial axes',
+      m: 'values in a channel',
+      α: 'momentum',
+    },
     formulas: {
-      forward: [
-        'mean = Σ x / m, var = Σ (x − mean)² / m, over every axis but C',
-        'x̂ = (x − mean) / √(var + epsilon)',
-        'out = gamma · x̂ + beta',
-        'running_mean = (1 − momentum) · running_mean + momentum · mean',
-        'running_var = (1 − momentum) · running_var + momentum · var · m / (m − 1)',
-      ],
-      backward: [
-        'dbeta = Σ dout, dgamma = Σ dout · x̂, over every axis but C',
-        'training: dx = gamma / √(var + epsilon) · (dout − dbeta / m − x̂ · dgamma / m)',
-        'inference: dx = gamma / √(running_var + epsilon) · dout',
-      ],
+      forward: {
+        'mean = Σ x / m, var = Σ (x − mean)² / m, over every axis but C': String.raw`\mu_c = \frac{1}{m} \sum_n x_{n,c}, \quad \sigma_c^2 = \frac{1}{m} \sum_n (x_{n,c} - \mu_c)^2`,
+        'x̂ = (x − mean) / √(var + epsilon), out = gamma · x̂ + beta': String.raw`\hat{x}_{n,c} = \frac{x_{n,c} - \mu_c}{\sqrt{\sigma_c^2 + \epsilon}}, \quad \text{out}_{n,c} = \gamma_c \, \hat{x}_{n,c} + \beta_c`,
+        'running_mean = (1 − momentum) · running_mean + momentum · mean': String.raw`\text{running mean} \leftarrow (1 - \alpha) \, \text{running mean} + \alpha \, \mu_c`,
+        'running_var = (1 − momentum) · running_var + momentum · var · m / (m − 1)': String.raw`\text{running var} \leftarrow (1 - \alpha) \, \text{running var} + \alpha \, \frac{m}{m - 1} \, \sigma_c^2`,
+      },
+      backward: {
+        'dbeta = Σ dout, dgamma = Σ dout · x̂, over every axis but C': String.raw`\text{d}\beta_c = \sum_n \text{dout}_{n,c}, \quad \text{d}\gamma_c = \sum_n \text{dout}_{n,c} \, \hat{x}_{n,c}`,
+        'training: dx = gamma / √(var + epsilon) · (dout − dbeta / m − x̂ · dgamma / m)': String.raw`\text{dx}_{n,c} = \frac{\gamma_c}{\sqrt{\sigma_c^2 + \epsilon}} \left( \text{dout}_{n,c} - \frac{\text{d}\beta_c}{m} - \hat{x}_{n,c} \frac{\text{d}\gamma_c}{m} \right)`,
+        'inference: dx = gamma / √(running_var + epsilon) · dout': String.raw`\text{inference:} \quad \text{dx}_{n,c} = \frac{\gamma_c}{\sqrt{\sigma_c^2 + \epsilon}} \, \text{dout}_{n,c}`,
+      },
     },
     conventions: [
-      'The variance that normalises is biased (divided by m); the one that enters running_var is unbiased (m − 1).',
-      'momentum is the weight of the batch, as in PyTorch; Keras calls the weight of the past by that name.',
+      'Normalisation uses the biased variance (divided by m), running_var the unbiased one (divided by m − 1).',
+      'momentum is the weight of the batch, as in PyTorch; in Keras it is the weight of the past.',
       'epsilon is 1e-8 unless given; PyTorch uses 1e-5, Keras 1e-3.',
-      'Inference takes the running statistics as constants, and returns them unchanged.',
-      'A channel that does not vary gives out = beta in training, even with epsilon 0, as in PyTorch.',
-      'A batch of one value a channel has variance 0; it cannot update running_var.',
+      'Inference treats the running statistics as constants and returns them unchanged. A negative running_var + epsilon is refused; if it is 0, the result is that of a division by 0, as in PyTorch.',
+      'In training, a constant channel results in out = beta, even with epsilon 0, as in PyTorch.',
+      'With one value per channel, the variance is 0, and running_var cannot be updated.',
     ],
     sources: ['Ioffe and Szegedy (2015), https://arxiv.org/abs/1502.03167', 'torch.nn.functional.batch_norm'],
     example: {
@@ -112,7 +110,7 @@ export const batchnorm = defineLayer({
     const [N, C] = x.shape;
     const S = sizeOf(x.shape) / (N * C);
     for (const [name, given] of Object.entries({ gamma, beta, running_mean, running_var }))
-      expectShape(name, given, [C], `x has ${C} channels`);
+      expectShape(name, given, [C], `x has ${count(C, 'channel')}`);
     if ((running_mean === undefined) !== (running_var === undefined)) {
       const [there, missing] = running_mean ? ['running_mean', 'running_var'] : ['running_var', 'running_mean'];
       throw refuse(
@@ -131,10 +129,19 @@ export const batchnorm = defineLayer({
       throw refuse(
         'value-mismatch',
         ['x'],
-        `x has shape ${formatShape(x.shape)}, one value a channel; expected two or more, because running_var takes the unbiased variance`,
+        `x has shape ${formatShape(x.shape)}, one value per channel; expected two or more, because running_var uses the unbiased variance`,
       );
+    if (!training)
+      running_var?.data.forEach((value, c) => {
+        if (value + epsilon < 0)
+          throw refuse(
+            'value-mismatch',
+            ['running_var', c],
+            `running_var is ${value} for channel ${c}; expected at least ${-epsilon}, because training is false and running_var + epsilon must not be negative`,
+          );
+      });
     const size = N * C * S;
-    const element = bytesPerElement(x.dtype);
+    const element = x.data.BYTES_PER_ELEMENT;
     return {
       N,
       C,
@@ -155,7 +162,7 @@ export const batchnorm = defineLayer({
 
   forward({ x, gamma, beta, running_mean, running_var }, plan, kernels) {
     const { N, C, S, training, epsilon, momentum } = plan;
-    const dtype = floatDtypeOf(x.data);
+    const dtype = dtypeOf(x.data);
     const mean = new Float64Array(C);
     const variance = new Float64Array(C);
     if (training || !running_mean || !running_var) kernels.moments(x.data, { N, C, S }, mean, variance);
@@ -163,7 +170,7 @@ export const batchnorm = defineLayer({
       mean.set(running_mean.data);
       variance.set(running_var.data);
     }
-    // 0 · ∞ would be NaN: a batch that does not vary gives beta with epsilon 0 too, as in PyTorch.
+    // 0 · ∞ would be NaN. A constant channel results in beta even with epsilon 0, as in PyTorch.
     const rstd = variance.map((v) => (training && v + epsilon === 0 ? 0 : 1 / Math.sqrt(v + epsilon)));
     const out = floatArray(dtype, x.data.length);
     kernels.normalize(x.data, { N, C, S }, { mean, rstd, gamma: gamma?.data, beta: beta?.data }, out);
@@ -196,17 +203,20 @@ export const batchnorm = defineLayer({
     const mean = cache.mean.data;
     const rstd = cache.rstd.data;
     const gamma = cache.gamma?.data;
-    const dtype = floatDtypeOf(dout.data);
+    const dtype = dtypeOf(dout.data);
+    const scale = gamma ? rstd.map((r, c) => r * gamma[c]) : rstd;
     const sums = new Float64Array(C);
     const products = new Float64Array(C);
     kernels.normalizeSums(x, dout.data, { N, C, S }, { mean, rstd }, sums, products);
 
-    const scale = gamma ? rstd.map((r, c) => r * gamma[c]) : rstd;
-    const m = N * S;
-    const meanOf = (values: Float64Array) => (plan.training ? values.map((v) => v / m) : new Float64Array(C));
-    const by = { mean, rstd, scale, meanDout: meanOf(sums), meanProduct: meanOf(products) };
     const dx = floatArray(dtype, dout.data.length);
-    kernels.normalizeBackward(x, dout.data, { N, C, S }, by, dx);
+    if (plan.training) {
+      const [meanDout, meanProduct] = [sums, products].map((values) => values.map((v) => v / (N * S)));
+      kernels.normalizeBackward(x, dout.data, { N, C, S }, { mean, rstd, scale, meanDout, meanProduct }, dx);
+    } else {
+      // dx does not depend on x here: multiplied by a meanProduct of 0, an infinite x would become NaN.
+      kernels.normalize(dout.data, { N, C, S }, { mean: new Float64Array(C), rstd: scale }, dx);
+    }
 
     const perChannel = (wanted: boolean, values: Float64Array): FloatTensor | undefined => {
       if (!wanted) return undefined;

@@ -1,15 +1,21 @@
 /**
- * convolution: a kernel slides over one to three spatial axes, and gives its weighted sum at every place.
+ * convolution: a kernel slides over one to three spatial axes; each output is its weighted sum at one position.
  *
- * N batch, C channels in, O channels out, G groups, K taps of a kernel, P places of a window, D points of a plane.
+ * N batch, C channels in, O channels out, G groups, K taps per kernel, P positions of the window, D elements per plane.
  *
- * forward   out[n, o, p] = bias[o] + Σ_c Σ_k x[n, c, p · stride − before + k · dilation] · weight[o, c, k]
- *           (c over the channels of o's group), which is, for each n and group, with columns[C/G · K, P] unfolded
- *           from x[C/G, D]:  out[O/G, P] = weight[O/G, C/G · K] · columns  (the kernel `correlate`)
- * backward  dcolumns = weightᵀ · dout, folded back to dx (`spread`),  dweight = Σ_n dout · columnsᵀ
+ * forward   for each n and group, with columns[C/G · K, P] of x[C/G, D]:
+ *           out[O/G, P] = weight[O/G, C/G · K] · columns  (the kernel `correlate`)
+ * backward  dcolumns = weightᵀ · dout, added back to dx (`spread`),  dweight = Σ_n dout · columnsᵀ
  *           (`correlateSides`),  dbias = Σ_n Σ_p dout
- * transposed  is that dx as a forward pass: out[O/G, D] is folded from weight[C/G, O/G · K]ᵀ · x[C/G, P], and its
- *           backward is the forward above.
+ * transposed  computes that dx as its forward pass: out[O/G, D] accumulates weight[C/G, O/G · K]ᵀ · x[C/G, P]. Its
+ *           backward pass is the forward pass above.
+ *
+ * Taps in the padding are left out of the sums, so an infinite weight there does not cause NaN. Order of the sums: out
+ * is summed like a product of linear, over channels and within each over taps in row-major order, starting with bias. At
+ * stride 1, dx (out, when transposed) is summed likewise, over out's channels with the taps in reverse; at other strides
+ * over out's channels for each tap, and then over the taps. dweight is summed over the batch and within it over the
+ * positions, in lanes if windows are adjacent and either many or of at most 8 channels. Windows that reach over more
+ * than 128 MiB of padded planes are summed in float64.
  *
  * Cross-correlation: the kernel is not flipped. Source: torch.nn.functional.conv1d … conv_transpose3d; Dumoulin
  * and Visin (2016), https://arxiv.org/abs/1603.07285.
@@ -23,8 +29,8 @@ import {
   ConvolutionUpstream,
 } from '../../schemas/convolution.js';
 import type { ConvolutionShape } from '../kernels/kernels.js';
-import { refuse } from '../refusal.js';
-import { bytesPerElement, floatDtypeOf, formatShape, zeros, type Shape } from '../tensor/tensor.js';
+import { count, refuse } from '../refusal.js';
+import { dtypeOf, formatShape, zeros, type Shape } from '../tensor/tensor.js';
 import {
   effectiveKernel,
   outputShape,
@@ -48,7 +54,7 @@ interface ConvolutionPlan extends Plan {
   readonly biased: boolean;
 }
 
-/** On the folded side of the convolution proper there are A channels a group, on the windowed side B. */
+/** Channels per group of the convolution proper: A on the folded side, B on the windowed side. */
 function channelsPerGroup({ C, O, groups, transposed }: Pick<ConvolutionPlan, 'C' | 'O' | 'groups' | 'transposed'>) {
   return transposed ? { A: O / groups, B: C / groups } : { A: C / groups, B: O / groups };
 }
@@ -59,7 +65,7 @@ function shapeOf(plan: ConvolutionPlan): ConvolutionShape {
 
 type Options = Static<typeof ConvolutionOptions>;
 
-/** @throws {Refusal} where weight, bias and groups do not fit x */
+/** @throws {Refusal} if weight, bias or groups do not fit x */
 function channels({ x, weight, bias }: Decoded<typeof ConvolutionInputs>, { groups, transposed }: Options) {
   const C = x.shape[1];
   const layout = transposed ? '[C, O/groups, *kernel]' : '[O, C/groups, *kernel]';
@@ -70,19 +76,19 @@ function channels({ x, weight, bias }: Decoded<typeof ConvolutionInputs>, { grou
       `weight has shape ${formatShape(weight.shape)}; expected ${layout} with ${x.shape.length - 2} kernel axes, because x has shape ${formatShape(x.shape)}`,
     );
   if (C % groups)
-    throw refuse('value-mismatch', ['groups'], `groups is ${groups}; expected a divisor of x's ${C} channels`);
+    throw refuse('value-mismatch', ['groups'], `groups is ${groups}; expected a divisor of x's ${count(C, 'channel')}`);
   const kernel = weight.shape.slice(2);
   const O = transposed ? weight.shape[1] * groups : weight.shape[0];
   const ofGroups = groups === 1 ? '' : ` in ${groups} groups`;
   const expected = transposed ? [C, O / groups, ...kernel] : [O, C / groups, ...kernel];
-  expectShape('weight', weight, expected, `x has ${C} channels${ofGroups} and weight is ${layout}`);
+  expectShape('weight', weight, expected, `x has ${count(C, 'channel')}${ofGroups} and weight is ${layout}`);
   if (O % groups)
     throw refuse(
       'value-mismatch',
       ['groups'],
-      `groups is ${groups}; expected a divisor of weight's ${O} output channels`,
+      `groups is ${groups}; expected a divisor of weight's ${count(O, 'output channel')}`,
     );
-  expectShape('bias', bias, [O], `weight gives ${O} output channels`);
+  expectShape('bias', bias, [O], `weight has ${count(O, 'output channel')}`);
   return { C, O, kernel };
 }
 
@@ -97,7 +103,7 @@ function windows(spatial: Shape, kernel: Shape, options: Options): WindowAxis[] 
         throw refuse(
           'shape-mismatch',
           ['weight'],
-          `the kernel covers ${effectiveKernel(axis.kernel, axis.dilation)} elements of spatial axis ${i}; expected at most ${axis.input + axis.before + axis.after}, because x has ${axis.input} there and the padding is [${axis.before}, ${axis.after}]`,
+          `the kernel covers ${count(effectiveKernel(axis.kernel, axis.dilation), 'element')} of spatial axis ${i}; expected at most ${axis.input + axis.before + axis.after}, because x has ${axis.input} there and the padding is [${axis.before}, ${axis.after}]`,
         );
       return { ...axis, output };
     });
@@ -123,7 +129,7 @@ function windows(spatial: Shape, kernel: Shape, options: Options): WindowAxis[] 
       throw refuse(
         'shape-mismatch',
         ['padding'],
-        `the padding [${axis.before}, ${axis.after}] leaves ${size} elements of spatial axis ${i}; expected at least 1, because x has ${axis.input} there`,
+        `the padding [${axis.before}, ${axis.after}] leaves ${count(size, 'element')} of spatial axis ${i}; expected at least 1, because x has ${axis.input} there`,
       );
     return { ...axis, input: size, output: axis.input };
   });
@@ -132,27 +138,36 @@ function windows(spatial: Shape, kernel: Shape, options: Options): WindowAxis[] 
 export const convolution = defineLayer({
   name: 'convolution',
   reference: {
-    summary: 'A kernel slides over one to three spatial axes, and gives its weighted sum at every place.',
-    dimensions: { N: 'batch', C: 'channels in', O: 'channels out', '*': 'one to three spatial axes' },
+    summary: 'A kernel slides over one to three spatial axes; each output is its weighted sum at one position.',
+    dimensions: {
+      N: 'batch',
+      C: 'channels in',
+      O: 'channels out',
+      '*': 'one to three spatial axes',
+      'D, K, P': 'elements of x, taps of a kernel and windows along an axis',
+      's, d': 'stride, dilation',
+      'a, e': 'padding before and after x',
+      f: 'output_padding',
+    },
     formulas: {
-      forward: [
-        'out[n, o, p] = bias[o] + Σ_c Σ_k x[n, c, p · stride − before + k · dilation] · weight[o, c, k], c over the channels of the group of o',
-        'size of out = ⌊(size of x + before + after − dilation · (kernel − 1) − 1) / stride⌋ + 1',
-        'transposed: out[n, o, p · stride − before + k · dilation] += x[n, c, p] · weight[c, o, k], then + bias[o]',
-        'transposed: size of out = (size of x − 1) · stride − before − after + dilation · (kernel − 1) + output_padding + 1',
-      ],
-      backward: [
-        'dx[n, c, i] = Σ_o Σ_k Σ_p dout[n, o, p] · weight[o, c, k], where p · stride − before + k · dilation = i',
-        'dweight[o, c, k] = Σ_n Σ_p dout[n, o, p] · x[n, c, p · stride − before + k · dilation]',
-        'dbias[o] = Σ_n Σ_p dout[n, o, p]',
-      ],
+      forward: {
+        'out[n, o, p] = bias[o] + Σ_c Σ_k x[n, c, p · stride − before + k · dilation] · weight[o, c, k], c over the channels of the group of o': String.raw`\text{out}_{n,o,p} = b_o + \sum_c \sum_k x_{n,c,\,p s - a + k d} \; w_{o,c,k}`,
+        'size of out = ⌊(size of x + before + after − dilation · (kernel − 1) − 1) / stride⌋ + 1': String.raw`P = \left\lfloor \frac{D + a + e - d (K - 1) - 1}{s} \right\rfloor + 1`,
+        'transposed: out[n, o, p · stride − before + k · dilation] += x[n, c, p] · weight[c, o, k], then + bias[o]': String.raw`\text{transposed:} \quad \text{out}_{n,o,i} = b_o + \sum_c \sum_{p s - a + k d = i} x_{n,c,p} \; w_{c,o,k}`,
+        'transposed: size of out = (size of x − 1) · stride − before − after + dilation · (kernel − 1) + output_padding + 1': String.raw`\text{transposed:} \quad D = (P - 1) s - a - e + d (K - 1) + 1 + f`,
+      },
+      backward: {
+        'dx[n, c, i] = Σ_o Σ_k Σ_p dout[n, o, p] · weight[o, c, k], where p · stride − before + k · dilation = i': String.raw`\text{dx}_{n,c,i} = \sum_o \sum_{p,k:\; p s - a + k d = i} \text{dout}_{n,o,p} \; w_{o,c,k}`,
+        'dweight[o, c, k] = Σ_n Σ_p dout[n, o, p] · x[n, c, p · stride − before + k · dilation], dbias[o] = Σ_n Σ_p dout[n, o, p]': String.raw`\text{dw}_{o,c,k} = \sum_n \sum_p \text{dout}_{n,o,p} \; x_{n,c,\,p s - a + k d}, \quad \text{db}_o = \sum_n \sum_p \text{dout}_{n,o,p}`,
+      },
     },
     conventions: [
       'Cross-correlation, as in every framework: the kernel is not flipped.',
+      'Taps in the padding are left out, not multiplied by 0: an infinite weight there does not cause NaN.',
       'weight is [O, C/groups, *kernel]; transposed it is [C, O/groups, *kernel], as in PyTorch.',
-      '"same" pads so that the output is ceil(input / stride), an odd pad after the input; "same_lower" before it, as in ONNX.',
-      'Transposed takes no "same": PyTorch takes none either, and the output size would be ambiguous.',
-      'output_padding is for transposed alone, and less than stride or dilation.',
+      '"same" pads so that the output size is ceil(input / stride), with an odd pad after the input; "same_lower" puts it before, as in ONNX.',
+      'A transposed convolution does not accept "same", because the output size would be ambiguous; PyTorch has no such option.',
+      'output_padding is only for transposed convolution, and must be less than the larger of stride and dilation.',
     ],
     sources: [
       'torch.nn.functional.conv1d … conv3d, conv_transpose1d … conv_transpose3d',
@@ -183,7 +198,7 @@ export const convolution = defineLayer({
         'output_padding is not 0; expected 0, because transposed is false',
       );
     const N = inputs.x.shape[0];
-    const element = bytesPerElement(inputs.x.dtype);
+    const element = inputs.x.data.BYTES_PER_ELEMENT;
     const { A, B } = channelsPerGroup({ C, O, groups, transposed });
     const [K, D, P] = [product(axes, 'kernel'), product(axes, 'input'), product(axes, 'output')];
     const operations = 2 * N * groups * A * B * K * P;
@@ -209,7 +224,7 @@ export const convolution = defineLayer({
   },
 
   forward({ x, weight, bias }, plan, kernels) {
-    const out = zeros(floatDtypeOf(x.data), plan.outputs.out);
+    const out = zeros(dtypeOf(x.data), plan.outputs.out);
     if (plan.transposed) kernels.spread(x.data, weight.data, bias?.data, out.data, shapeOf(plan));
     else kernels.correlate(x.data, weight.data, bias?.data, out.data, shapeOf(plan));
     return { outputs: { out }, cache: { x, weight } };
@@ -217,7 +232,7 @@ export const convolution = defineLayer({
 
   backward({ x, weight }, plan, { dout }, kernels) {
     const { N, O, transposed } = plan;
-    const dtype = floatDtypeOf(dout.data);
+    const dtype = dtypeOf(dout.data);
     const shape = shapeOf(plan);
     const dx = zeros(dtype, x.shape);
     const dweight = zeros(dtype, weight.shape);

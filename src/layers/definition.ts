@@ -1,6 +1,6 @@
 /**
- * What a layer is. Routes, validation, the OpenAPI document, the catalogue and the codecs are made from this alone;
- * nothing else knows a layer's name.
+ * The definition of a layer. Routes, validation, the OpenAPI document, the catalogue and the codecs are derived from it;
+ * no other code contains the name of a layer.
  */
 import type { Static, TObject } from '@sinclair/typebox';
 import type { WireTensor } from '../../schemas/tensor.js';
@@ -29,11 +29,11 @@ type DecodedValue<Value> =
         ? MaskTensor
         : Value;
 
-/** What one direction asks of the machine, known from shapes before anything is allocated. */
+/** The cost of one direction, known from the shapes before anything is allocated. */
 export interface Cost {
   /** Multiplications and additions each count as one. */
   readonly operations: number;
-  /** Of results, of what a session keeps, and of working memory. */
+  /** Memory for results, for what a session keeps, and for computing. */
   readonly bytes: number;
 }
 
@@ -44,19 +44,22 @@ export interface Plan {
   readonly cost: { readonly forward: Cost; readonly backward: Cost };
 }
 
-/** What forward leaves for backward. */
+/** The tensors that forward keeps for backward. */
 export type Cache = Readonly<Record<string, Tensor>>;
 
-/** What a person wants to know of a layer. */
+/** In TeX, by what they are in plain text. */
+export type Formulas = Readonly<Record<string, string>>;
+
+/** The documentation of a layer. */
 export interface Reference {
   readonly summary: string;
-  /** Meaning of each dimension letter. */
+  /** Meaning of each letter in shapes and formulas. */
   readonly dimensions: Readonly<Record<string, string>>;
-  readonly formulas: { readonly forward: readonly string[]; readonly backward: readonly string[] };
-  /** Where the field splits, and which way this layer goes. */
+  readonly formulas: { readonly forward: Formulas; readonly backward: Formulas };
+  /** Points on which frameworks and texts differ, and the convention of this layer. */
   readonly conventions: readonly string[];
   readonly sources: readonly string[];
-  /** A request that works, in JSON; `backward` without its session. */
+  /** A valid request in JSON; `backward` without its session. */
   readonly example: { readonly forward: object; readonly backward: object };
 }
 
@@ -79,8 +82,8 @@ export interface Layer<
     readonly gradients: Gradients;
   };
   /**
-   * Holds shapes and options against each other.
-   * @throws {Refusal} shape-mismatch or value-mismatch, with the place
+   * Checks that shapes and options fit each other.
+   * @throws {Refusal} shape-mismatch or value-mismatch, with the path of the field
    */
   plan(inputs: Decoded<Inputs>, options: Static<Options>): LayerPlan;
   forward(
@@ -88,9 +91,9 @@ export interface Layer<
     plan: LayerPlan,
     kernels: Kernels,
   ): { readonly outputs: Decoded<Outputs>; readonly cache: LayerCache };
-  /** What `forward` puts out, for layers whose cache takes time to keep: where no way back is asked for. */
+  /** The outputs of `forward` without its cache, for layers whose cache is expensive; used if no backward can follow. */
   infer?(inputs: Decoded<Inputs>, plan: LayerPlan, kernels: Kernels): Decoded<Outputs>;
-  /** `upstream` has been held against `plan.outputs`. */
+  /** The shapes of `upstream` have been checked against `plan.outputs`. */
   backward(cache: LayerCache, plan: LayerPlan, upstream: Decoded<Upstream>, kernels: Kernels): Decoded<Gradients>;
 }
 
@@ -123,7 +126,7 @@ export function expectShape(name: string, given: Tensor | undefined, expected: S
 }
 
 /**
- * Holds upstream gradients against the shapes of the outputs that they belong to (`dout` to `out`).
+ * Checks upstream gradients against the shapes of their outputs (`dout` against `out`).
  * @throws {Refusal} shape-mismatch that names both shapes
  */
 export function expectUpstream(plan: Plan, upstream: Readonly<Record<string, Tensor | undefined>>): void {
@@ -136,7 +139,7 @@ export function expectUpstream(plan: Plan, upstream: Readonly<Record<string, Ten
     );
 }
 
-/** Leaves out what is undefined, so that an optional tensor that was not given has no key. */
+/** Omits undefined fields, so that an optional tensor that was not given has no key. */
 export function present<Fields extends object>(
   fields: Fields,
 ): {

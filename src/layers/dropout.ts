@@ -1,11 +1,7 @@
 /**
- * dropout: sets a random part of the elements to zero in training, and makes up for it.
+ * dropout: sets a random fraction of the elements to zero in training, and scales to compensate.
  *
  * All tensors have x's shape; mask is 1 where an element is kept, with probability 1 − rate.
- *
- * forward   inverted:  training out = x · mask / (1 − rate), inference out = x
- *           test_time: training out = x · mask,              inference out = x · (1 − rate)
- * backward  dx = dout times what x was multiplied by
  *
  * What is dropped is 0 even where x is infinite or NaN, and rate 1 gives zeros. Source: Srivastava et al. (2014),
  * https://jmlr.org/papers/v15/srivastava14a.html; the mask comes from Philox4x32-10 under the seed.
@@ -18,7 +14,7 @@ import {
   DropoutUpstream,
 } from '../../schemas/dropout.js';
 import { refuse } from '../refusal.js';
-import { bytesPerElement, floatArray, floatDtypeOf, tensor, type FloatArray, type Shape } from '../tensor/tensor.js';
+import { floatArray, dtypeOf, tensor, type FloatArray, type Shape } from '../tensor/tensor.js';
 import type { Kernels } from '../kernels/kernels.js';
 import { defineLayer, present, type Plan } from './definition.js';
 
@@ -30,10 +26,10 @@ interface DropoutPlan extends Plan {
   readonly seed: number | undefined;
 }
 
-/** What forward does to x, and so backward to dout. */
+/** Applied by forward to x, and by backward to dout. */
 function pass(x: FloatArray, mask: Uint8Array | undefined, plan: DropoutPlan, kernels: Kernels): FloatArray {
   const { rate, scaling } = plan;
-  const out = floatArray(floatDtypeOf(x), x.length);
+  const out = floatArray(dtypeOf(x), x.length);
   if (mask) kernels.applyMask(x, mask, scaling === 'inverted' ? 1 - rate : 1, out);
   else if (scaling === 'inverted') out.set(x);
   else if (rate < 1) for (let i = 0; i < x.length; i++) out[i] = x[i] * (1 - rate);
@@ -43,23 +39,24 @@ function pass(x: FloatArray, mask: Uint8Array | undefined, plan: DropoutPlan, ke
 export const dropout = defineLayer({
   name: 'dropout',
   reference: {
-    summary: 'Sets a random part of the elements to zero in training, and makes up for it.',
+    summary: 'Sets a random fraction of the elements to zero in training, and scales to compensate.',
     dimensions: { '*': 'any axes' },
     formulas: {
-      forward: [
-        'inverted: training out = x · mask / (1 − rate); inference out = x',
-        'test_time: training out = x · mask; inference out = x · (1 − rate)',
-      ],
-      backward: [
-        'inverted: training dx = dout · mask / (1 − rate); inference dx = dout',
-        'test_time: training dx = dout · mask; inference dx = dout · (1 − rate)',
-      ],
+      forward: {
+        'mask = 1 with probability 1 − rate, 0 with probability rate': String.raw`\text{mask}_i \sim \text{Bernoulli}(1 - \text{rate})`,
+        'inverted: training out = x · mask / (1 − rate); inference out = x': String.raw`\text{inverted:} \quad \text{out}_i = \frac{x_i \, \text{mask}_i}{1 - \text{rate}} \; \text{(training)}, \quad \text{out}_i = x_i \; \text{(inference)}`,
+        'test_time: training out = x · mask; inference out = x · (1 − rate)': String.raw`\text{test\_time:} \quad \text{out}_i = x_i \, \text{mask}_i \; \text{(training)}, \quad \text{out}_i = x_i \, (1 - \text{rate}) \; \text{(inference)}`,
+      },
+      backward: {
+        'inverted: training dx = dout · mask / (1 − rate); inference dx = dout': String.raw`\text{inverted:} \quad \text{dx}_i = \frac{\text{dout}_i \, \text{mask}_i}{1 - \text{rate}} \; \text{(training)}, \quad \text{dx}_i = \text{dout}_i \; \text{(inference)}`,
+        'test_time: training dx = dout · mask; inference dx = dout · (1 − rate)': String.raw`\text{test\_time:} \quad \text{dx}_i = \text{dout}_i \, \text{mask}_i \; \text{(training)}, \quad \text{dx}_i = \text{dout}_i \, (1 - \text{rate}) \; \text{(inference)}`,
+      },
     },
     conventions: [
-      'rate is the fraction that is dropped, as in PyTorch and Keras; some texts give the fraction that is kept.',
-      'rate 1 gives zeros, never NaN; what is dropped is 0 even where x is not finite.',
-      'One seed, shape and rate give one mask, on every machine and in every release: element i is kept where word i mod 4 of Philox4x32-10 at counter i div 4, with the seed as key, is at least rate · 2³².',
-      'Inference has no mask and takes no heed of the seed.',
+      'rate is the fraction that is dropped, as in PyTorch and Keras; some texts use the fraction that is kept.',
+      'rate 1 results in zeros, never NaN; dropped elements are 0 even where x is not finite.',
+      'The same seed, shape and rate result in the same mask, on every machine and in every release: element i is kept if word i mod 4 of Philox4x32-10 at counter i div 4, with the seed as key, is at least rate · 2³².',
+      'Inference has no mask and ignores the seed.',
     ],
     sources: [
       'Srivastava et al. (2014), https://jmlr.org/papers/v15/srivastava14a.html',
@@ -94,7 +91,7 @@ export const dropout = defineLayer({
     if (training && seed === undefined)
       throw refuse('value-mismatch', ['seed'], 'seed is missing; expected an integer, because training is true');
     const size = x.data.length;
-    const bytes = size * (bytesPerElement(x.dtype) + 1);
+    const bytes = size * (x.data.BYTES_PER_ELEMENT + 1);
     return {
       xShape: x.shape,
       training,
@@ -102,7 +99,7 @@ export const dropout = defineLayer({
       scaling,
       seed,
       outputs: { out: x.shape },
-      // Ten rounds of Philox give four masks; ten operations an element is near enough.
+      // Ten rounds of Philox produce four elements; ten operations per element is a good enough estimate.
       cost: { forward: { operations: 10 * size, bytes }, backward: { operations: size, bytes } },
     };
   },

@@ -1,5 +1,5 @@
 /** From the options of convolution and pooling to the windows of each spatial axis. */
-import { refuse } from '../refusal.js';
+import { count, refuse } from '../refusal.js';
 import { formatShape, type Shape } from '../tensor/tensor.js';
 import { padOf, type Padding, type PerAxis, type WindowAxis } from '../tensor/windows.js';
 
@@ -14,7 +14,7 @@ export function expectSpatial(x: { readonly shape: Shape }): Shape {
   return x.shape.slice(2);
 }
 
-/** @throws {Refusal} value-mismatch if an array has not one entry an axis */
+/** @throws {Refusal} value-mismatch if an array does not have one entry per axis */
 export function perAxis<Entry>(name: string, option: Entry | readonly Entry[], axes: number): readonly Entry[] {
   if (!Array.isArray(option)) return Array<Entry>(axes).fill(option as Entry);
   const entries = option as readonly Entry[];
@@ -22,7 +22,7 @@ export function perAxis<Entry>(name: string, option: Entry | readonly Entry[], a
     throw refuse(
       'value-mismatch',
       [name],
-      `${name} has ${entries.length} entries; expected ${axes}, one for each spatial axis of x`,
+      `${name} has ${count(entries.length, 'entry')}; expected ${axes}, one for each spatial axis of x`,
     );
   return entries;
 }
@@ -34,7 +34,7 @@ export interface WindowOptions {
   readonly padding: Padding;
 }
 
-/** Every axis but its output size, which depends on the layer. */
+/** Every axis without its output size, which depends on the layer. */
 export function windowAxes(input: Shape, options: WindowOptions): Omit<WindowAxis, 'output'>[] {
   const strides = perAxis('stride', options.stride, input.length);
   const dilations = perAxis('dilation', options.dilation, input.length);

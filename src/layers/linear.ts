@@ -1,26 +1,16 @@
 /**
  * linear: every output is a weighted sum of all inputs.
  *
- * N batch (all leading axes of x as one), I input features, O output features.
+ * N batch (all leading axes of x as one; 1 if there are none), I input features, O output features.
  *
- * forward   out[N, O] = x[N, I] · weight[O, I]ᵀ + bias[O]
- * backward  dx[N, I] = dout[N, O] · weight[O, I]
- *           dweight[O, I] = dout[N, O]ᵀ · x[N, I]
- *           dbias[O] = Σ_N dout[N, O]
+ * A product over K is summed in blocks of at most 256 terms, as even as possible: each block from first to last (with
+ * fused multiply-add if the build has it), and the blocks in order, starting from bias or 0.
  *
  * Source: torch.nn.functional.linear; gradients by the chain rule.
  */
 import { LinearGradients, LinearInputs, LinearOptions, LinearOutputs, LinearUpstream } from '../../schemas/linear.js';
-import { refuse } from '../refusal.js';
-import {
-  bytesPerElement,
-  floatArray,
-  floatDtypeOf,
-  formatShape,
-  sizeOf,
-  tensor,
-  type Shape,
-} from '../tensor/tensor.js';
+import { count, refuse } from '../refusal.js';
+import { floatArray, dtypeOf, formatShape, sizeOf, tensor, type Shape } from '../tensor/tensor.js';
 import { defineLayer, expectShape, present, type Plan } from './definition.js';
 
 interface LinearPlan extends Plan {
@@ -37,12 +27,17 @@ export const linear = defineLayer({
     summary: 'Every output is a weighted sum of all inputs.',
     dimensions: { N: 'batch', I: 'input features', O: 'output features', '…': 'any axes between' },
     formulas: {
-      forward: ['out = x · weightᵀ + bias'],
-      backward: ['dx = dout · weight', 'dweight = doutᵀ · x', 'dbias = Σ dout, over every axis but the last'],
+      forward: { 'out = x · weightᵀ + bias': String.raw`\text{out} = x \, W^{\mathsf{T}} + b` },
+      backward: {
+        'dx = dout · weight': String.raw`\text{dx} = \text{dout} \; W`,
+        'dweight = doutᵀ · x': String.raw`\text{dW} = \text{dout}^{\mathsf{T}} \, x`,
+        'dbias = Σ dout, over every axis but the last': String.raw`\text{db} = \sum_n \text{dout}_n`,
+      },
     },
     conventions: [
       'weight is [O, I], as in PyTorch; Keras stores it as [I, O].',
       'dweight and dbias are sums over the batch, not means.',
+      'x of shape [I] is one input without a batch, as in PyTorch: out is [O].',
     ],
     sources: ['torch.nn.functional.linear'],
     example: {
@@ -74,16 +69,16 @@ export const linear = defineLayer({
   },
 
   plan({ x, weight, bias }): LinearPlan {
-    if (x.shape.length < 2)
-      throw refuse('shape-mismatch', ['x'], `x has shape ${formatShape(x.shape)}; expected [N, I] or [N, …, I]`);
+    if (x.shape.length < 1)
+      throw refuse('shape-mismatch', ['x'], `x has shape ${formatShape(x.shape)}; expected [I], [N, I] or [N, …, I]`);
     if (weight.shape.length !== 2)
       throw refuse('shape-mismatch', ['weight'], `weight has shape ${formatShape(weight.shape)}; expected [O, I]`);
     const I = x.shape[x.shape.length - 1];
     const N = sizeOf(x.shape) / I;
     const O = weight.shape[0];
-    expectShape('weight', weight, [O, I], `x has ${I} features`);
-    expectShape('bias', bias, [O], `weight has ${O} outputs`);
-    const element = bytesPerElement(x.dtype);
+    expectShape('weight', weight, [O, I], `x has ${count(I, 'feature')}`);
+    expectShape('bias', bias, [O], `weight has ${count(O, 'output')}`);
+    const element = x.data.BYTES_PER_ELEMENT;
     return {
       N,
       I,
@@ -99,13 +94,13 @@ export const linear = defineLayer({
   },
 
   forward({ x, weight, bias }, { N, I, O, outputs }, kernels) {
-    const out = floatArray(floatDtypeOf(x.data), N * O);
+    const out = floatArray(dtypeOf(x.data), N * O);
     kernels.matmul(x.data, weight.data, out, { M: N, N: O, K: I, transposeB: true, bias: bias?.data });
     return { outputs: { out: tensor(outputs.out, out) }, cache: { x, weight } };
   },
 
   backward({ x, weight }, { N, I, O, xShape, biased }, { dout }, kernels) {
-    const dtype = floatDtypeOf(dout.data);
+    const dtype = dtypeOf(dout.data);
     const dx = floatArray(dtype, N * I);
     kernels.matmul(dout.data, weight.data, dx, { M: N, N: I, K: O });
     const dweight = floatArray(dtype, O * I);

@@ -1,4 +1,5 @@
-/** Every layer there is. To add one: its file here, its file in `schemas/`, its tests, and a line in this list. */
+/** Every layer; `npm run new-layer NAME` adds one. */
+import { activation } from './activation.js';
 import { batchnorm } from './batchnorm.js';
 import { convolution } from './convolution.js';
 import type { Layer } from './definition.js';
@@ -8,4 +9,4 @@ import { lstm } from './lstm.js';
 import { pooling } from './pooling.js';
 import { rnn } from './rnn.js';
 
-export const layers: readonly Layer[] = [batchnorm, convolution, dropout, linear, lstm, pooling, rnn];
+export const layers: readonly Layer[] = [activation, batchnorm, convolution, dropout, linear, lstm, pooling, rnn];

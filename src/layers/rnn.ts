@@ -1,16 +1,11 @@
 /**
- * rnn: the hidden state of each step is a nonlinearity of that step's input and of the state before.
+ * rnn: each step applies a nonlinearity to a weighted sum of its input and the previous hidden state.
  *
  * N batch, T time steps, I input features, H hidden features.
- *
- * forward   h_t = f(W_ih x_t + b_ih + W_hh h_(t−1) + b_hh), out[:, t] = h_t, h_n the last state; f is tanh or relu
- * backward  dh_t = dout_t + W_hhᵀ dz_(t+1), dz_t = dh_t · f'(z_t): 1 − h_t² for tanh, h_t > 0 for relu
- *           dW_ih = Σ_t dz_t x_tᵀ, dW_hh = Σ_t dz_t h_(t−1)ᵀ, db_ih = db_hh = Σ_t dz_t, dx_t = W_ihᵀ dz_t
  *
  * Source: Elman (1990), https://doi.org/10.1207/s15516709cog1402_1; torch.nn.RNN.
  */
 import { RnnGradients, RnnInputs, RnnOptions, RnnOutputs, RnnUpstream } from '../../schemas/rnn.js';
-import type { Nonlinearity } from '../kernels/kernels.js';
 import type { Shape } from '../tensor/tensor.js';
 import { defineLayer, present, type Plan } from './definition.js';
 import {
@@ -23,27 +18,26 @@ import {
   type RecurrentPlan,
 } from './recurrence.js';
 
-interface RnnPlan extends RecurrentPlan, Plan {
-  readonly nonlinearity: Nonlinearity;
-}
+interface RnnPlan extends RecurrentPlan, Plan {}
 
 export const rnn = defineLayer({
   name: 'rnn',
   reference: {
-    summary: "The hidden state of each step is a nonlinearity of that step's input and of the state before.",
+    summary: 'Each step applies a nonlinearity to a weighted sum of its input and the previous hidden state.',
     dimensions: { N: 'batch', T: 'time steps', I: 'input features', H: 'hidden features' },
     formulas: {
-      forward: [
-        'h_t = f(W_ih x_t + b_ih + W_hh h_(t−1) + b_hh)',
-        'out_t = h_t, h_n = the last h_t',
-        'f = tanh or relu',
-      ],
-      backward: [
-        'dh_t = dout_t + W_hhᵀ dz_(t+1), and dh_n at the last step',
-        "dz_t = dh_t · f'(z_t), with f' = 1 − h_t² for tanh, and 1 where h_t > 0 for relu",
-        'dW_ih = Σ_t dz_t x_tᵀ, dW_hh = Σ_t dz_t h_(t−1)ᵀ, db_ih = db_hh = Σ_t dz_t',
-        'dx_t = W_ihᵀ dz_t, dh0 = W_hhᵀ dz_1',
-      ],
+      forward: {
+        'h_t = f(W_ih x_t + b_ih + W_hh h_(t−1) + b_hh), f = tanh or relu': String.raw`h_t = f(W_{ih} \, x_t + b_{ih} + W_{hh} \, h_{t-1} + b_{hh}), \quad f = \tanh \text{ or } \mathrm{relu}`,
+        'out_t = h_t, h_n = the last h_t': String.raw`\text{out}_t = h_t, \quad h_n = h_T`,
+      },
+      backward: {
+        'dh_t = dout_t + W_hhᵀ dz_(t+1), and dh_n at the last step': String.raw`\text{dh}_t = \text{dout}_t + W_{hh}^{\mathsf{T}} \, \text{dz}_{t+1}`,
+        "dz_t = dh_t · f'(z_t), with f' = 1 − h_t² for tanh, and 1 where h_t > 0 for relu": String.raw`\text{dz}_t = \text{dh}_t \odot f'(z_t)`,
+        'dh0 = W_hhᵀ dz_1': String.raw`\text{dh}_0 = W_{hh}^{\mathsf{T}} \, \text{dz}_1`,
+        'dx_t = W_ihᵀ dz_t': String.raw`\text{dx}_t = W_{ih}^{\mathsf{T}} \, \text{dz}_t`,
+        'dW_ih = Σ_t dz_t x_tᵀ, dW_hh = Σ_t dz_t h_(t−1)ᵀ': String.raw`\text{dW}_{ih} = \sum_t \text{dz}_t \, x_t^{\mathsf{T}}, \quad \text{dW}_{hh} = \sum_t \text{dz}_t \, h_{t-1}^{\mathsf{T}}`,
+        'db_ih = db_hh = Σ_t dz_t': String.raw`\text{db}_{ih} = \text{db}_{hh} = \sum_t \text{dz}_t`,
+      },
     },
     conventions: recurrentConventions,
     sources: ['Elman (1990), https://doi.org/10.1207/s15516709cog1402_1', 'torch.nn.RNN'],
@@ -77,22 +71,22 @@ export const rnn = defineLayer({
   },
 
   plan(inputs, options): RnnPlan {
-    const plan = planRecurrence(inputs, options, 1);
+    const plan = planRecurrence(inputs, options, options.nonlinearity);
     const outputs: Record<string, Shape> = { out: plan.shapes.out, h_n: plan.shapes.state };
-    return { ...plan, nonlinearity: options.nonlinearity, outputs };
+    return { ...plan, outputs };
   },
 
   forward(inputs, plan, kernels) {
-    const { outputs, cache } = forwardRecurrence(inputs, plan, plan.nonlinearity, kernels);
+    const { outputs, cache } = forwardRecurrence(inputs, plan, kernels);
     return { outputs, cache };
   },
 
   infer(inputs, plan, kernels) {
-    return inferRecurrence(inputs, plan, plan.nonlinearity, kernels).outputs;
+    return inferRecurrence(inputs, plan, kernels).outputs;
   },
 
   backward(cache: RecurrentCache, plan, upstream, kernels) {
-    const { dc0: _, ...gradients } = backwardRecurrence(cache, plan, upstream, plan.nonlinearity, kernels);
+    const { dc0: _, ...gradients } = backwardRecurrence(cache, plan, upstream, kernels);
     return present(gradients);
   },
 });

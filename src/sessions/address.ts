@@ -1,8 +1,8 @@
-/** Where sessions are kept, as one address: the forms of `SESSION_STORE`. */
+/** The address of the session store: the forms of `SESSION_STORE`. */
 
 export const IN_MEMORY = 'memory:';
 
-/** Whether every process and replica that has this address finds the same sessions. */
+/** Whether all processes and replicas with this address share their sessions. */
 export function isShared(address: string): boolean {
   return address !== IN_MEMORY;
 }
@@ -12,7 +12,7 @@ const CREDENTIALS = `(?:${CREDENTIAL}(?::${CREDENTIAL})?@)?`;
 const HOST = String.raw`(?:\[[\dA-Fa-f:.]+\]|[\w.\-]+)(?::\d{1,5})?`;
 const HOSTS = `${HOST}(?:,${HOST})*`;
 
-/** For the configuration's schema. */
+/** For the schema of the configuration. */
 export const STORE_ADDRESS_PATTERN = `^(?:${[
   IN_MEMORY,
   String.raw`rediss?://${CREDENTIALS}${HOST}(?:/\d*)?`,
@@ -20,7 +20,7 @@ export const STORE_ADDRESS_PATTERN = `^(?:${[
   String.raw`rediss?-cluster://${CREDENTIALS}${HOSTS}/?`,
 ].join('|')})$`;
 
-/** The same for people; `rediss` in the place of `redis` is TLS. */
+/** The same in readable form; `rediss` instead of `redis` means TLS. */
 export const STORE_ADDRESS_FORMS = [
   IN_MEMORY,
   'redis[s]://[user:password@]host[:port][/database]',
@@ -34,7 +34,7 @@ export interface RedisAddress {
   readonly username: string | undefined;
   readonly password: string | undefined;
   readonly hosts: readonly { readonly host: string; readonly port: number }[];
-  /** Of the group that sentinels watch. */
+  /** Name of the group that the Sentinels monitor. */
   readonly name: string;
   readonly database: number;
 }
@@ -42,15 +42,13 @@ export interface RedisAddress {
 const PARTS = /^redis(s?)(?:-(sentinel|cluster))?:\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^/]+)\/?(.*)$/;
 
 /**
- * @param address one that keeps to {@link STORE_ADDRESS_PATTERN}, and is not in memory
- * @throws {Error} where it does not
+ * @param address matches {@link STORE_ADDRESS_PATTERN} and is not in memory
+ * @throws {Error} if it does not match
  */
 export function parseRedisAddress(address: string): RedisAddress {
   const match = PARTS.exec(address);
   if (!match || !new RegExp(STORE_ADDRESS_PATTERN).test(address))
-    throw new Error(
-      `not the address of a Redis: ${withoutPassword(address)}; expected ${STORE_ADDRESS_FORMS.join(' or ')}`,
-    );
+    throw new Error(`not a Redis address: ${withoutPassword(address)}; expected ${STORE_ADDRESS_FORMS.join(' or ')}`);
   const [, tls, given, username, password, hosts, path] = match as (string | undefined)[];
   const kind = (given ?? 'single') as RedisAddress['kind'];
   const [name, database] = kind === 'sentinel' ? (path ?? '').split('/') : ['', path];
@@ -65,7 +63,7 @@ export function parseRedisAddress(address: string): RedisAddress {
   };
 }
 
-/** An address as a message may show it. */
+/** The address without its credentials, for messages. */
 export function withoutPassword(address: string): string {
   return address.replace(/:\/\/.*@/, '://…@');
 }

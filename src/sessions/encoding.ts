@@ -1,13 +1,13 @@
 /**
- * A session as bytes, for stores outside of this process:
+ * A session as bytes, for stores outside this process:
  *
  *     bytes of the header (uint32) | header (JSON) | tensors
  *
- * The header has all but the tensors' numbers, which follow in its order, each at a multiple of 8 bytes. All numbers
- * are little-endian.
+ * The header contains everything except the elements of the tensors. These follow in the header's order, each tensor at
+ * a multiple of 8 bytes. All numbers are little-endian.
  */
-import { sizeOf, viewOf, type Dtype, type FloatDtype, type Shape, type Tensor } from '../tensor/tensor.js';
-import { aligned } from './packed.js';
+import { dtypeOf, sizeOf, viewOf, type Dtype, type FloatDtype, type Shape, type Tensor } from '../tensor/tensor.js';
+import { aligned } from '../tensor/shared.js';
 import type { HeldSession, Session } from './store.js';
 
 const LENGTH_BYTES = 4;
@@ -29,14 +29,14 @@ export function encodeSession({ layer, dtype, plan, tensors }: Session, created:
     dtype,
     plan,
     created,
-    tensors: entries.map(([name, tensor]) => ({ name, dtype: tensor.dtype, shape: tensor.shape })),
+    tensors: entries.map(([name, tensor]) => ({ name, dtype: dtypeOf(tensor.data), shape: tensor.shape })),
   };
   const json = Buffer.from(JSON.stringify(header));
   const bytes = entries.reduce(
     (sum, [, { data }]) => sum + aligned(data.byteLength),
     aligned(LENGTH_BYTES + json.byteLength),
   );
-  // Unlike `allocUnsafe`: what lies between the tensors must not be somebody else's memory.
+  // Zeroed, unlike `allocUnsafe`: the gaps between the tensors must not expose other memory.
   const encoded = Buffer.alloc(bytes);
   encoded.writeUInt32LE(json.byteLength);
   encoded.set(json, LENGTH_BYTES);
@@ -48,7 +48,7 @@ export function encodeSession({ layer, dtype, plan, tensors }: Session, created:
   return encoded;
 }
 
-/** @param pieces the encoded session, cut anywhere */
+/** @param pieces the encoded session, split at any positions */
 export function decodeSession(pieces: readonly Buffer[]): Decoded {
   const memory = new SharedArrayBuffer(pieces.reduce((sum, piece) => sum + piece.byteLength, 0));
   const encoded = Buffer.from(memory);
@@ -64,7 +64,7 @@ export function decodeSession(pieces: readonly Buffer[]): Decoded {
   const views = tensors.map(({ name, dtype, shape }): [string, Tensor] => {
     const data = viewOf(dtype, memory, place, sizeOf(shape));
     place += aligned(data.byteLength);
-    return [name, { dtype, shape, data }];
+    return [name, { shape, data }];
   });
   return { layer, dtype, plan, created, tensors: Object.fromEntries(views) };
 }

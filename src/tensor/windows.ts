@@ -1,5 +1,5 @@
 /**
- * Where windows (of a convolution or a pooling) lie over the spatial axes.
+ * The positions of windows (of a convolution or pooling) along the spatial axes.
  *
  * A window's tap k along an axis reads the input at `o * stride - before + k * dilation` for output position o.
  */
@@ -21,12 +21,12 @@ export interface WindowAxis {
 export type PerAxis = number | readonly number[];
 export type Padding = 'valid' | 'same' | 'same_lower' | number | readonly (number | readonly [number, number])[];
 
-/** How far the first and the last tap of a window are apart, both counted. */
+/** Number of elements that a window spans, from its first to its last tap. */
 export function effectiveKernel(kernel: number, dilation: number): number {
   return (kernel - 1) * dilation + 1;
 }
 
-/** An axis's [before, after] pad; `same` gives ceil(input / stride) outputs, the odd pad after (`same`) or before. */
+/** The [before, after] pad of an axis. `same` and `same_lower` result in ceil(input / stride) outputs. */
 export function padOf(
   padding: Exclude<Padding, readonly unknown[]> | readonly [number, number],
   axis: Pick<WindowAxis, 'input' | 'kernel' | 'stride' | 'dilation'>,
@@ -41,8 +41,8 @@ export function padOf(
 }
 
 /**
- * How many windows fit. With `ceilMode` a last one may hang over the end, unless it would start in the padding
- * after the input (the rule of PyTorch). May be zero or negative where not even one fits.
+ * The number of windows that fit. With `ceilMode`, a last one may extend past the end unless it would start in the
+ * padding after the input (as in PyTorch). Zero or negative if no window fits.
  */
 export function outputSize(axis: Omit<WindowAxis, 'output'>, ceilMode = false): number {
   const room = axis.input + axis.before + axis.after - effectiveKernel(axis.kernel, axis.dilation);
@@ -67,7 +67,7 @@ export function threeAxes(axes: readonly WindowAxis[]): WindowAxes {
   return [d, h, w];
 }
 
-/** Product over the axes of one of their sizes, e.g. how many taps a window has. */
+/** The product of one size over all axes, e.g. the number of taps of a window. */
 export function product(axes: readonly WindowAxis[], size: 'input' | 'kernel' | 'output'): number {
   return axes.reduce((all, axis) => all * axis[size], 1);
 }

@@ -9,20 +9,20 @@ const bytes = (name: string, dtype: 'float32' | 'float64') => {
 };
 
 describe('the bytes of a step', () => {
-  it('are what a linear layer keeps, x and weight, and what its four bodies have', () => {
+  it('count the x and weight that a linear layer keeps, and its four bodies', () => {
     // x [64, 256], weight [256, 256]; dout and out have x's shape, and there is a gradient for each.
     const { session, http } = bytes('linear 64-256-256', 'float32');
     expect(session).toBe(4 * (64 * 256 + 256 * 256));
     const numbers = 2 * session + 2 * 4 * 64 * 256;
     expect(http['application/vnd.safetensors']).toBeGreaterThan(numbers);
     expect(http['application/vnd.safetensors']).toBeLessThan(numbers + 2048);
-    // 10 characters a number at least, where float32 has 9 digits at the most.
+    // At least 10 characters per number, although float32 has at most 9 digits.
     expect(http['application/json']).toBeGreaterThan(10 * (numbers / 4));
   });
 
-  it('are twice as many in float64, of what are floats', () => {
+  it('double in float64, except those that are not floats', () => {
     expect(bytes('linear 1-3-2', 'float64').session).toBe(2 * bytes('linear 1-3-2', 'float32').session);
-    // A mask is a byte each.
+    // A mask takes one byte per element.
     expect(bytes('dropout 1024-256', 'float64').session).toBe(1024 * 256);
     expect(bytes('dropout 1024-256', 'float32').session).toBe(1024 * 256);
   });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { logScale, logTicks, plot, spread } from '../../bench/plot.js';
 
 describe('a logarithmic scale', () => {
-  it('puts equal ratios at equal distances, either way', () => {
+  it('maps equal ratios to equal distances, in both directions', () => {
     const up = logScale([1, 100], [0, 50]);
     expect([1, 10, 100].map(up)).toEqual([0, 25, 50]);
     const down = logScale([1, 100], [50, 0]);
@@ -16,15 +16,15 @@ describe('a logarithmic scale', () => {
 });
 
 describe('labels', () => {
-  it('stay where nothing overlaps', () => {
+  it('stay in place if none overlap', () => {
     expect(spread([100, 0, 50], 20)).toEqual([100, 0, 50]);
   });
 
-  it('that overlap share the way evenly, in their order', () => {
+  it('that overlap are spread evenly, in their order', () => {
     expect(spread([52, 50], 10)).toEqual([56, 46]);
   });
 
-  it('that are pushed into others push these on', () => {
+  it('that are pushed into others push those further', () => {
     const places = spread([0, 1, 2, 14], 10);
     const sorted = [...places].sort((a, b) => a - b);
     expect(places).toEqual(sorted);
@@ -51,7 +51,7 @@ describe('a plot', () => {
     origin: 'here and now',
   };
 
-  it('has a line, its name and a dot a point for each series, with the words escaped', () => {
+  it('has a line, a name and one dot per point for each series, with text escaped', () => {
     const svg = plot(given);
     expect(svg.match(/class="line"/g)).toHaveLength(2);
     expect(svg.match(/stroke-dasharray/g)).toHaveLength(1);
@@ -67,7 +67,7 @@ describe('a plot', () => {
     expect(heights[3]).toBeLessThan(heights[1]);
   });
 
-  it('has no value that is not a number', () => {
+  it('contains no NaN', () => {
     expect(plot(given)).not.toContain('NaN');
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { average, fastest, inTurn, median, quantile, type Side } from '../../bench/rounds.js';
 
-/** A side that takes the given nanoseconds, one after the other, and says so in `log`. */
+/** A side that returns the given times in nanoseconds, one per call, and records its calls in `log`. */
 function side(name: string, times: readonly number[], log: string[]): Side {
   let turn = 0;
   return {
@@ -14,12 +14,12 @@ function side(name: string, times: readonly number[], log: string[]): Side {
 }
 
 describe('a median', () => {
-  it('is the middle of an odd count, and between the middles of an even one', () => {
+  it('is the middle of an odd number of values, and the mean of the two middle values otherwise', () => {
     expect(median([5, 1, 100])).toBe(5);
     expect(median([10, 1, 2, 3])).toBe(2.5);
   });
 
-  it('leaves the values as they were', () => {
+  it('does not change the values', () => {
     const values = [3, 1, 2];
     median(values);
     expect(values).toEqual([3, 1, 2]);
@@ -27,7 +27,7 @@ describe('a median', () => {
 });
 
 describe('a quantile', () => {
-  it('is the smallest value that the share does not exceed', () => {
+  it('is the smallest value that at least this share of the values does not exceed', () => {
     const hundred = Array.from({ length: 100 }, (_, i) => 100 - i);
     expect(quantile(hundred, 0.99)).toBe(99);
     expect(quantile(hundred, 0.5)).toBe(50);
@@ -36,14 +36,14 @@ describe('a quantile', () => {
 });
 
 describe('sides in turn', () => {
-  it('meet every round one after the other, and give their medians', async () => {
+  it('run one after the other in every round, and return their medians', async () => {
     const log: string[] = [];
     const sides = [side('a', [3, 1, 2], log), side('b', [30, 20, 10], log)];
     expect(await inTurn(sides, { rounds: 3, seconds: 1 })).toEqual([2, 20]);
     expect(log).toEqual(['a', 'b', 'a', 'b', 'a', 'b']);
   });
 
-  it('let one of which a call takes much longer than a round sit out after the third', async () => {
+  it('skip a side after the third round if one of its calls takes much longer than a round', async () => {
     const log: string[] = [];
     const sides = [side('a', [1, 1, 1, 1, 1], log), side('slow', [6e8, 7e8, 8e8, 1, 1], log)];
     expect(await inTurn(sides, { rounds: 5, seconds: 0.1 })).toEqual([1, 7e8]);
@@ -55,7 +55,7 @@ describe.each([
   ['the fastest', fastest],
   ['the average', average],
 ])('%s call', (_, of) => {
-  it('is timed once at least', () => {
+  it('is timed at least once', () => {
     let calls = 0;
     const ns = of('x', () => calls++).time(0);
     expect(calls).toBe(1);

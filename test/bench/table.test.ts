@@ -37,7 +37,7 @@ describe('a figure', () => {
 });
 
 describe('a ratio', () => {
-  it('is how many times as fast layerd is, of times and of rates', () => {
+  it('is how many times as fast layerd is, for times and for rates', () => {
     expect(ratio(2, 6, 'time')).toBe(3);
     expect(ratio(6, 2, 'requests a second')).toBe(3);
   });
@@ -51,7 +51,7 @@ describe('a row', () => {
       expect(cells(line)).toBe(cells(head));
   });
 
-  it('says what stands beside, with ratio and remarks', () => {
+  it('states what it is compared with, with ratio and remarks', () => {
     const beside = [
       { name: 'PyTorch', value: 1e6, more: '8.0 GFLOP/s' },
       { name: 'plain Fastify', says: 'not offered' },
@@ -61,16 +61,16 @@ describe('a row', () => {
     );
   });
 
-  it('says that nothing stands beside', () => {
+  it('says that there is no alternative to compare with', () => {
     expect(formatRow(row({ caution: 'disturbed' }))).toBe(
-      '| something | 2.00 ms | nothing found beside it |  | disturbed |',
+      '| something | 2.00 ms | nothing to compare with |  | disturbed |',
     );
   });
 
   it.each([
     [45, 'met'],
     [45.1, '**missed**'],
-  ])('of %d ns is held against a target of 45 ns', (value, verdict) => {
+  ])('of %d ns is compared with a target of 45 ns', (value, verdict) => {
     const text = formatRow(row({ what: 'read 1024 × 256 float64, 17 digits', unit: 'ns a number', layerd: { value } }));
     expect(text).toMatch(new RegExp(`at most 45 ns \\| ${verdict.replaceAll('*', '\\*')} \\|$`));
   });
@@ -79,14 +79,14 @@ describe('a row', () => {
     ['NumPy on OpenBLAS 0.3.21', 0.9e6, 'met'],
     ['NumPy on OpenBLAS 0.3.21', 0.89e6, '**missed**'],
     ['NumPy on reference BLAS', 9e6, 'no NumPy on OpenBLAS to judge by'],
-  ])('beside %s at %d ns is held against a ratio', (name, value, verdict) => {
+  ])('is judged by its ratio to %s at %d ns', (name, value, verdict) => {
     const text = formatRow(row({ what: 'product 512-512-512 float32', beside: [{ name, value }] }));
     expect(text.endsWith(`| 0.45× NumPy on OpenBLAS | ${verdict} |`)).toBe(true);
   });
 });
 
 describe('targets', () => {
-  it('of layers name rows that there are', () => {
+  it('for layers name rows that exist', () => {
     const named = cases.map(({ name }) => [name, targetsOf(`${name} float64, forward`).length] as const);
     expect(named.filter(([, count]) => count > 0).map(([name]) => name)).toEqual([
       'linear 512-512-512',
@@ -103,7 +103,7 @@ describe('targets', () => {
     ]);
   });
 
-  it('of backward hold for every layer, and not for both ways together', () => {
+  it('for backward hold for every layer, but not for forward and backward together', () => {
     expect(targetsOf('rnn 20-4-8-16 float32, backward')).toHaveLength(1);
     expect(targetsOf('rnn 20-4-8-16 float32, forward and backward')).toHaveLength(0);
   });

@@ -1,64 +1,75 @@
-/** Right answers in other forms: what one layer computes, computed as another one, or in other steps. */
+/** Right answers in other forms: one layer computed by way of another, or in other steps. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { rightAnswers } from '../../src/check/answers.js';
 import { check } from '../../src/check/check.js';
-import type { Call, Tensors } from '../../src/check/definition.js';
+import type { Instance, Tensors } from '../../src/check/definition.js';
 import { allChecks } from '../../src/check/registry.js';
-import { applyDefaults } from '../../src/compute/validate.js';
+import { applyDefaults } from '../../src/validation/validate.js';
 import { plain } from '../../src/kernels/plain/plain.js';
 import { sameShape, type Tensor } from '../../src/tensor/tensor.js';
 import { effectiveKernel, type WindowAxis } from '../../src/tensor/windows.js';
 import { acceptedPlan, configurations } from '../support/configurations.js';
 import { randomNumbers } from '../support/random.js';
+import { atScale } from '../support/scale.js';
 import { convolution } from './implementations/convolution.js';
 import type { Implementation } from './implementations/implementation.js';
 import { pooling } from './implementations/pooling.js';
 import { slidRight } from './implementations/transposed.js';
 
-const CALLS = 150;
+const CALLS = atScale({ all: 150, quick: 30 });
 
 interface Form {
   readonly name: string;
-  /** Nothing where it does not apply. */
-  readonly claims: (call: Call, axes: readonly WindowAxis[]) => Tensors | undefined;
+  /** Undefined if the form does not apply. */
+  readonly claims: (instance: Instance, axes: readonly WindowAxis[]) => Tensors | undefined;
 }
 
 const byHand = (implementation: Implementation): Form => ({
   name: 'by hand, along any axes and with any options',
-  claims: (call) => implementation(call),
+  claims: (instance) => implementation(instance),
 });
 
-const isTransposed = ({ options }: Call) => options.transposed === true;
+const isTransposed = ({ options }: Instance) => options.transposed === true;
 
 const FORMS: Readonly<Record<string, readonly Form[]>> = {
   convolution: [
     byHand(convolution),
     {
-      name: 'transposed, by sliding the turned kernel over zeros inserted',
-      claims: (call) => (isTransposed(call) ? { out: slidRight(call) } : undefined),
+      name: 'transposed, by sliding the rotated kernel over x with zeros inserted',
+      claims: (instance) => (isTransposed(instance) ? { out: slidRight(instance) } : undefined),
     },
     {
       name: 'dx of a transposed one, as a plain convolution of dout',
       claims: ({ inputs, options, upstream }) => {
         if (options.transposed !== true) return undefined;
         const plainly = { ...options, transposed: false, output_padding: 0 };
-        const call = { inputs: { x: upstream.dout, weight: inputs.weight }, options: plainly, upstream: {}, drawn: {} };
-        return { dx: convolution(call).out };
+        const instance = {
+          inputs: { x: upstream.dout, weight: inputs.weight },
+          options: plainly,
+          upstream: {},
+          drawn: {},
+        };
+        return { dx: convolution(instance).out };
       },
     },
     {
       name: 'dx of a plain one, as a transposed convolution of dout',
       claims: ({ inputs, options, upstream }, axes) => {
         if (options.transposed === true) return undefined;
-        // What the last window does not reach.
+        // Elements that no window covers.
         const output_padding = axes.map(
           ({ input, before, after, kernel, dilation, stride }) =>
             (input + before + after - effectiveKernel(kernel, dilation)) % stride,
         );
         const back = { ...options, transposed: true, output_padding };
-        const call = { inputs: { x: upstream.dout, weight: inputs.weight }, options: back, upstream: {}, drawn: {} };
-        return { dx: convolution(call).out };
+        const instance = {
+          inputs: { x: upstream.dout, weight: inputs.weight },
+          options: back,
+          upstream: {},
+          drawn: {},
+        };
+        return { dx: convolution(instance).out };
       },
     },
   ],
@@ -105,17 +116,17 @@ describe.each(Object.entries(FORMS))('%s', (name, forms) => {
         const { axes } = plan as unknown as { axes: readonly WindowAxis[] };
         const complete: Record<string, unknown> = { ...options };
         applyDefaults(checks.layer.schemas.options, complete);
-        // By hand, padding has no names.
+        // The handwritten layers accept no named padding.
         complete.padding = axes.map(({ before, after }) => [before, after]);
         const numbers = randomNumbers(seed + 1);
         const douts = upstream.map((output) => [`d${output}`, numbers.tensor(plan.outputs[output])] as const);
-        const call: Call = { inputs, options: complete, upstream: Object.fromEntries(douts), drawn: {} };
-        const right = rightAnswers(checks, call, plain);
-        const given = claims(call, axes);
-        // An output padding beyond the stride has windows of its own, which a plain convolution would count.
+        const instance: Instance = { inputs, options: complete, upstream: Object.fromEntries(douts), drawn: {} };
+        const right = rightAnswers(checks, instance, plain);
+        const given = claims(instance, axes);
+        // With an output padding of stride or more, a plain convolution would have additional windows.
         if (!given || Object.keys(given).some((tensor) => !sameShape(given[tensor].shape, right[tensor].shape))) return;
         claimed += Object.keys(given).length;
-        const { tensors } = check(checks, call, given, { dtype: 'float64', kernels: plain, pairs: () => 0 });
+        const { tensors } = check(checks, instance, given, { dtype: 'float64', kernels: plain, pairs: () => 0 });
         const failed = Object.entries(tensors).filter(([, { pass, diagnosis }]) => !pass || diagnosis.length > 0);
         expect(failed).toEqual([]);
       }),

@@ -1,49 +1,27 @@
-/** Right answers, however they were computed, are never called wrong. */
+/** Right answers, however they were computed, are never reported as wrong. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { rightAnswers } from '../../src/check/answers.js';
 import { check, type Verdict } from '../../src/check/check.js';
-import type { Call, Checks, Tensors } from '../../src/check/definition.js';
+import type { Instance, Checks, Tensors } from '../../src/check/definition.js';
 import { numbersOf } from '../../src/check/random.js';
 import { allChecks } from '../../src/check/registry.js';
-import { applyDefaults } from '../../src/compute/validate.js';
 import { plain } from '../../src/kernels/plain/plain.js';
-import type { FloatDtype, Tensor } from '../../src/tensor/tensor.js';
-import { acceptedPlan, configurations, type Configuration } from '../support/configurations.js';
+import type { FloatDtype } from '../../src/tensor/tensor.js';
+import { configurations } from '../support/configurations.js';
 import { randomNumbers } from '../support/random.js';
+import { atScale } from '../support/scale.js';
+import { instanceFrom, mapped, narrowed, toFloat32, widened } from './instances.js';
 import { implementations } from './implementations/all.js';
 import { settings } from './settings.js';
 
-/** Calls of each layer; each is claimed in several ways. */
-const CALLS = 100;
+/** Calls per layer; each is claimed in several forms. */
+const CALLS = atScale({ all: 100, quick: 5 });
 
-function callOf(checks: Checks, { inputs, options, upstream, seed }: Configuration): Call {
-  const plan = acceptedPlan(checks.layer, { inputs, options });
-  const complete: Record<string, unknown> = { ...options };
-  applyDefaults(checks.layer.schemas.options, complete);
-  const numbers = randomNumbers(seed + 1);
-  const douts = upstream.map((name) => [`d${name}`, numbers.tensor(plan.outputs[name])] as const);
-  return { inputs, options: complete, upstream: Object.fromEntries(douts), drawn: {} };
-}
+/** Cases of each setting that the handwritten implementations compute. */
+const SEEDS = atScale({ all: 10, quick: 3 });
 
-const mapped = (tensors: Tensors, of: (data: Tensor['data']) => Tensor['data'], dtype?: FloatDtype): Tensors =>
-  Object.fromEntries(
-    Object.entries(tensors).map(([name, tensor]) =>
-      tensor.dtype.startsWith('float')
-        ? [name, { shape: tensor.shape, dtype: dtype ?? tensor.dtype, data: of(tensor.data) }]
-        : [name, tensor],
-    ),
-  );
-
-const toFloat32 = (call: Call): Call => ({
-  ...call,
-  inputs: mapped(call.inputs, (data) => Float32Array.from(data), 'float32'),
-  upstream: mapped(call.upstream, (data) => Float32Array.from(data), 'float32'),
-});
-
-const widened = (tensors: Tensors) => mapped(tensors, (data) => Float64Array.from(data), 'float64');
-
-/** The last bits of every value, as another order of operations leaves them. */
+/** Changes the last bits of every value, as a different order of operations would. */
 const jittered = (tensors: Tensors, seed: number): Tensors => {
   const numbers = randomNumbers(seed);
   return mapped(tensors, (data) => {
@@ -52,8 +30,8 @@ const jittered = (tensors: Tensors, seed: number): Tensors => {
   });
 };
 
-function verdictOn(checks: Checks, call: Call, claims: Tensors, dtype: FloatDtype = 'float64'): Verdict {
-  return check(checks, call, claims, { dtype, kernels: plain, pairs: () => 0 });
+function verdictOn(checks: Checks, instance: Instance, claims: Tensors, dtype: FloatDtype = 'float64'): Verdict {
+  return check(checks, instance, claims, { dtype, kernels: plain, pairs: () => 0 });
 }
 
 function expectPass(verdict: Verdict, how: string): void {
@@ -62,29 +40,24 @@ function expectPass(verdict: Verdict, how: string): void {
 }
 
 describe.each(allChecks.map((checks) => [checks.layer.name, checks] as const))('%s', (name, checks) => {
-  it('is never called wrong, in any order, precision or form in which it is right', () => {
+  it('never reports a right answer as wrong, in any order of operations or precision', () => {
     let claims = 0;
     fc.assert(
       fc.property(configurations[name], (configuration) => {
-        const call = callOf(checks, configuration);
-        const answers = rightAnswers(checks, call, plain);
-        const own = checks.plain(call, answers);
+        const instance = instanceFrom(checks, configuration);
+        const answers = rightAnswers(checks, instance, plain);
+        const own = checks.plain(instance, answers);
         const steps = Object.keys(answers).flatMap((tensor) => {
           const value = own.tensor(tensor);
           return value ? [[tensor, value] as const] : [];
         });
-        expectPass(verdictOn(checks, call, Object.fromEntries(steps)), 'step by step');
-        expectPass(verdictOn(checks, call, jittered(answers, configuration.seed)), 'in another order');
-        const in32 = widened(rightAnswers(checks, toFloat32(call), plain));
-        // Which side of a kink float32 falls on is no matter of rounding.
+        expectPass(verdictOn(checks, instance, Object.fromEntries(steps)), 'step by step');
+        expectPass(verdictOn(checks, instance, jittered(answers, configuration.seed)), 'in another order');
+        const in32 = widened(rightAnswers(checks, toFloat32(instance), plain));
+        // Which side of a kink float32 falls on is not a matter of rounding.
         if (configuration.side === undefined || configuration.side(in32) === configuration.side(answers)) {
-          expectPass(verdictOn(checks, call, in32), 'in float32, as float64');
-          const rounded = {
-            ...call,
-            inputs: widened(toFloat32(call).inputs),
-            upstream: widened(toFloat32(call).upstream),
-          };
-          expectPass(verdictOn(checks, rounded, in32, 'float32'), 'in float32');
+          expectPass(verdictOn(checks, instance, in32), 'in float32, as float64');
+          expectPass(verdictOn(checks, narrowed(instance), in32, 'float32'), 'in float32');
         }
         claims += 4;
       }),
@@ -93,9 +66,9 @@ describe.each(allChecks.map((checks) => [checks.layer.name, checks] as const))('
     expect(claims).toBe(4 * CALLS);
   });
 
-  it('is never called wrong in an implementation by hand, nor when float32 rounds what it computed', () => {
+  it('never reports a handwritten implementation as wrong, nor its results rounded to float32', () => {
     const ofLayer = settings.filter((setting) => setting.name === name);
-    for (let seed = 0; seed < 10; seed++)
+    for (let seed = 0; seed < SEEDS; seed++)
       for (const {
         setting: { wish },
       } of ofLayer) {
@@ -103,13 +76,13 @@ describe.each(allChecks.map((checks) => [checks.layer.name, checks] as const))('
         const plan = checks.layer.plan(inputs, options);
         const numbers = randomNumbers(seed);
         const douts = upstream.map((output) => [`d${output}`, numbers.tensor(plan.outputs[output])] as const);
-        const call: Call = { inputs, options, upstream: Object.fromEntries(douts), drawn: drawn ?? {} };
-        const claims = implementations[name](call);
-        expectPass(verdictOn(checks, call, claims), `by hand, ${seed}`);
+        const instance: Instance = { inputs, options, upstream: Object.fromEntries(douts), drawn: drawn ?? {} };
+        const claims = implementations[name](instance);
+        expectPass(verdictOn(checks, instance, claims), `by hand, ${seed}`);
         expectPass(
           verdictOn(
             checks,
-            call,
+            instance,
             mapped(claims, (data) => Float64Array.from(data, Math.fround)),
           ),
           `float32, ${seed}`,

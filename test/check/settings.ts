@@ -1,8 +1,9 @@
-/** What the checks of a layer are tried in: the kinds of it that differ in where its mistakes show. */
+/** The settings in which the checks of a layer are tested: those that differ in which mistakes show. */
 import type { Wish } from '../../src/check/definition.js';
 import { allChecks } from '../../src/check/registry.js';
+import { atScale } from '../support/scale.js';
 
-/** One window, without padding, steps or gaps. */
+/** Mistakes that a global window never shows: it has no padding, stride or dilation. */
 const NEVER_GLOBAL = [
   'dx_assigned',
   'padding_forgotten_in_backward',
@@ -18,18 +19,18 @@ const NEVER_GLOBAL = [
   'gradient_divided_by_another_count',
 ];
 
-/** What the mistakes of a layer are looked for in; every layer's own example, where nothing is said. */
+/** A setting in which to look for a layer's mistakes. Layers without an entry use their own example. */
 export interface Setting {
   readonly wish: Wish;
-  /** Mistakes that give the right answer there, whatever the numbers. */
+  /** Mistakes that give the right answer in this setting, whatever the values. */
   readonly never?: readonly string[];
-  /** Mistakes that show in a case of their own alone. */
+  /** Mistakes that show only in a case made for them. */
   readonly apart?: readonly string[];
 }
 
 const AXES = [1, 2, 3];
 
-/** Every kind of window: how an average counts, and whether the last window may hang over the end. */
+/** Every kind of window: how an average counts, and whether the last window may extend past the end. */
 const WINDOWED = [
   { mode: 'max', ceil_mode: false },
   { mode: 'max', ceil_mode: true },
@@ -45,7 +46,7 @@ const SETTINGS: Readonly<Record<string, readonly Setting[]>> = {
     ...WINDOWED.flatMap((options) =>
       AXES.map((axes) => ({
         wish: { axes, options: { ...options, global: false } },
-        // One axis has room for an overhang, or for a window that is dropped.
+        // With one axis, there is room either for an overhanging window or for one that is dropped, but not for both.
         apart: options.ceil_mode && axes === 1 ? ['window_in_the_padding_kept'] : [],
       })),
     ),
@@ -58,7 +59,12 @@ const SETTINGS: Readonly<Record<string, readonly Setting[]>> = {
   ],
 };
 
+/** Two axes, so that exchanging them shows, and without the variants of ceil_mode and count_include_pad. */
+const isOfQuickRun = ({ wish: { axes = 2, options = {} } }: Setting): boolean =>
+  axes === 2 && options.ceil_mode !== true && options.count_include_pad !== false;
+
 export const settings = allChecks.flatMap((checks) => {
   const { name } = checks.layer;
-  return (SETTINGS[name] ?? [{ wish: {} }]).map((setting) => ({ name, checks, setting }));
+  const all = SETTINGS[name] ?? [{ wish: {} }];
+  return atScale({ all, quick: all.filter(isOfQuickRun) }).map((setting) => ({ name, checks, setting }));
 });

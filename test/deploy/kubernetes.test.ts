@@ -69,7 +69,7 @@ interface Policy extends Manifest {
 }
 
 const OVERLAYS = ['kubernetes/try', 'kubernetes/production'] as const;
-/** What production/secrets.yaml asks its reader to make. */
+/** The secrets that production/secrets.yaml tells its reader to create. */
 const SECRETS = ['layerd-redis', 'layerd-keys'];
 
 const isWorkload = (object: Manifest): object is Workload => ['Deployment', 'StatefulSet'].includes(object.kind);
@@ -82,7 +82,7 @@ function layerdOf(objects: readonly Manifest[]): Workload {
   return found as Workload;
 }
 
-/** The variables that the process will have; secrets are not known here. */
+/** The variables of the process; secrets have a placeholder. */
 function environmentOf(objects: readonly Manifest[]): Record<string, string> {
   const [container] = layerdOf(objects).spec.template.spec.containers;
   const maps = (container.envFrom ?? []).map(({ configMapRef }) => {
@@ -93,16 +93,16 @@ function environmentOf(objects: readonly Manifest[]): Record<string, string> {
   return Object.assign({}, ...maps, Object.fromEntries(own)) as Record<string, string>;
 }
 
-it.each(filesIn('.').filter((file) => file.endsWith('.yaml')))('%s is YAML without a mistake', (file) => {
+it.each(filesIn('.').filter((file) => file.endsWith('.yaml')))('%s is valid YAML', (file) => {
   expect(documentsOf(file).length).toBeGreaterThan(0);
 });
 
-it('has a kustomization for every file, and every file for a kustomization', () => {
+it('uses every file in a kustomization', () => {
   const read = new Set(kustomizations.flatMap((folder) => build(folder).files));
   expect([...read].sort()).toEqual(filesIn('kubernetes').sort());
 });
 
-it.each(OVERLAYS)('%s has objects that the schemas of Kubernetes take, and no field that they have not', (overlay) => {
+it.each(OVERLAYS)('%s has valid Kubernetes objects without unknown fields', (overlay) => {
   const { objects } = build(overlay);
   for (const object of objects) expectValid(object);
   expect(typeErrors(objects.map(typeOf))).toEqual([]);
@@ -112,7 +112,7 @@ describe.each(kustomizations)('%s', (folder) => {
   it('is built to the same objects by kubectl', ({ skip }) => {
     const { objects } = build(folder);
     const version = spawnSync('kubectl', ['version', '--client'], { encoding: 'utf8' });
-    // Debian's is too old to know the fields in use, and so CI has none.
+    // Debian's kubectl is too old for the fields in use, so CI skips this test.
     skip(!(version.stdout || '').includes('Kustomize Version: v5'), 'kubectl with Kustomize 5 is not installed');
     const built = execFileSync('kubectl', ['kustomize', join(deploy, folder)], { encoding: 'utf8' });
     const plain = built.replaceAll(/(layerd(?:-redis)?)-[a-z0-9]{10}\b/g, '$1');
@@ -123,7 +123,7 @@ describe.each(kustomizations)('%s', (folder) => {
   });
 });
 
-it('refuses a field that there is not, and a value of another type', () => {
+it('refuses an unknown field, and a value of the wrong type', () => {
   const [deployment] = documentsOf('kubernetes/base/deployment.yaml') as [Manifest & { spec: object }];
   const misspelt = { ...deployment, spec: { ...deployment.spec, revisionHistoryLimits: 3 } };
   expect(typeErrors([typeOf(misspelt)])).toEqual([expect.stringContaining('revisionHistoryLimits')]);
@@ -152,7 +152,7 @@ describe.each(OVERLAYS)('%s', (overlay) => {
     expect(budgets).toHaveLength(1);
   });
 
-  it('has services for ports that pods have', () => {
+  it('has services only for existing ports', () => {
     const services = objects.filter(({ kind }) => kind === 'Service') as (Manifest & {
       spec: { selector: Labels; ports: { targetPort: string }[] };
     })[];
@@ -166,7 +166,7 @@ describe.each(OVERLAYS)('%s', (overlay) => {
       if (kind === 'StatefulSet') expect(names).toContain(spec.serviceName);
   });
 
-  it('scales what there is', () => {
+  it('scales the Deployment of layerd', () => {
     const [scaler] = objects.filter(({ kind }) => kind === 'HorizontalPodAutoscaler') as (Manifest & {
       spec: { scaleTargetRef: { apiVersion: string; kind: string; name: string } };
     })[];
@@ -174,7 +174,7 @@ describe.each(OVERLAYS)('%s', (overlay) => {
     expect(scaler.spec.scaleTargetRef).toEqual({ apiVersion, kind, name: metadata.name });
   });
 
-  it('lets in what asks its ports, and out what goes to names and to Redis', () => {
+  it('admits traffic only to existing ports, and allows outgoing traffic only to DNS and Redis', () => {
     const policies = objects.filter(({ kind }) => kind === 'NetworkPolicy') as Policy[];
     for (const { spec } of policies) {
       const pods = selected(spec.podSelector.matchLabels);
@@ -200,7 +200,7 @@ describe.each(OVERLAYS)('%s', (overlay) => {
     expect(new Set(out)).toEqual(new Set([53, overlay === 'kubernetes/try' ? 'redis' : 6379]));
   });
 
-  it('probes ports that there are, and refers to maps and secrets that there are', () => {
+  it('probes existing ports, and refers to existing config maps and secrets', () => {
     const maps = objects.filter(({ kind }) => kind === 'ConfigMap').map(({ metadata }) => metadata.name);
     for (const { spec } of workloads) {
       const { containers, volumes = [] } = spec.template.spec;
@@ -229,7 +229,7 @@ describe.each(OVERLAYS)('%s', (overlay) => {
     }
   });
 
-  it('keeps to the restricted standard for pods, with a root that nobody writes', () => {
+  it('follows the restricted Pod Security Standard, with a read-only root file system', () => {
     for (const { spec } of workloads) {
       const pod = spec.template.spec;
       expect(pod.automountServiceAccountToken).toBe(false);
@@ -246,7 +246,7 @@ describe.each(OVERLAYS)('%s', (overlay) => {
     }
   });
 
-  it('gives the service variables that it knows, with values that it takes', () => {
+  it('sets only known variables, to valid values', () => {
     const environment = environmentOf(objects);
     expectKnown(Object.keys(environment));
     const [{ ports }] = layerdOf(objects).spec.template.spec.containers;
@@ -254,17 +254,17 @@ describe.each(OVERLAYS)('%s', (overlay) => {
     expect(environment).toHaveProperty('SESSION_STORE');
   });
 
-  it('has the service finish before it is killed', () => {
+  it('gives the service time to finish before it is killed', () => {
     const environment = environmentOf(objects);
     const { terminationGracePeriodSeconds, containers } = layerdOf(objects).spec.template.spec;
     expectPatience(terminationGracePeriodSeconds, environment);
-    // By then two probes have failed, and no new request comes.
+    // By then, the readiness probe has failed often enough, and no new requests arrive.
     const { periodSeconds, failureThreshold } = containers[0].readinessProbe as Record<string, number>;
     expect(Number(environment.SHUTDOWN_DELAY_SECONDS)).toBeGreaterThanOrEqual(periodSeconds * failureThreshold);
   });
 });
 
-it('tries with the Redis that it brings, which throws no live session away and has room to write its file anew', () => {
+it('the trial uses its own Redis, which never discards a live session and has room to rewrite its file', () => {
   const { objects } = build('kubernetes/try');
   expect(environmentOf(objects).SESSION_STORE).toBe('redis://layerd-redis:6379');
   const configuration = readFileSync(join(deploy, 'kubernetes/redis/redis.conf'), 'utf8');

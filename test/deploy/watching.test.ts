@@ -5,13 +5,14 @@ import { parse } from 'yaml';
 import { metricsOf, type Sample } from '../support/prometheus.js';
 import { good } from '../support/requests.js';
 import { call, serveAll } from '../support/service.js';
+import { until } from '../support/until.js';
 
 const read = (path: string) => readFileSync(new URL(`../../deploy/${path}`, import.meta.url), 'utf8');
 
-/** What Prometheus adds to every sample of a target. */
+/** Labels that Prometheus adds to every sample of a target. */
 const OF_TARGET = ['job', 'instance'];
 
-/** What it makes itself of every target. */
+/** Metrics that Prometheus itself records for every target. */
 const OF_PROMETHEUS = ['up'];
 
 interface Selector {
@@ -21,11 +22,11 @@ interface Selector {
 
 interface Query {
   readonly selectors: readonly Selector[];
-  /** What it is added up by. */
+  /** The labels that it aggregates by. */
   readonly by: readonly string[];
 }
 
-/** What an expression asks for; throws where it is not PromQL. */
+/** The metrics and labels of an expression; throws if it is not PromQL. */
 function queryOf(expression: string): Query {
   const selectors: { name: string; labels: string[] }[] = [];
   const by: string[] = [];
@@ -78,17 +79,17 @@ const dashboard = JSON.parse(read('grafana/layerd.json')) as Dashboard;
 const { groups } = parse(read('prometheus/layerd.rules.yml')) as Rules;
 const alerts = groups.flatMap(({ rules }) => rules);
 
-/** Grafana puts these in before it asks. */
+/** Grafana replaces these before it sends the query. */
 const filledIn = (expression: string) =>
   expression.replaceAll('$__rate_interval', '5m').replaceAll(/\$(job|instance)\b/g, 'value');
 
 const targets = dashboard.panels.flatMap(({ title, targets = [] }) => targets.map((target) => ({ title, ...target })));
 
-describe('what is deployed for watching', () => {
+describe('the alerts and the dashboard', () => {
   const service = serveAll({ SESSION_BUDGET_BYTES: '1500' });
   let samples: readonly Sample[] = [];
 
-  /** Labels that the metric has in one sample or another. */
+  /** All labels of the metric's samples. */
   const labelsOf = (name: string) =>
     new Set(samples.filter((s) => s.name === name).flatMap((s) => Object.keys(s.labels)));
 
@@ -105,38 +106,43 @@ describe('what is deployed for watching', () => {
   };
 
   beforeAll(async () => {
-    // So that every label is there: answers, refusals, and failures.
+    // Answers, refusals and failures, so that every label occurs.
     const { client } = service();
     await call(service(), 'linear', good.linear.forward);
     await client.post('/linear').send(good.linear.forward).expect(503);
     await client.get('/nothing').expect(404);
-    samples = await metricsOf(service());
+    // Garbage collection has samples only after the first one; the requests cause some.
+    samples = await until(async () => {
+      const read = await metricsOf(service());
+      expect(read.map(({ name }) => name)).toContain('nodejs_gc_duration_seconds_sum');
+      return read;
+    });
   });
 
-  it.each(alerts.map((alert) => [alert.alert, alert] as const))('the alert %s is made of what there is', (_, alert) => {
+  it.each(alerts.map((alert) => [alert.alert, alert] as const))('the alert %s uses metrics that exist', (_, alert) => {
     expectKnown(queryOf(alert.expr));
     expect(alert.alert).toMatch(/^Layerd[A-Z]\w+$/);
     expect(['critical', 'warning']).toContain(alert.labels.severity);
     expect(alert.annotations.summary).toBeTruthy();
     expect(alert.annotations.description).toBeTruthy();
     if (alert.for !== undefined) expect(alert.for).toMatch(/^\d+[smh]$/);
-    // Other jobs have event loops and requests, too.
+    // Other jobs also have event loops and requests.
     for (const { name, labels } of queryOf(alert.expr).selectors) expect(labels, name).toContain('job');
   });
 
   it.each(targets.map((target) => [target.title, target] as const))(
-    'the panel "%s" is made of what there is',
+    'the panel "%s" uses only existing metrics and labels',
     (_, { expr, legendFormat }) => {
       const query = queryOf(filledIn(expr));
       expectKnown(query);
       for (const { name, labels } of query.selectors) expect(labels, name).toEqual(expect.arrayContaining(OF_TARGET));
-      // A legend shows only what is left after adding up.
+      // A legend can show only the labels that remain after aggregation.
       const shown = [...legendFormat.matchAll(/\{\{(\w+)\}\}/g)].map(([, label = '']) => label);
       expect(query.by).toEqual(expect.arrayContaining(shown));
     },
   );
 
-  it('the dashboard’s variables are made of what there is', () => {
+  it('the dashboard’s variables use only existing metrics and labels', () => {
     const asked = dashboard.templating.list.flatMap(({ definition }) => definition ?? []);
     expect(asked).toHaveLength(2);
     for (const definition of asked) {
@@ -146,7 +152,7 @@ describe('what is deployed for watching', () => {
     }
   });
 
-  it('the dashboard’s panels lie beside each other, each with an id and a title of its own', () => {
+  it('the dashboard’s panels do not overlap, and each has a unique id and title', () => {
     const { panels } = dashboard;
     for (const of of ['id', 'title'] as const)
       expect(new Set(panels.map((panel) => panel[of])).size).toBe(panels.length);
@@ -157,7 +163,7 @@ describe('what is deployed for watching', () => {
     for (const { gridPos } of panels) expect(gridPos.x + gridPos.w).toBeLessThanOrEqual(24);
   });
 
-  it('an expression with an unknown metric or label, or that is none, would be found', () => {
+  it('an unknown metric or label, or an invalid expression, would be detected', () => {
     expect(() => queryOf('sum(rate(layerd_calls_total[5m])')).toThrow('not PromQL');
     expect(() => {
       expectKnown(queryOf('rate(layerd_call_total[5m])'));
@@ -170,7 +176,7 @@ describe('what is deployed for watching', () => {
     }).toThrow();
   });
 
-  it('Prometheus is told of the rules and of the port', () => {
+  it('Prometheus has the rules and the port', () => {
     const { rule_files: rules, scrape_configs: scrape } = parse(read('prometheus/prometheus.yml')) as {
       rule_files: string[];
       scrape_configs: { job_name: string; static_configs: { targets: string[] }[] }[];

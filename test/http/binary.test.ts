@@ -18,7 +18,7 @@ async function post(path: string, contentType: string, body: Uint8Array | string
   return { response, bytes: Buffer.from(await response.arrayBuffer()) };
 }
 
-/** The tensors of a JSON answer that a binary one has, bit for bit. */
+/** Expects a binary answer to have the tensors of a JSON answer, bit for bit. */
 function expectSame(text: Buffer, file: Buffer, dtype: FloatDtype): void {
   const { tensors, metadata } = readSafetensors(file);
   const answer = json.decode(text);
@@ -32,7 +32,7 @@ function expectSame(text: Buffer, file: Buffer, dtype: FloatDtype): void {
 }
 
 describe.each(Object.keys(good) as (keyof typeof good)[])('%s in binary', (name) => {
-  it.each(['float64', 'float32'] as const)('gives the same %s as in JSON, to the last bit', async (dtype) => {
+  it.each(['float64', 'float32'] as const)('returns the same %s as JSON, bit for bit', async (dtype) => {
     const { forward, backward } = good[name];
     const stateless = { forward: { ...forward, dtype }, ...backward };
     const asked = [
@@ -48,7 +48,7 @@ describe.each(Object.keys(good) as (keyof typeof good)[])('%s in binary', (name)
     }
   });
 
-  it('mixes the formats as Accept says, over one session', async () => {
+  it('mixes the formats over one session, as Accept requests', async () => {
     const { forward, backward } = good[name];
     const first = await post(name, SAFETENSORS, binary(forward, 'float64'), JSON_TYPE);
     expect(first.response.headers.get('content-type')).toContain(JSON_TYPE);
@@ -62,8 +62,8 @@ describe.each(Object.keys(good) as (keyof typeof good)[])('%s in binary', (name)
 });
 
 describe('a wrong binary request', () => {
-  const x = { dtype: 'float64', shape: [1, 2], data: Float64Array.of(1, 2) } as const;
-  const weight = { dtype: 'float64', shape: [1, 2], data: Float64Array.of(1, 2) } as const;
+  const x = { shape: [1, 2], data: Float64Array.of(1, 2) } as const;
+  const weight = { shape: [1, 2], data: Float64Array.of(1, 2) } as const;
   const linear = { x, weight };
   const encode = (fields: Fields) => Buffer.concat(safetensors.encode(fields));
 
@@ -102,10 +102,10 @@ describe('a wrong binary request', () => {
     expect(problem.detail).toContain(words);
   });
 
-  it('refuses a gradient of another dtype than the session has', async () => {
+  it("refuses a gradient with a dtype other than the session's", async () => {
     const { bytes } = await post('linear', SAFETENSORS, encode(linear));
     const { session } = readSafetensors(bytes).metadata as { session: string };
-    const dout = { dtype: 'float32', shape: [1, 1], data: Float32Array.of(1) } as const;
+    const dout = { shape: [1, 1], data: Float32Array.of(1) } as const;
     const refused = await post('linear/backward', SAFETENSORS, encode({ session, dout }));
     expect(refused.response.status).toBe(400);
     expect(refused.bytes.toString()).toContain('dout is F32 of shape [1, 1]; expected a tensor of F64');

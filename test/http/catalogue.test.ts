@@ -1,3 +1,4 @@
+import temml from 'temml';
 import { describe, expect, it } from 'vitest';
 import { ConfigSchema } from '../../src/config.js';
 import { layerNames, schemasOf, type Body } from '../support/requests.js';
@@ -20,6 +21,7 @@ interface Entry {
     >;
     readonly answers: Readonly<Record<string, unknown>>;
     readonly formulas: readonly string[];
+    readonly tex: readonly string[];
     readonly example: Body;
   };
   readonly backward: {
@@ -27,6 +29,7 @@ interface Entry {
     readonly tensors: Readonly<Record<string, unknown>>;
     readonly answers: Readonly<Record<string, unknown>>;
     readonly formulas: readonly string[];
+    readonly tex: readonly string[];
     readonly example: Body;
   };
 }
@@ -38,7 +41,7 @@ async function entryOf(name: string): Promise<Entry> {
 }
 
 describe('GET /layers', () => {
-  it('lists the seven layers, each as it is under its own path, and the limits', async () => {
+  it('lists every layer, each as it is under its own path, and the limits', async () => {
     const { layers, limits } = (await service().client.get('/layers').expect(200)).body as {
       layers: Entry[];
       limits: unknown;
@@ -47,7 +50,21 @@ describe('GET /layers', () => {
     for (const entry of layers) expect(await entryOf(entry.layer)).toEqual({ ...entry, limits });
   });
 
-  it('tells the limits that are in force, every one that can be set', async () => {
+  it.each(layerNames)('lists the fields of every request of %s, with their defaults', async (name) => {
+    const { body } = (await service().client.get(`/layers/${name}`).expect(200)) as { body: unknown };
+    expect(body).toMatchObject({
+      forward: { request: { dtype: { default: 'float64', required: false }, session: { default: true } } },
+      backward: { request: { release: { default: false, required: false } } },
+      check: {
+        request: {
+          rtol: { defaults: { float64: 1e-6, float32: 1e-4 }, required: false },
+          atol: { defaults: { float64: 1e-9, float32: 1e-6 }, required: false },
+        },
+      },
+    });
+  });
+
+  it('lists all limits in force that can be configured', async () => {
     const variables = {
       BODY_LIMIT_BYTES: ['body_bytes', 1001],
       NESTING_LIMIT: ['nesting', 1000],
@@ -80,7 +97,7 @@ describe('GET /layers', () => {
 });
 
 describe.each(layerNames)('GET /layers/%s', (name) => {
-  it('tells tensors, options, answers and gradients, all of them', async () => {
+  it('lists all tensors, options, answers and gradients', async () => {
     const { inputs, options, outputs, upstream, gradients } = schemasOf(name);
     const entry = await entryOf(name);
     const names = (schema: { properties: object }) => Object.keys(schema.properties).sort();
@@ -100,7 +117,7 @@ describe.each(layerNames)('GET /layers/%s', (name) => {
     }
   });
 
-  it('has formulas, conventions, sources and the meaning of its letters', async () => {
+  it('has formulas, conventions, sources and the meaning of its dimensions', async () => {
     const { summary, dimensions, conventions, sources, forward, backward } = await entryOf(name);
     expect(summary).toMatch(/^[A-Z].*\.$/);
     for (const text of [
@@ -114,19 +131,23 @@ describe.each(layerNames)('GET /layers/%s', (name) => {
     for (const list of [Object.keys(dimensions), conventions, sources, forward.formulas, backward.formulas])
       expect(list).not.toEqual([]);
     expect(forward.formulas.join()).toContain('=');
+    for (const { formulas, tex } of [forward, backward]) {
+      expect(tex).toHaveLength(formulas.length);
+      for (const line of tex) expect(temml.renderToString(line, { throwOnError: true })).toContain('<math');
+    }
   });
 
-  it('names its page in words, which is there with a slash at its end or without', async () => {
+  it('links to its documentation page, which is also found without the trailing slash', async () => {
     const { reference } = await entryOf(name);
     const page = await service().client.get(reference).expect(200);
     expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
     expect(page.text).toContain(`<title>${name} – layerd</title>`);
     expect(page.text).not.toMatch(/ style=|<style|<script/);
     const { headers } = await service().client.get(reference.replace(/\/$/, '')).expect(301);
-    expect(headers.location).toBe(reference);
+    expect(new URL(headers.location, `${service().url}${reference.replace(/\/$/, '')}`).pathname).toBe(reference);
   });
 
-  it('has examples that work as they stand, on every route that it names', async () => {
+  it('has examples that work unchanged on every route that it lists', async () => {
     const { forward, backward } = await entryOf(name);
     expect(forward.routes).toEqual([`POST /${name}/forward`, `POST /${name}`]);
     expect(backward.routes).toEqual([`POST /${name}/backward`]);
@@ -141,7 +162,7 @@ describe.each(layerNames)('GET /layers/%s', (name) => {
     }
   });
 
-  it('has an example that the session of its forward answers alike', async () => {
+  it('has a backward example with the same result through a session', async () => {
     const { forward, backward } = await entryOf(name);
     const { session } = await call(service(), name, forward.example);
     const { forward: _, ...upstream } = backward.example;
@@ -150,7 +171,7 @@ describe.each(layerNames)('GET /layers/%s', (name) => {
     );
   });
 
-  it('states defaults that are what the service does', async () => {
+  it('states the defaults that the service uses', async () => {
     const { forward } = await entryOf(name);
     for (const [option, { default: value, required }] of Object.entries(forward.options)) {
       if (value === undefined) continue;
@@ -162,11 +183,11 @@ describe.each(layerNames)('GET /layers/%s', (name) => {
     }
   });
 
-  it('needs what it says is required, and nothing else', async () => {
+  it('requires exactly the fields that it lists as required', async () => {
     const { forward } = await entryOf(name);
     const fields = [...Object.entries(forward.tensors), ...Object.entries(forward.options)];
     for (const [field, { required }] of fields) {
-      // Of pooling's window "required unless global" can only be told in words.
+      // For pooling, the schema cannot express "required unless global"; only the description does.
       if (field === 'kernel_size') continue;
       const { [field]: _, ...without } = forward.example;
       await service()

@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { writeSafetensors } from '../../src/codec/safetensors/write.js';
 import { loadConfig } from '../../src/config.js';
 import { buildApp } from '../../src/http/app.js';
@@ -10,11 +10,12 @@ import { expectProblem } from '../support/problem.js';
 import { good, layerNames } from '../support/requests.js';
 import { exchange } from '../support/raw.js';
 import { call, serve, type Service } from '../support/service.js';
+import { until } from '../support/until.js';
 
 const DURATION = 'http_server_request_duration_seconds_count';
 
 describe('the metrics', () => {
-  it('are text that Prometheus reads, with help and type for each', async () => {
+  it('are in the Prometheus text format, with help and type for each', async () => {
     const service = await serve();
     await call(service, 'linear', good.linear.forward);
     const { text, headers } = await service.client.get('/metrics').expect(200);
@@ -35,7 +36,7 @@ describe('the metrics', () => {
     }
   });
 
-  it('have no token in them, nor a path, a header or a method of a client’s making', async () => {
+  it('contain no token, and no path, header or method chosen by a client', async () => {
     const service = await serve();
     const { session } = await call(service, 'linear', good.linear.forward);
     for (const path of [`/sessions/${session}`, `/sessions/${session}?values=true`, `/${session}`, '/made-up'])
@@ -59,7 +60,7 @@ describe('the metrics', () => {
       await service.client.post(`/linear/${i}`).send({ [i]: i });
       await service.client.post('/linear').send({ [i]: 'x'.repeat(i) });
     };
-    // Of what requests bring about; the process has kinds of garbage collection and handles, which come with time.
+    // Only series that requests create; those of garbage collection and handles appear over time.
     const series = async () =>
       (await metricsOf(service)).filter(
         ({ name, labels }) => /^(http|layerd)_/.test(name) && labels.http_route !== '/metrics',
@@ -71,9 +72,9 @@ describe('the metrics', () => {
   });
 });
 
-/** The metrics, once the requests that were sent have been counted: that is after their answers have been read. */
+/** The metrics once all requests are counted; a request is counted after its answer is read. */
 async function counted(service: Service, requests: number): Promise<Sample[]> {
-  return vi.waitFor(async () => {
+  return until(async () => {
     const samples = await metricsOf(service);
     const others = samples.filter(({ name, labels }) => name === DURATION && labels.http_route !== '/metrics');
     expect(others.reduce((sum, { value }) => sum + value, 0)).toBe(requests);
@@ -82,7 +83,7 @@ async function counted(service: Service, requests: number): Promise<Sample[]> {
 }
 
 describe('of HTTP', () => {
-  it('count requests by method, route and status, under the names of OpenTelemetry', async () => {
+  it("count requests by method, route and status, with OpenTelemetry's names", async () => {
     const service = await serve();
     for (let i = 0; i < 3; i++) await call(service, 'linear/forward', good.linear.forward);
     await service.client.post('/linear').send({}).expect(400);
@@ -97,13 +98,13 @@ describe('of HTTP', () => {
       http_response_status_code: '400',
       url_scheme: 'http',
     });
-    // No route is known, so none is named.
+    // The route is unknown, so there is no label for it.
     expect(labelsOf('404')).toEqual({
       http_request_method: 'GET',
       http_response_status_code: '404',
       url_scheme: 'http',
     });
-    // The one that asks.
+    // The request for the metrics itself.
     expect(valueOf(samples, 'http_server_active_requests')).toBe(1);
   });
 
@@ -117,7 +118,7 @@ describe('of HTTP', () => {
     expect(valueOf(samples, 'http_server_response_body_size_bytes_sum', labels)).toBe(text.length);
   });
 
-  it('count a body in chunks as what came, and a declared one that did not come as nothing', async () => {
+  it('count the received bytes of a chunked body, and none of a declared body that was not sent', async () => {
     const service = await serve({ BODY_LIMIT_BYTES: '1000' });
     const body = JSON.stringify({ ...good.linear.forward, session: false });
     const head = 'POST /linear HTTP/1.1\r\nHost: layerd\r\nContent-Type: application/json\r\nConnection: close\r\n';
@@ -135,7 +136,7 @@ describe('of HTTP', () => {
     expect(valueOf(later, 'http_server_request_body_size_bytes_sum', { http_route: '/linear' })).toBe(body.length);
   });
 
-  it('count what failed, and clients that went away, as errors; not what clients did wrong', async () => {
+  it('count failures and aborted requests as errors, but not client errors', async () => {
     const service = await serve({ SESSION_BUDGET_BYTES: '1500' }, (app) => {
       app.get('/failure', () => {
         throw new Error('broken');
@@ -148,7 +149,7 @@ describe('of HTTP', () => {
     await service.client.post('/linear').send({}).expect(400);
     const socket = connect(service.port, '127.0.0.1');
     socket.write('GET /never HTTP/1.1\r\nHost: layerd\r\n\r\n');
-    await vi.waitFor(async () => {
+    await until(async () => {
       expect(valueOf(await metricsOf(service), 'http_server_active_requests')).toBe(2);
     });
     socket.destroy();
@@ -162,7 +163,7 @@ describe('of HTTP', () => {
     expect(valueOf(samples, 'http_server_active_requests')).toBe(1);
   });
 
-  it('count problems by type, of which each is there from the start', async () => {
+  it('count problems by type, and list every type from the start', async () => {
     const service = await serve();
     const at = async (problem: string) => valueOf(await metricsOf(service), 'layerd_problems_total', { problem });
     for (const name of Object.keys(problemKinds)) expect(await at(name), name).toBe(0);
@@ -183,7 +184,7 @@ describe('of layers', () => {
       valueOf(samples, `layerd_${what}_total`, { layer, direction, dtype }),
     );
 
-  it('are there for every layer, direction and dtype from the start', async () => {
+  it('exist for every layer, direction and dtype from the start', async () => {
     const samples = await metricsOf(await serve());
     for (const layer of layerNames)
       for (const direction of ['forward', 'backward'])
@@ -191,9 +192,10 @@ describe('of layers', () => {
           expect(of(samples, layer, direction, dtype), layer).toEqual([0, 0, 0, 0]);
   });
 
-  it('count calls, arithmetic, and the numbers in and out', async () => {
+  it('count calls, operations, and the numbers in and out', async () => {
     const service = await serve();
-    // x [2, 3], weight [2, 3] and bias [2] to out [2, 2], whose every element takes 3 products, 3 sums and the bias.
+    // x [2, 3], weight [2, 3] and bias [2] give out [2, 2]; each element takes 3 products and 3 sums, including the
+    // bias.
     const { session } = await call(service, 'linear', good.linear.forward);
     await call(service, 'linear', { ...good.linear.forward, session: false });
     await call(service, 'linear', { ...good.linear.forward, dtype: 'float32', session: false });
@@ -206,14 +208,14 @@ describe('of layers', () => {
     expect(of(samples, 'linear', 'forward', 'float32')).toEqual([1, operations, 14, 4]);
     expect(of(samples, 'linear', 'forward', 'float64')).toEqual([2, 2 * operations, 28, 8]);
 
-    // dout [2, 2] to dx [2, 3], dweight [2, 3], dbias [2].
+    // dout [2, 2] gives dx [2, 3], dweight [2, 3] and dbias [2].
     await call(service, 'linear/backward', { session, ...good.linear.backward });
     samples = await counted(service, 5);
     const [, backward = NaN] = of(samples, 'linear', 'backward', 'float64');
     expect(backward).toBeGreaterThan(operations);
     expect(of(samples, 'linear', 'backward', 'float64')).toEqual([1, backward, 4, 14]);
 
-    // Without a session both are computed, and all comes in one body.
+    // Without a session, backward computes both directions, and receives all tensors in one body.
     await call(service, 'linear/backward', { forward: good.linear.forward, ...good.linear.backward });
     samples = await counted(service, 6);
     expect(of(samples, 'linear', 'backward', 'float64')).toEqual([2, 2 * backward + operations, 4 + 18, 28]);
@@ -237,7 +239,7 @@ describe('of layers', () => {
     expect(bytes('response')).toBe((await response.arrayBuffer()).byteLength);
   });
 
-  it('count nothing of what was refused', async () => {
+  it('do not count refused calls', async () => {
     const service = await serve();
     await service.client
       .post('/linear')
@@ -246,7 +248,7 @@ describe('of layers', () => {
     expect(of(await counted(service, 1), 'linear', 'forward', 'float64')).toEqual([0, 0, 0, 0]);
   });
 
-  it('tell where the time of calls goes, in less than the whole', async () => {
+  it('report how long calls read, compute and write, which is less than the whole request', async () => {
     const service = await serve();
     const x = Array.from({ length: 200 }, (_, i) => Array.from({ length: 200 }, (_, j) => i / (j + 1)));
     await call(service, 'batchnorm', { x, session: false });
@@ -262,7 +264,7 @@ describe('of layers', () => {
 });
 
 describe('of sessions', () => {
-  it('tell how many are held, their bytes, and what is left', async () => {
+  it('report how many are held, their bytes, and the budget', async () => {
     const service = await serve({ SESSION_TTL_SECONDS: '60', SESSION_BUDGET_BYTES: '100000' });
     const held = async () => {
       const samples = await metricsOf(service);
@@ -281,7 +283,7 @@ describe('of sessions', () => {
     expect(await held()).toEqual([0, 0]);
   });
 
-  it('count those made, expired and refused', async () => {
+  it('count sessions created, expired and refused', async () => {
     const service = await serve({ SESSION_TTL_SECONDS: '60', SESSION_BUDGET_BYTES: '2500' });
     const figures = async () => {
       const samples = await metricsOf(service);
@@ -304,13 +306,13 @@ describe('of sessions', () => {
     expect(await figures()).toEqual({ made: 2, expired: 0, full: 1, large: 1 });
     await service.client.delete(`/sessions/${session}`).expect(204);
     service.clock.advance(60);
-    // What is deleted does not expire.
+    // Deleted sessions do not count as expired.
     expect(await figures()).toEqual({ made: 2, expired: 1, full: 1, large: 1 });
   });
 });
 
 describe('of processes and threads', () => {
-  it('are refused where not all processes tell theirs in time, since a part would be taken for the whole', async () => {
+  it('are refused if a process does not report in time, because a part could be mistaken for the whole', async () => {
     const app = await buildApp({
       config: loadConfig({ WORKERS: '0' }),
       gather: () => () => Promise.resolve(undefined),
@@ -323,14 +325,14 @@ describe('of processes and threads', () => {
       {
         status: 503,
         type: 'metrics-unavailable',
-        says: 'the other processes did not tell theirs in time; expected an answer from all',
+        says: 'not all processes reported their metrics in time; expected a report from each',
       },
     );
   });
 
-  it('tell what there is', async () => {
+  it('report how many exist', async () => {
     const samples = await metricsOf(await serve());
-    // Without threads; with them, and busy, and with several processes: processes.test.ts.
+    // processes.test.ts covers busy threads and several processes.
     expect(valueOf(samples, 'layerd_worker_calls_queued')).toBe(0);
     expect(valueOf(samples, 'layerd_worker_threads_busy')).toBe(0);
     expect(valueOf(samples, 'layerd_worker_threads')).toBe(0);

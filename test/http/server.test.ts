@@ -1,15 +1,26 @@
-import { execFile } from 'node:child_process';
 import { connect, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { runProgram } from '../support/children.js';
 import { bearer, keysFile } from '../support/keys.js';
 import { compiled, runToEnd, startProcess } from '../support/process.js';
 import { good } from '../support/requests.js';
+import { atScale } from '../support/scale.js';
+import { until } from '../support/until.js';
 
 const entry = compiled();
 
-/** Throws where nobody catches, at SIGWINCH, which nothing else listens to. */
+/** The program that `npm run key` runs. */
+const KEY_TOOL = fileURLToPath(new URL('../../dist/src/keys/make.js', import.meta.url));
+
+/** Each test starts a process, which takes a second of processor time, so a quick run has one test of each kind. */
+const inFull = atScale({ all: true, quick: false });
+const stops = atScale<readonly NodeJS.Signals[]>({ all: ['SIGTERM', 'SIGINT'], quick: ['SIGTERM'] });
+/** A second signal, and the exit status that it causes. */
+const SIGINT = ['SIGINT', 130] as const;
+const atOnce = atScale({ all: [SIGINT, ['SIGTERM', 143] as const], quick: [SIGINT] });
+
+/** Throws an uncaught error at SIGWINCH, which nothing else listens to. */
 const fail = fileURLToPath(new URL('../support/fail.mjs', import.meta.url));
 
 function open(port: number): Promise<Socket> {
@@ -21,7 +32,7 @@ function open(port: number): Promise<Socket> {
   });
 }
 
-/** Resolves with all that comes until the connection is closed. */
+/** Resolves with everything received until the connection is closed. */
 function received(socket: Socket): Promise<string> {
   return new Promise((resolve) => {
     let text = '';
@@ -34,22 +45,19 @@ function received(socket: Socket): Promise<string> {
   });
 }
 
-/** Until it has noticed the signal: from then on it refuses what is new. */
+/** Waits until the service has noticed the signal and refuses new requests. */
 async function stopping(port: number): Promise<Response> {
-  return vi.waitFor(
-    async () => {
-      const response = await fetch(`http://127.0.0.1:${port}/health/ready`);
-      expect(response.status).toBe(503);
-      return response;
-    },
-    { timeout: 10_000 },
-  );
+  return until(async () => {
+    const response = await fetch(`http://127.0.0.1:${port}/health/ready`);
+    expect(response.status).toBe(503);
+    return response;
+  });
 }
 
 const head = (length: number) =>
   `POST /linear HTTP/1.1\r\nHost: layerd\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\nExpect: 100-continue\r\n\r\n`;
 
-/** A request that the service waits for the body of, and all that will come back. */
+/** A request whose body the service waits for, and everything that it will answer. */
 async function inFlight(port: number, length: number): Promise<{ socket: Socket; answer: Promise<string> }> {
   const socket = await open(port);
   const answer = received(socket);
@@ -72,16 +80,36 @@ describe('the process', () => {
         [3.7, -0.3],
       ].map((row) => row.map((v) => expect.closeTo(v) as number)),
     });
-    await vi.waitFor(() => {
+    await until(() => {
       expect(service.log()).toMatchObject([
-        { level: 30, msg: expect.stringMatching(/^without API_KEYS_FILE/) as string },
+        { level: 30, msg: expect.stringMatching(/^no API keys are configured/) as string },
         { level: 30, msg: expect.stringMatching(/^Server listening/) as string },
         { msg: 'request', route: '/linear', status: 200 },
       ]);
     });
   });
 
-  it.each(['SIGTERM', 'SIGINT'] as const)('answers what is in flight at %s, and exits with 0', async (signal) => {
+  it('computes on a thread in each of its processes', async () => {
+    const service = await startProcess(entry(), { PROCESSES: '2', WORKERS: '1' });
+    // More JSON than an event loop reads itself.
+    const ones = Array.from({ length: 400 }, () => Array<number>(400).fill(1));
+    const post = async (path: string, body: object) => {
+      const response = await fetch(`http://127.0.0.1:${service.port}/linear/${path}`, {
+        method: 'POST',
+        // A new connection for every request, so that requests reach both processes.
+        headers: { 'content-type': 'application/json', connection: 'close' },
+        body: JSON.stringify(body),
+      });
+      return (await response.json()) as Readonly<Record<string, unknown>>;
+    };
+    const { out, session } = await post('forward', { x: ones, weight: [ones[0]] });
+    expect(out).toEqual(ones.map(() => [400]));
+    const dout = ones.map(() => [1]);
+    for (let i = 0; i < 4; i++)
+      expect(await post('backward', { session, dout })).toMatchObject({ dweight: [ones[0].map(() => 400)] });
+  });
+
+  it.each(stops)('answers requests in flight at %s, and exits with 0', async (signal) => {
     const service = await startProcess(entry());
     const body = JSON.stringify(good.linear.forward);
     const { socket, answer } = await inFlight(service.port, body.length);
@@ -105,15 +133,15 @@ describe('the process', () => {
     });
     expect(await refusal.json()).toEqual({
       type: '/problems/shutting-down',
-      title: 'The service is stopping',
+      title: 'Service shutting down',
       status: 503,
-      detail: 'this replica is stopping; expected a request to another one',
+      detail: 'this replica is shutting down; send the request to another replica',
     });
   });
 
-  it('sends an answer to its last byte, however slowly it is read', async () => {
+  it.runIf(inFull)('sends an answer completely, however slowly it is read', async () => {
     const service = await startProcess(entry());
-    // Two million numbers: more than sockets buffer.
+    // Two million numbers: more than socket buffers hold.
     const thirds = (length: number) => Array.from({ length }, () => [1 / 3]);
     const body = JSON.stringify({ x: thirds(2000), weight: thirds(1000), session: false });
     const socket = await open(service.port);
@@ -129,10 +157,10 @@ describe('the process', () => {
     expect(await service.exited).toMatchObject({ code: 0, signal: null });
   });
 
-  it('is not ready for the delay of its stop, and serves on until then', async () => {
-    const service = await startProcess(entry(), { SHUTDOWN_DELAY_SECONDS: '2' });
+  it.runIf(inFull)('is not ready during the shutdown delay, but still serves', async () => {
+    // Longer than the test takes, on any machine.
+    const service = await startProcess(entry(), { SHUTDOWN_DELAY_SECONDS: '1000', SHUTDOWN_GRACE_SECONDS: '1001' });
     const url = `http://127.0.0.1:${service.port}`;
-    const signalled = performance.now();
     service.kill('SIGTERM');
     await stopping(service.port);
     for (let i = 0; i < 3; i++) {
@@ -144,11 +172,17 @@ describe('the process', () => {
       expect(response.status).toBe(200);
     }
     expect((await fetch(`${url}/health/live`)).status).toBe(200);
-    expect(await service.exited).toMatchObject({ code: 0, signal: null, stderr: '' });
-    expect(performance.now() - signalled).toBeGreaterThan(1900);
   });
 
-  it('lives, says its probe, while what is in flight is answered', async () => {
+  it.runIf(inFull)('exits by itself after the shutdown delay', async () => {
+    const service = await startProcess(entry(), { SHUTDOWN_DELAY_SECONDS: '1' });
+    const signalled = performance.now();
+    service.kill('SIGTERM');
+    expect(await service.exited).toMatchObject({ code: 0, signal: null, stderr: '' });
+    expect(performance.now() - signalled).toBeGreaterThan(900);
+  });
+
+  it('reports that it is live while requests in flight are answered', async () => {
     const service = await startProcess(entry());
     const body = JSON.stringify(good.linear.forward);
     const { socket, answer } = await inFlight(service.port, body.length);
@@ -161,12 +195,9 @@ describe('the process', () => {
     expect(await service.exited).toMatchObject({ code: 0 });
   });
 
-  it.each([
-    ['SIGTERM', 143],
-    ['SIGINT', 130],
-  ] as const)('exits at once at a second signal, %s, with %i', async (signal, code) => {
+  it.each(atOnce)('exits at once at a second signal, %s, with %i', async (signal, code) => {
     const service = await startProcess(entry());
-    // In flight until it is ended: the first signal alone would wait for it.
+    // In flight until it is ended: the first signal by itself would wait for it.
     const { answer } = await inFlight(service.port, 10);
     service.kill('SIGTERM');
     await stopping(service.port);
@@ -178,8 +209,8 @@ describe('the process', () => {
     await answer;
   });
 
-  it('exits with 1 when what is in flight is not answered within the grace', async () => {
-    const service = await startProcess(entry(), { SHUTDOWN_GRACE_SECONDS: '1' });
+  it.each(['1', '2'])('exits with 1 if requests are not answered in time, with %s processes', async (count) => {
+    const service = await startProcess(entry(), { SHUTDOWN_GRACE_SECONDS: '1', PROCESSES: count });
     const { answer } = await inFlight(service.port, 10);
     service.kill('SIGTERM');
     expect(await service.exited).toMatchObject({ code: 1, signal: null });
@@ -187,9 +218,9 @@ describe('the process', () => {
     await answer;
   });
 
-  it('logs an error that nobody caught, and exits with 1', async () => {
+  it('logs an uncaught error, and exits with 1', async () => {
     const service = await startProcess(entry(), { NODE_OPTIONS: `--import ${fail}` });
-    // An answer that will never come does not hold it up.
+    // It does not wait for a request that will never be answered.
     const { answer } = await inFlight(service.port, 10);
     service.kill('SIGWINCH');
     expect(await service.exited).toMatchObject({ code: 1, signal: null });
@@ -203,7 +234,7 @@ describe('the process', () => {
     await answer;
   });
 
-  it('does not wait for connections that ask for nothing', async () => {
+  it.runIf(inFull)('does not wait for idle connections', async () => {
     const service = await startProcess(entry());
     const [silent, idle] = await Promise.all([open(service.port), open(service.port)]);
     idle.write('GET /health/ready HTTP/1.1\r\nHost: layerd\r\n\r\n');
@@ -214,13 +245,13 @@ describe('the process', () => {
     expect(await service.exited).toMatchObject({ code: 0, signal: null });
   });
 
-  it('exits at once when it has nothing to do', async () => {
+  it('exits at once if it has nothing to do', async () => {
     const service = await startProcess(entry());
     service.kill('SIGTERM');
     expect(await service.exited).toMatchObject({ code: 0, signal: null, stderr: '' });
   });
 
-  it('says so and exits with 1 when it cannot listen', async () => {
+  it('logs an error and exits with 1 if it cannot listen', async () => {
     const service = await startProcess(entry());
     const { code, stdout } = await runToEnd(entry(), { PORT: String(service.port) });
     expect(code).toBe(1);
@@ -229,21 +260,22 @@ describe('the process', () => {
   });
 });
 
-describe('who is served', () => {
+describe.runIf(inFull)('access', () => {
   it.each([
-    ['127.0.0.1', 30, 'without API_KEYS_FILE whoever reaches this service is served: the programs of this machine'],
-    ['localhost', 30, 'without API_KEYS_FILE whoever reaches this service is served: the programs of this machine'],
-    ['0.0.0.0', 40, 'without API_KEYS_FILE whoever reaches this service is served, from other machines too'],
-  ])('is said at start where there are no keys, with HOST=%s', async (host, level, msg) => {
+    ['127.0.0.1', 30, 'no API keys are configured: any program on this machine can use the service'],
+    ['localhost', 30, 'no API keys are configured: any program on this machine can use the service'],
+    [
+      '0.0.0.0',
+      40,
+      'no API keys are configured: anyone who can reach this address, even from other machines, can use the service',
+    ],
+  ])('is reported at start if there are no keys, with HOST=%s', async (host, level, msg) => {
     const service = await startProcess(entry(), { HOST: host });
     expect(service.log()).toContainEqual(expect.objectContaining({ level, msg, host }));
   });
 
-  it('is whoever has a key that the tool made, where there are keys', async () => {
-    const { stdout } = await promisify(execFile)(process.execPath, [
-      entry().replace('server.js', 'keys/make.js'),
-      'trainer',
-    ]);
+  it('requires a key from the tool if there are keys', async () => {
+    const { stdout } = await runProgram(process.execPath, [KEY_TOOL, 'trainer']);
     const [key = '', line = ''] = stdout.split('\n');
     const { path, write } = keysFile();
     write([line]);
@@ -252,10 +284,10 @@ describe('who is served', () => {
     expect((await fetch(url)).status).toBe(401);
     expect((await fetch(url, { headers: bearer(key) })).status).toBe(200);
     expect(service.log().filter(({ level }) => Number(level) > 30)).toEqual([]);
-    expect(JSON.stringify(service.log())).not.toContain('without API_KEYS_FILE');
+    expect(JSON.stringify(service.log())).not.toContain('no API keys are configured');
   });
 
-  it('is nobody where the keys cannot be used: it says so, and exits with 1', async () => {
+  it('is refused to all if the keys cannot be used: the service exits with 1', async () => {
     const { code, stdout } = await runToEnd(entry(), { API_KEYS_FILE: '/nowhere/keys' });
     expect(code).toBe(1);
     const [line = ''] = stdout.split('\n');
@@ -266,9 +298,9 @@ describe('who is served', () => {
     });
   });
 
-  it.each([[[]], [['two', 'names']], [['a:b']]])('is not made of such names: %j', async (names) => {
-    const make = promisify(execFile)(process.execPath, [entry().replace('server.js', 'keys/make.js'), ...names]);
-    await expect(make).rejects.toMatchObject({
+  it.each([[[]], [['two', 'names']], [['a:b']]])('is not granted to keys named %j', async (names) => {
+    const made = await runProgram(process.execPath, [KEY_TOOL, ...names]);
+    expect(made).toMatchObject({
       code: 1,
       stdout: '',
       stderr: expect.stringContaining('expected') as string,
@@ -276,7 +308,7 @@ describe('who is served', () => {
   });
 });
 
-describe('a wrong configuration', () => {
+describe('an invalid configuration', () => {
   it.each([
     [{ PORT: 'http' }, 'layerd: PORT is "http"; expected an integer from 0 to 65535\n'],
     [
@@ -288,7 +320,7 @@ describe('a wrong configuration', () => {
       { LOG_LEVEL: 'loud' },
       'layerd: LOG_LEVEL is "loud"; expected "fatal" or "error" or "warn" or "info" or "debug" or "trace" or "silent"\n',
     ],
-  ])('is one line that names the variable, and exit 1: %o', async (environment, line) => {
+  ])('causes one line that names the variable, and exit status 1: %o', async (environment, line) => {
     expect(await runToEnd(entry(), environment)).toEqual({ code: 1, signal: null, stdout: '', stderr: line });
   });
 });

@@ -3,7 +3,7 @@ import { expectProblem } from '../support/problem.js';
 import { backwardWith, forwardWith, good, layerNames, schemasOf } from '../support/requests.js';
 import { call, serve, serveAll, type Service } from '../support/service.js';
 
-/** The bytes of an answer, for comparisons to the last bit. */
+/** The bytes of an answer, for exact comparisons. */
 async function text({ client }: Service, path: string, body: object): Promise<string> {
   return (await client.post(`/${path}`).send(body).expect(200)).text;
 }
@@ -12,14 +12,14 @@ const unknown = {
   status: 404,
   type: 'unknown-session',
   at: ['/session'],
-  says: 'there is no such session; sessions live 900 s after their last use, here. Call forward for a new one',
+  says: 'there is no such session; a session expires 900 s after its last use. Call forward for a new one',
 } as const;
 
 describe.each(layerNames)('%s, forward then backward', (name) => {
   const service = serveAll();
   const { inputs, upstream, gradients } = schemasOf(name);
 
-  it('answers with a token, and with a gradient of everything that forward was given', async () => {
+  it('returns a token, and a gradient for every tensor given to forward', async () => {
     const { session, out } = await call(service(), `${name}/forward`, good[name].forward);
     expect(session).toMatch(/^[\w-]{22,128}$/);
     expect(out).toBeInstanceOf(Array);
@@ -34,7 +34,7 @@ describe.each(layerNames)('%s, forward then backward', (name) => {
     }
   });
 
-  it('leaves out the gradients of what forward was not given', async () => {
+  it('leaves out the gradients of tensors that were not given to forward', async () => {
     const required = inputs.required ?? [];
     const optional = Object.keys(inputs.properties).filter((tensor) => !required.includes(tensor));
     const forward = forwardWith(name, Object.fromEntries(optional.map((tensor) => [tensor, undefined])));
@@ -42,7 +42,7 @@ describe.each(layerNames)('%s, forward then backward', (name) => {
     expect(Object.keys(answer).sort()).toEqual(required.map((tensor) => `d${tensor}`).sort());
   });
 
-  it.each(['float64', 'float32'])('gives the same to the last bit with a session and without, in %s', async (dtype) => {
+  it.each(['float64', 'float32'])('returns identical bits with and without a session, in %s', async (dtype) => {
     const forward = forwardWith(name, { dtype });
     const { session } = await call(service(), name, forward);
     const bySession = await text(service(), `${name}/backward`, { session, ...good[name].backward });
@@ -56,19 +56,19 @@ describe.each(layerNames)('%s, forward then backward', (name) => {
     expect(stated).toBe(bySession);
   });
 
-  it('takes upstream gradients in any combination that is one at least', async () => {
+  it('accepts any combination of at least one upstream gradient', async () => {
     const { session } = await call(service(), name, good[name].forward);
     const given = good[name].backward as Record<string, unknown>;
     for (const one of Object.keys(given).filter((key) => Object.keys(upstream.properties).length > 1 || key === 'dout'))
       await call(service(), `${name}/backward`, { session, [one]: given[one] });
   });
 
-  it('is the same under the short path', async () => {
+  it('is the same at the short path', async () => {
     const forward = forwardWith(name, { session: false });
     expect(await text(service(), name, forward)).toBe(await text(service(), `${name}/forward`, forward));
   });
 
-  it('answers backward as often as it is asked', async () => {
+  it('answers backward any number of times', async () => {
     const { session } = await call(service(), name, good[name].forward);
     const body = { session, ...good[name].backward };
     const first = await text(service(), `${name}/backward`, body);
@@ -76,7 +76,7 @@ describe.each(layerNames)('%s, forward then backward', (name) => {
     expect(new Set([first, ...others]).size).toBe(1);
   });
 
-  it('keeps nothing and gives no token where session is false', async () => {
+  it('creates no session and returns no token if session is false', async () => {
     const alone = await serve();
     const answer = await call(alone, name, forwardWith(name, { session: false }));
     expect(Object.keys(answer)).not.toContain('session');
@@ -89,7 +89,7 @@ describe.each(layerNames)('%s, forward then backward', (name) => {
 describe('a session', () => {
   const service = serveAll();
 
-  it('is forgotten once backward releases it', async () => {
+  it('ends when backward releases it', async () => {
     const { session } = await call(service(), 'linear', good.linear.forward);
     const body = { session, ...good.linear.backward };
     const kept = await text(service(), 'linear/backward', { ...body, release: false });
@@ -104,7 +104,7 @@ describe('a session', () => {
       );
   });
 
-  it('stays when a backward that should release it fails', async () => {
+  it('is kept if a backward call that should release it fails', async () => {
     const { session } = await call(service(), 'linear', good.linear.forward);
     const body = { session, release: true };
     for (const dout of [[[1]], [[1, 'x']], undefined]) {
@@ -126,7 +126,7 @@ describe('a session', () => {
     );
   });
 
-  it('is forgotten once it is deleted', async () => {
+  it('ends when it is deleted', async () => {
     const { session } = await call(service(), 'linear', good.linear.forward);
     const response = await service().client.delete(`/sessions/${session}`).expect(204);
     expect(response.text).toBe('');
@@ -134,11 +134,11 @@ describe('a session', () => {
     expectProblem(await service().client.delete(`/sessions/${session}`), {
       ...unknown,
       at: [],
-      says: 'there is no such session; sessions live 900 s after their last use, here',
+      says: 'there is no such session; a session expires 900 s after its last use',
     });
   });
 
-  it('is unknown in the same words whether it never was, was deleted, was released or has expired', async () => {
+  it('has the same error whether it never existed, was deleted, was released or has expired', async () => {
     const { client, clock } = service();
     const token = async () => (await call(service(), 'linear', good.linear.forward)).session;
     const [deleted, released, expired] = [await token(), await token(), await token()];
@@ -158,7 +158,7 @@ describe('a session', () => {
     for (const answer of others) expect(answer).toEqual(first);
   });
 
-  it('has a token that no other has', async () => {
+  it('has a unique token', async () => {
     const answers = await Promise.all(
       Array.from({ length: 100 }, () => call(service(), 'linear', good.linear.forward)),
     );
@@ -166,10 +166,10 @@ describe('a session', () => {
   });
 });
 
-describe('clients at the same time', () => {
+describe('concurrent clients', () => {
   const service = serveAll();
 
-  /** dx of linear is dout · weight: each client knows what it must get. */
+  /** dx of linear is dout · weight, so the right answer of each client is known. */
   function client(seed: number) {
     const weight = [[seed, 2 * seed, -seed]];
     return {
@@ -184,7 +184,7 @@ describe('clients at the same time', () => {
     };
   }
 
-  it('each get their own values when two take turns', async () => {
+  it('get their own values if two alternate', async () => {
     const [a, b] = [client(3), client(5)];
     const first = await call(service(), 'linear', a.forward);
     const second = await call(service(), 'linear', b.forward);
@@ -193,14 +193,14 @@ describe('clients at the same time', () => {
       expect(await call(service(), 'linear/backward', { session: first.session, ...a.backward })).toEqual(a.gradients);
       expect(await call(service(), 'linear/backward', { session: second.session, ...b.backward })).toEqual(b.gradients);
     }
-    // The sessions hold what forward saw, not what backward is told.
+    // The sessions hold the tensors of forward, not those of backward.
     expect(await call(service(), 'linear/backward', { session: first.session, ...b.backward })).not.toEqual(
       a.gradients,
     );
     expect(await call(service(), 'linear/backward', { session: first.session, ...a.backward })).toEqual(a.gradients);
   });
 
-  it('each get their own values when fifty do not wait for each other', async () => {
+  it('get their own values if fifty run concurrently', async () => {
     const clients = Array.from({ length: 50 }, (_, i) => client(i + 1));
     await Promise.all(
       clients.map(async ({ forward, out, backward, gradients }) => {
@@ -212,8 +212,8 @@ describe('clients at the same time', () => {
   });
 });
 
-describe('the life of a session', () => {
-  it('ends after its time, and begins anew with each use', async () => {
+describe('the lifetime of a session', () => {
+  it('ends a fixed time after its last use', async () => {
     const service = await serve({ SESSION_TTL_SECONDS: '60' });
     const { session } = await call(service, 'linear', good.linear.forward);
     const body = { session, ...good.linear.backward };
@@ -224,11 +224,11 @@ describe('the life of a session', () => {
     service.clock.advance(60);
     expectProblem(await service.client.post('/linear/backward').send(body), {
       ...unknown,
-      says: 'there is no such session; sessions live 60 s after their last use, here. Call forward for a new one',
+      says: 'there is no such session; a session expires 60 s after its last use. Call forward for a new one',
     });
   });
 
-  it('is not prolonged by looking', async () => {
+  it('is not extended by reading it', async () => {
     const service = await serve({ SESSION_TTL_SECONDS: '60' });
     const { session } = await call(service, 'linear', good.linear.forward);
     service.clock.advance(59);
@@ -239,7 +239,7 @@ describe('the life of a session', () => {
 });
 
 describe('a full store', () => {
-  // One session of `large` is 10 000 numbers and their mask, and what the store adds.
+  // A session of `large` is a mask of 10 000 bytes, plus the overhead of the store.
   const large = { x: Array<number>(10_000).fill(1), seed: 1 };
 
   async function filled() {
@@ -250,14 +250,14 @@ describe('a full store', () => {
     return { service, first, second };
   }
 
-  it('answers 503 and when to come again, and goes on serving the sessions that it has', async () => {
+  it('answers 503 with a time to retry, and still serves its sessions', async () => {
     const { service, first, second } = await filled();
     for (let i = 0; i < 3; i++) {
       const response = await service.client.post('/dropout').send(large);
       expectProblem(response, {
         status: 503,
         type: 'session-store-full',
-        says: /^the session would take 11024 bytes, and 22048 of 25000 are in use by live sessions\. Release sessions \("release": true, or DELETE \/sessions\/\{token\}\), or send "session": false, or wait$/,
+        says: /^the session needs 11024 bytes, but 22048 of 25000 are in use by live sessions\. Release sessions \("release": true, or DELETE \/sessions\/\{token\}\), or send "session": false, or wait$/,
       });
       expect(response.headers['retry-after']).toBe('60');
     }
@@ -266,7 +266,7 @@ describe('a full store', () => {
     await service.client.get(`/sessions/${second.session}`).expect(200);
   });
 
-  it('has room for smaller ones, and for those that keep nothing', async () => {
+  it('has room for smaller sessions, and for calls without one', async () => {
     const { service } = await filled();
     await call(service, 'dropout', { x: [1, 2, 3] });
     await call(service, 'dropout', { ...large, session: false });
@@ -285,7 +285,7 @@ describe('a full store', () => {
     await call(service, 'dropout', large);
   });
 
-  it('has room again when it said so', async () => {
+  it('has room again at the time that it announced', async () => {
     const { service, first } = await filled();
     const { headers } = await service.client.post('/dropout').send(large).expect(503);
     service.clock.advance(Number(headers['retry-after']));
@@ -293,13 +293,13 @@ describe('a full store', () => {
     await service.client.get(`/sessions/${first.session}`).expect(404);
   });
 
-  it('refuses with 413 what it could not keep were it empty', async () => {
+  it('refuses with 413 a session that would not fit even if it were empty', async () => {
     const { service } = await filled();
     const response = await service.client.post('/dropout').send({ x: Array<number>(30_000).fill(1) });
     expectProblem(response, {
       status: 413,
       type: 'session-too-large',
-      says: 'the session would take 31024 bytes; at most 25000 can be kept here. Send "session": false, and backward the forward request in the place of the token',
+      says: 'the session needs 31024 bytes; at most 25000 can be kept here. Send "session": false to forward, and the forward request instead of the token to backward',
     });
     expect(response.headers['retry-after']).toBeUndefined();
   });
@@ -308,7 +308,7 @@ describe('a full store', () => {
 describe('GET /sessions/{token}', () => {
   const service = serveAll();
 
-  it('shows what the session holds, without its values', async () => {
+  it('describes the session, without its values', async () => {
     const { session } = await call(service(), 'linear', good.linear.forward);
     const { body } = (await service().client.get(`/sessions/${session}`).expect(200)) as { body: unknown };
     const [created, expires] = [0, 900].map((seconds) => new Date(service().clock() + seconds * 1000).toISOString());
@@ -323,7 +323,7 @@ describe('GET /sessions/{token}', () => {
     expect(JSON.parse(text)).toEqual(body);
   });
 
-  it('shows the values where it is asked for them, in the dtype that they have', async () => {
+  it('includes the values if requested, in their own dtype', async () => {
     const forward = { x: [[0.1, 'NaN', 1 / 3]], weight: [['-Infinity', 2, -0.1]], dtype: 'float32' };
     const { session } = await call(service(), 'linear', forward);
     const { text } = await service().client.get(`/sessions/${session}?values=true`).expect(200);
@@ -331,7 +331,7 @@ describe('GET /sessions/{token}', () => {
     expect(text).toContain('"weight":{"dtype":"float32","shape":[1,3],"values":[["-Infinity",2,-0.1]]}');
   });
 
-  it.each(layerNames)('shows the session of %s whole', async (name) => {
+  it.each(layerNames)('describes the session of %s completely', async (name) => {
     const { session } = await call(service(), name, good[name].forward);
     interface Shown {
       layer: string;
@@ -348,7 +348,7 @@ describe('GET /sessions/{token}', () => {
     }
   });
 
-  it('tells when the session was last used', async () => {
+  it('includes when the session was last used', async () => {
     const alone = await serve({ SESSION_TTL_SECONDS: '10' });
     const { session } = await call(alone, 'linear', good.linear.forward);
     alone.clock.advance(4);
@@ -365,7 +365,7 @@ describe('the seed of dropout', () => {
   const service = serveAll();
   const x = Array<number>(200).fill(1);
 
-  it('is drawn anew for each call that brings none, and told', async () => {
+  it('is drawn for each call without one, and returned', async () => {
     const seeds = new Set<unknown>();
     for (let i = 0; i < 20; i++) {
       const { seed, mask, out } = await call(service(), 'dropout', { x });
@@ -377,7 +377,7 @@ describe('the seed of dropout', () => {
     expect(seeds.size).toBe(20);
   });
 
-  it('serves from 0 to the largest integer that JSON can hold', async () => {
+  it('may be any integer from 0 to the largest that JSON can hold', async () => {
     for (const seed of [0, 1, 2 ** 32, 2 ** 53 - 1]) {
       const answer = await call(service(), 'dropout', { x, seed });
       expect(answer.seed).toBe(seed);

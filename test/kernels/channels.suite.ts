@@ -1,20 +1,26 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ChannelShape, Kernels } from '../../src/kernels/kernels.js';
 import { randomNumbers } from '../support/random.js';
+import { atScale } from '../support/scale.js';
 import { boundedSum, expectBounded, FLOAT_DTYPES, memory, OF_LONG_SUM, ROUNDOFF } from './memory.js';
 
 /**
- * Every S from 1 to 40, with a few batches and channels, ones that fill many vectors, and ones that an implementation
- * may take in pieces: of rows, of runs that begin at any channel, of one run.
+ * Every S from 1 to 40 with a few batches and channels, shapes that fill many vectors, and shapes that an
+ * implementation may split: by rows, by runs that begin at any channel, or within one run.
  */
 const SHAPES: ChannelShape[] = [
   ...Array.from({ length: 40 }, (_, i) => ({ N: 1 + (i % 3), C: 1 + (i % 4), S: i + 1 })),
   ...Array.from({ length: 40 }, (_, i) => ({ N: 1 + (i % 5), C: i + 1, S: 1 })),
   { N: 130, C: 3, S: 1 },
   { N: 3, C: 7, S: 130 },
-  { N: 19_001, C: 7, S: 1 },
   { N: 5, C: 3, S: 9001 },
-  { N: 1, C: 2, S: 70_001 },
+  ...atScale({
+    all: [
+      { N: 19_001, C: 7, S: 1 },
+      { N: 1, C: 2, S: 70_001 },
+    ],
+    quick: [],
+  }),
 ];
 
 const sizeOf = ({ N, C, S }: ChannelShape) => N * C * S;
@@ -46,7 +52,7 @@ export function channelsSuite(kernels: Kernels): void {
       }
     });
 
-    it('sumPerChannel loses no digits in 100,000 terms', () => {
+    it('sumPerChannel stays accurate over 100,000 terms', () => {
       // 1 + 2^-10 adds up exactly in float64; a running float32 sum drops the 2^-10 from 2^14 on.
       const x = input(dtype, Array<number>(100_000).fill(1 + 2 ** -10));
       const sums = output(dtype, 1);
@@ -54,7 +60,7 @@ export function channelsSuite(kernels: Kernels): void {
       expect(Math.abs(sums[0] - 100_000 * (1 + 2 ** -10))).toBeLessThanOrEqual(OF_LONG_SUM * roundoff * sums[0]);
     });
 
-    it('moments gives the mean and the biased variance', () => {
+    it('moments returns the mean and the biased variance', () => {
       for (const shape of SHAPES) {
         const x = input(dtype, numbers.array(sizeOf(shape)));
         const [mean, variance] = [output('float64', shape.C), output('float64', shape.C)];
@@ -73,8 +79,8 @@ export function channelsSuite(kernels: Kernels): void {
       }
     });
 
-    it('moments keeps the digits of the variance under a mean a million times as large', () => {
-      // Quarters beside 2^20 are exact in float32, so the exact answer is known: it is that of the quarters alone.
+    it('moments computes an accurate variance although the mean is a million times as large', () => {
+      // Quarters next to 2^20 are exact in float32, so the exact variance is known: that of the quarters by themselves.
       const shape = { N: 7, C: 2, S: 143 };
       const count = shape.N * shape.S;
       const quarters = numbers.array(sizeOf(shape), -8, 8).map((value) => Math.round(value) / 4);
@@ -94,7 +100,7 @@ export function channelsSuite(kernels: Kernels): void {
       }
     });
 
-    it('moments gives variance 0 to a constant channel', () => {
+    it('moments returns variance 0 for a constant channel', () => {
       for (const shape of [
         { N: 4, C: 2, S: 25 },
         { N: 70_001, C: 2, S: 1 },
@@ -108,7 +114,7 @@ export function channelsSuite(kernels: Kernels): void {
       }
     });
 
-    it('moments finds a constant that no sum of it keeps', () => {
+    it('moments returns the exact mean of a constant whose sums are inexact', () => {
       for (const shape of [
         { N: 70_001, C: 2, S: 1 },
         { N: 1, C: 2, S: 70_001 },
@@ -116,13 +122,13 @@ export function channelsSuite(kernels: Kernels): void {
         const x = input(dtype, Array<number>(sizeOf(shape)).fill(0.1));
         const [mean, variance] = [output('float64', 2), output('float64', 2)];
         kernels.moments(x, shape, mean, variance);
-        // Anything else would be far off after division by a standard deviation of nearly 0.
+        // Any other result would be far off after division by a standard deviation of nearly 0.
         expect(Array.from(mean)).toEqual([x[0], x[0]]);
         expect(Math.max(...variance)).toBeLessThan(1e-40);
       }
     });
 
-    it('moments keeps NaN and ∞ within their channel, from one end of a long batch to the other', () => {
+    it('moments confines NaN and ∞ to their channel throughout a long batch', () => {
       const shape = { N: 70_001, C: 4, S: 1 };
       const x = inPlace(dtype, Array<number>(sizeOf(shape)).fill(1));
       x[0] = Infinity;
@@ -135,7 +141,7 @@ export function channelsSuite(kernels: Kernels): void {
       expect(Array.from(variance)).toEqual([NaN, NaN, NaN, 0]);
     });
 
-    it('moments keeps NaN and ∞ within their channel', () => {
+    it('moments confines NaN and ∞ to their channel', () => {
       const shape = { N: 2, C: 3, S: 2 };
       const x = input(dtype, [NaN, 1, Infinity, 1, 1, 3, 2, 3, 1, 1, 1, 3]);
       const [mean, variance] = [output('float64', 3), output('float64', 3)];
@@ -144,7 +150,7 @@ export function channelsSuite(kernels: Kernels): void {
       expect(Array.from(variance)).toEqual([NaN, NaN, 1]);
     });
 
-    it('moments gives an infinite variance where the squares overflow', () => {
+    it('moments returns an infinite variance if the squares overflow', () => {
       const [mean, variance] = [output('float64', 1), output('float64', 1)];
       const x = input('float64', [1e200, -1e200, 3e199]);
       kernels.moments(x, { N: 3, C: 1, S: 1 }, mean, variance);
@@ -152,7 +158,7 @@ export function channelsSuite(kernels: Kernels): void {
       expect(variance[0]).toBe(Infinity);
     });
 
-    it('normalize centers, scales and shifts, with gamma and beta or without', () => {
+    it('normalize centers, scales and shifts, with or without gamma and beta', () => {
       for (const shape of SHAPES)
         for (const [scaled, shifted] of [
           [false, false],
@@ -178,7 +184,7 @@ export function channelsSuite(kernels: Kernels): void {
         }
     });
 
-    it('normalize keeps the digits of what is left of a large mean', () => {
+    it('normalize stays accurate after subtracting a large mean', () => {
       // x − mean must be formed before it is rounded to float32.
       const x = input(dtype, [2 ** 20 + 0.25, 2 ** 20 - 0.25]);
       const out = output(dtype, 2);
@@ -187,7 +193,7 @@ export function channelsSuite(kernels: Kernels): void {
       expect(Array.from(out)).toEqual([1 - 2 ** -8, -1 - 2 ** -8]);
     });
 
-    it('normalizeSums gives the sums of dout and of dout times the normalised x', () => {
+    it('normalizeSums returns the sums of dout and of dout times the normalised x', () => {
       for (const shape of SHAPES) {
         const x = input(dtype, numbers.array(sizeOf(shape)));
         const dout = input(dtype, numbers.array(sizeOf(shape)));
@@ -199,7 +205,7 @@ export function channelsSuite(kernels: Kernels): void {
           const c = channelOf(i, shape);
           return d * (x[i] - mean[c]) * rstd[c];
         });
-        // Magnitudes below 1, 2 and 2: no sum of the bound's loses more than four of them.
+        // The magnitudes are below 1, 2 and 2, so each term of a sum loses at most four roundoffs of the bound.
         const slack = (values: number[]) => ({
           value: boundedSum(values, 'float64').value,
           bound: 16 * (values.length + 2) * ROUNDOFF.float64,
@@ -210,7 +216,7 @@ export function channelsSuite(kernels: Kernels): void {
       }
     });
 
-    it('normalizeBackward is its formula', () => {
+    it('normalizeBackward follows its formula', () => {
       for (const shape of SHAPES) {
         const x = input(dtype, numbers.array(sizeOf(shape)));
         const dout = input(dtype, numbers.array(sizeOf(shape)));

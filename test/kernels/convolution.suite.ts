@@ -5,8 +5,16 @@ import { plain } from '../../src/kernels/plain/plain.js';
 import type { FloatArray } from '../../src/tensor/tensor.js';
 import { product, threeAxes, type WindowAxes } from '../../src/tensor/windows.js';
 import { randomNumbers } from '../support/random.js';
+import { atScale } from '../support/scale.js';
 import { everyAxis, ON_RANDOM_WINDOWS, positions, someAxes, taps } from './geometry.js';
 import { boundedSum, expectBounded, FLOAT_DTYPES, memory, ROUNDOFF } from './memory.js';
+
+/** More taps and rows than are summed at once. */
+const CHANNELS = atScale({ all: [3, 86], quick: [3] });
+
+const SIDES = atScale({ all: [5, 8, 17, 32, 50], quick: [5, 8, 17] });
+
+type Spoil = (values: number[]) => number[];
 
 export function convolutionSuite(kernels: Kernels): void {
   describe.each(FLOAT_DTYPES)('the convolution kernels in %s', (dtype) => {
@@ -14,13 +22,13 @@ export function convolutionSuite(kernels: Kernels): void {
     const numbers = randomNumbers(8);
     afterEach(expectIntact);
 
-    /** All three, against every product that belongs to each element. */
-    function expectAll(shape: ConvolutionShape, spoil = (values: number[]) => values): void {
+    /** Compares all three kernels with the definition, element by element. */
+    function expectAll(shape: ConvolutionShape, spoil: Spoil = (values) => values, spoilWeight: Spoil = spoil): void {
       const { N, groups, A, B, axes } = shape;
       const [K, D, P] = [product(axes, 'kernel'), product(axes, 'input'), product(axes, 'output')];
       const folded = input(dtype, spoil(numbers.array(N * groups * A * D)));
       const windowed = input(dtype, spoil(numbers.array(N * groups * B * P)));
-      const weight = input(dtype, numbers.array(groups * B * A * K));
+      const weight = input(dtype, spoilWeight(numbers.array(groups * B * A * K)));
       const ofWindowed = input(dtype, numbers.array(groups * B));
       const ofFolded = input(dtype, numbers.array(groups * A));
       const termsOf = (length: number, channels: number, bias: ArrayLike<number>) =>
@@ -37,11 +45,8 @@ export function convolutionSuite(kernels: Kernels): void {
                 places.forEach((place, k) => {
                   const y = ((n * groups + g) * B + b) * P + p;
                   const w = ((g * B + b) * A + a) * K + k;
-                  // The padding is zeros, and 0 · ∞ is NaN.
-                  if (place === undefined) {
-                    if (!Number.isFinite(windowed[y])) toWeight[w].push(NaN);
-                    return;
-                  }
+                  // The padding reads NaN, which shows if it is multiplied.
+                  if (place === undefined) return;
                   const x = ((n * groups + g) * A + a) * D + place;
                   toWindowed[y].push(folded[x] * weight[w]);
                   toFolded[x].push(windowed[y] * weight[w]);
@@ -69,7 +74,7 @@ export function convolutionSuite(kernels: Kernels): void {
     };
 
     it('follow their definition for every small geometry of one axis', () => {
-      // As many channels as make the product worth packing.
+      // Enough channels for the product to be worth packing.
       for (const axis of everyAxis()) if (axis.before < 2) random(threeAxes([axis]), 1, 1, 9, 13);
     });
 
@@ -79,7 +84,7 @@ export function convolutionSuite(kernels: Kernels): void {
       fc.assert(fc.property(someAxes, few, few, some, some, random), ON_RANDOM_WINDOWS);
     });
 
-    it.each([5, 8, 17, 32, 50])('follow their definition for planes of side %i', (side) => {
+    it.each(SIDES)('follow their definition for planes of side %i', (side) => {
       for (const stride of [1, 2, 3]) {
         const axis = { input: side, kernel: 3, stride, dilation: 1, before: 1, after: 1 };
         const given = { ...axis, output: Math.floor((side - 1) / stride) + 1 };
@@ -87,8 +92,8 @@ export function convolutionSuite(kernels: Kernels): void {
       }
     });
 
-    it.each([3, 9, 13])('let NaN and ∞ through to what they belong to, and to nothing else, in rows of %i', (side) => {
-      // Both ends of a row, one that a vector before the last window holds, and one of a later row.
+    it.each([3, 9, 13])('propagate NaN and ∞ only to the elements that depend on them, in rows of %i', (side) => {
+      // Both ends of a row, an element that a vector loads before the last window, and one in a later row.
       const special: [number, number][] = [
         [0, Infinity],
         [side - 1, NaN],
@@ -101,11 +106,46 @@ export function convolutionSuite(kernels: Kernels): void {
           const row = { ...axis, output: Math.floor((side - 1) / stride) + 1 };
           const column = { ...axis, input: 5, stride: 1, output: 5 };
           const shape = { N: 1, groups: 1, A: 3, B: 8, axes: threeAxes([column, row]) };
-          expectAll(shape, (values) => values.with(place, value));
+          expectAll(
+            shape,
+            (values) => values.with(place, value),
+            (values) => values,
+          );
         }
     });
 
-    it.each([3, 86])('follow their definition for more taps and rows than are summed at once, by %i channels', (A) => {
+    /** About one element in `every` becomes NaN, an infinity or 0; 0 times an infinity is NaN. */
+    const spoilSome =
+      (every: number): Spoil =>
+      (values) => {
+        const special = [NaN, Infinity, -Infinity, 0];
+        const [where, which] = [numbers.array(values.length, 0, every), numbers.array(values.length, 0, 4)];
+        return values.map((value, i) => (where[i] < 1 ? special[Math.floor(which[i])] : value));
+      };
+
+    it('multiply nothing by the padding over random windows in groups, with infinities and NaN', () => {
+      const few = fc.integer({ min: 1, max: 3 });
+      const some = fc.integer({ min: 1, max: 9 });
+      const every = fc.constantFrom(3, 20, 200);
+      const skips = fc.property(someAxes, few, few, some, some, every, (axes, N, groups, A, B, every) => {
+        expectAll({ N, groups, A, B, axes }, spoilSome(every));
+      });
+      fc.assert(skips, ON_RANDOM_WINDOWS);
+    });
+
+    it.each([
+      { what: 'side by side, of few channels', side: 16, stride: 1, A: 2, B: 3 },
+      { what: 'side by side, more taps than are summed at once', side: 9, stride: 1, A: 40, B: 12 },
+      { what: 'two apart, more taps than are summed at once', side: 17, stride: 2, A: 40, B: 12 },
+      { what: 'three apart', side: 20, stride: 3, A: 2, B: 9 },
+    ])('never multiply the padding, in windows $what', ({ side, stride, A, B }) => {
+      const axis = { input: side, kernel: 3, stride, dilation: 1, before: 1, after: 1 };
+      const given = { ...axis, output: Math.floor((side - 1) / stride) + 1 };
+      for (const every of atScale({ all: [20, 2000], quick: [20] }))
+        expectAll({ N: 2, groups: 1, A, B, axes: threeAxes([given, given]) }, spoilSome(every));
+    });
+
+    it.each(CHANNELS)('follow their definition with more taps and rows than one block, for %i channels', (A) => {
       const axis = { input: 340, kernel: 3, stride: 1, dilation: 1, before: 1, after: 1, output: 340 };
       const shape = { N: 1, groups: 1, A, B: 200, axes: threeAxes([axis]) };
       const x = input(dtype, numbers.array(A * 340));

@@ -5,7 +5,7 @@ import { expectBounded, FLOAT_DTYPES, memory, ROUNDOFF } from './memory.js';
 
 const WORD = (1n << 32n) - 1n;
 
-/** Philox4x32-10 as Salmon et al. (2011) write it, in whole numbers without a width. */
+/** Philox4x32-10 as in Salmon et al. (2011), in integers of unlimited width. */
 function philox(counter: bigint, seed: bigint): bigint[] {
   let words = [0n, 32n, 64n, 96n].map((shift) => (counter >> shift) & WORD);
   let key = [seed & WORD, seed >> 32n];
@@ -22,7 +22,7 @@ function philox(counter: bigint, seed: bigint): bigint[] {
   return words;
 }
 
-/** The contract: element i is kept where word i mod 4 at counter i div 4 is at least rate · 2³². */
+/** The definition: element i is kept where word i mod 4 at counter i div 4 is at least rate · 2³². */
 function maskOf(seed: number, rate: number, length: number): number[] {
   const blocks = Array.from({ length: Math.ceil(length / 4) }, (_, block) => philox(BigInt(block), BigInt(seed)));
   const kept = blocks.flat().map((word) => (Number(word) >= rate * 2 ** 32 ? 1 : 0));
@@ -47,10 +47,10 @@ export function dropoutSuite(kernels: Kernels): void {
       },
     );
 
-    it('is the same for every length, odd ones too', () => {
+    it('is the same for every length, including odd ones', () => {
       for (let length = 0; length <= 40; length++) expectMask(42, 0.5, length);
       expectMask(42, 0.5, 4099);
-      // More than an implementation may take at once.
+      // More than an implementation may process at once.
       expectMask(42, 0.5, 70_003);
     });
 
@@ -78,7 +78,7 @@ export function dropoutSuite(kernels: Kernels): void {
     const numbers = randomNumbers(5);
     afterEach(expectIntact);
 
-    it('divides what is kept, for every size from 1 to 40 and for two larger ones', () => {
+    it('divides kept elements, for every size from 1 to 40 and for two larger ones', () => {
       for (const length of [...Array.from({ length: 40 }, (_, i) => i + 1), 1003, 70_003])
         for (const divisor of [1, 0.5, 0.9]) {
           const x = input(dtype, numbers.array(length));
@@ -93,7 +93,7 @@ export function dropoutSuite(kernels: Kernels): void {
         }
     });
 
-    it('gives 0 for what is dropped, whatever it was and whatever the divisor', () => {
+    it('returns 0 for dropped elements, whatever their value and the divisor', () => {
       const x = input(dtype, [NaN, Infinity, -Infinity, -1, 1]);
       const out = output(dtype, 5);
       for (const divisor of [0, 0.5]) {
@@ -102,7 +102,7 @@ export function dropoutSuite(kernels: Kernels): void {
       }
     });
 
-    it('keeps NaN and ∞ where they are kept', () => {
+    it('preserves NaN and ∞ in kept elements', () => {
       const out = output(dtype, 3);
       kernels.applyMask(input(dtype, [NaN, Infinity, -Infinity]), input('uint8', [1, 1, 1]), 0.5, out);
       expect(Array.from(out)).toEqual([NaN, Infinity, -Infinity]);

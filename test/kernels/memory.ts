@@ -1,4 +1,4 @@
-/** Arrays as kernels meet them, parts of larger ones, and what they may hold after a call. */
+/** Arrays as kernels receive them, as parts of larger ones, and the checks of their contents after a call. */
 import { expect } from 'vitest';
 import type { Dtype, FloatDtype } from '../../src/tensor/tensor.js';
 
@@ -8,28 +8,28 @@ export const FLOAT_DTYPES = ['float64', 'float32'] as const satisfies readonly F
 export const ROUNDOFF = { float64: 2 ** -53, float32: 2 ** -24 } as const;
 
 /**
- * Roundoffs that a sum of many terms of one sign may be off by, however many they are. Of 100,000 random products in
- * float32 a running sum is off by up to 177, sums of 256 that are summed in turn, or in 16 lanes, by up to 10 (the
- * worst of 20 draws), a sum in float64 by half a one.
+ * The most roundoffs that a long sum of terms of one sign may be off by. For 100,000 random products in float32, a
+ * running sum is off by up to 177, sums of 256 that are summed in turn, or sums in 16 lanes, by up to 10 (the worst of
+ * 20 draws), and a sum in float64 by half a roundoff.
  */
 export const OF_LONG_SUM = 16;
 
 const constructors = { float64: Float64Array, float32: Float32Array, int32: Int32Array, uint8: Uint8Array } as const;
 type ArrayOf<D extends Dtype> = InstanceType<(typeof constructors)[D]>;
 
-/** Stands before and after every array; small enough for a byte. */
+/** Written before and after every array; small enough for a byte. */
 const MARK = 99;
-/** Stands in outputs beforehand: whoever adds to it, or multiplies it by 0, shows. NaN where there is one. */
+/** Initial contents of outputs, to detect kernels that add to them or multiply them by 0. NaN if the dtype has it. */
 const STALE = { float64: NaN, float32: NaN, int32: 77, uint8: 77 } as const;
 
 export interface Memory {
-  /** What a kernel reads, and must not change. */
+  /** An array that a kernel reads and must not change. */
   readonly input: <D extends Dtype>(dtype: D, values: ArrayLike<number>) => ArrayOf<D>;
-  /** What it writes. */
+  /** An array that it writes. */
   readonly output: <D extends Dtype>(dtype: D, length: number) => ArrayOf<D>;
-  /** What it reads and writes. */
+  /** An array that it reads and writes. */
   readonly inPlace: <D extends Dtype>(dtype: D, values: ArrayLike<number>) => ArrayOf<D>;
-  /** No input has changed, and nothing around any array. */
+  /** Expects all inputs, and the memory around all arrays, to be unchanged. */
   readonly expectIntact: () => void;
 }
 
@@ -38,7 +38,7 @@ export function memory(): Memory {
   let placed = 0;
 
   function place<D extends Dtype>(dtype: D, length: number): ArrayOf<D> {
-    // Every alignment to vectors of four comes up.
+    // Covers every alignment to vectors of four.
     const start = 1 + (placed++ % 4);
     const whole = new constructors[dtype](start + length + 4).fill(MARK);
     checks.push(() => {
@@ -78,15 +78,15 @@ export function memory(): Memory {
   };
 }
 
-/** A value as it should be, and how far off it may be. */
+/** An expected value, and its largest allowed error. */
 export interface Bounded {
   readonly value: number;
   readonly bound: number;
 }
 
 /**
- * A sum of products in float64, and the bound that every order of summation keeps to in `dtype`: a roundoff of the
- * sum of magnitudes for each term, and two for the product and the last rounding (Higham, Accuracy and Stability of
+ * A sum of products in float64, and an error bound in `dtype` for every order of summation: for each term, one roundoff
+ * of the sum of magnitudes, and two more for the product and the last rounding (Higham, Accuracy and Stability of
  * Numerical Algorithms, 2002, section 4.2).
  */
 export function boundedSum(terms: readonly number[], dtype: FloatDtype): Bounded {
@@ -99,7 +99,7 @@ export function boundedSum(terms: readonly number[], dtype: FloatDtype): Bounded
   return { value, bound: (terms.length + 2) * ROUNDOFF[dtype] * magnitude };
 }
 
-/** NaN stands for NaN and an infinity for itself; the rest may be off by its bound. */
+/** NaN and infinities must be equal; all other values may be off by their bound. */
 export function expectBounded(actual: ArrayLike<number>, expected: readonly Bounded[], message = ''): void {
   expect(actual.length).toBe(expected.length);
   const wrong = expected.findIndex(({ value, bound }, i) =>

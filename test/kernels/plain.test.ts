@@ -7,7 +7,7 @@ import { kernelSuite } from './suite.js';
 describe('the plain kernels', () => {
   kernelSuite(plain);
 
-  it('round a float32 product once, at its end', () => {
+  it('round a float32 product only once, at the end', () => {
     const numbers = randomNumbers(7);
     const K = 1000;
     const a = Float32Array.from(numbers.array(K));

@@ -8,14 +8,14 @@ import { boundedSum, expectBounded, FLOAT_DTYPES, memory, OF_LONG_SUM, ROUNDOFF,
 
 const isDefined = <Value>(value: Value | undefined): value is Value => value !== undefined;
 
-/** Every window of every plane as the places in its plane that it reads. */
+/** For every window of every plane, the indices in its plane that it reads. */
 function windowsOf(axes: WindowAxes): number[][] {
   return positions(axes).map((o) => taps(axes, o).filter(isDefined));
 }
 
-/** The first of the greatest, where NaN is greater than all. */
-function firstMaximum(values: readonly number[]): number {
-  const nan = values.findIndex(Number.isNaN);
+/** The position of the first maximum or, if there are NaN, of the last NaN. */
+function maximumOf(values: readonly number[]): number {
+  const nan = values.findLastIndex(Number.isNaN);
   return nan >= 0 ? nan : values.indexOf(Math.max(...values));
 }
 
@@ -36,7 +36,7 @@ export function poolingSuite(kernels: Kernels): void {
       kernels.maxPool(x, planes, axes, out, indices);
       const message = JSON.stringify(axes);
       const expected = Array.from({ length: planes }, (_, p) =>
-        windows.map((places) => places[firstMaximum(places.map((place) => x[p * plane + place]))]),
+        windows.map((places) => places[maximumOf(places.map((place) => x[p * plane + place]))]),
       );
       expect(Array.from(indices), message).toEqual(expected.flat());
       const maxima = expected.flatMap((places, p) => places.map((place) => x[p * plane + place]));
@@ -55,7 +55,7 @@ export function poolingSuite(kernels: Kernels): void {
       const windows = windowsOf(axes);
       const plane = product(axes, 'input');
       const size = planes * windows.length;
-      // Whatever the counts are, the sums are divided by them.
+      // The sums are divided by the given counts, whatever these are.
       const [d, h, w] = axes.map(({ output }) =>
         input(
           'int32',
@@ -96,7 +96,7 @@ export function poolingSuite(kernels: Kernels): void {
     /** Few different values, so that there are many ties. */
     const tied = (length: number) => numbers.array(length, 0, 4).map((value) => Math.floor(value));
 
-    it('maxPool finds the first maximum in every small geometry of one axis, and its backward adds to it', () => {
+    it('maxPool finds the first maximum in every small geometry of one axis, and its backward accumulates there', () => {
       for (const axis of everyAxis()) {
         const axes = threeAxes([axis]);
         if (!noWindowEmpty(axes)) continue;
@@ -105,7 +105,7 @@ export function poolingSuite(kernels: Kernels): void {
       }
     });
 
-    it('maxPool finds the first maximum, ties among them, in random windows over one to three axes', () => {
+    it('maxPool finds the first maximum, even among ties, in random windows over one to three axes', () => {
       const planes = fc.integer({ min: 1, max: 3 });
       const findsMaxima = fc.property(someAxes.filter(noWindowEmpty), planes, (axes, planes) => {
         expectMaximum(tied(planes * product(axes, 'input')), planes, axes);
@@ -113,7 +113,7 @@ export function poolingSuite(kernels: Kernels): void {
       fc.assert(findsMaxima, ON_RANDOM_WINDOWS);
     });
 
-    it('maxPool takes the first NaN for the maximum, and finds one among −∞ alone', () => {
+    it('maxPool returns the last NaN as the maximum, and finds a maximum in windows of only −∞', () => {
       const axes = threeAxes([{ input: 7, kernel: 3, stride: 2, dilation: 1, before: 0, after: 0, output: 3 }]);
       expectMaximum([1, NaN, NaN, Infinity, 5, NaN, 9], 1, axes);
       expectMaximum(Array<number>(7).fill(-Infinity), 1, axes);
@@ -121,7 +121,7 @@ export function poolingSuite(kernels: Kernels): void {
       const indices = output('int32', 3);
       kernels.maxPool(input(dtype, [1, NaN, NaN, Infinity, 5, 2, 9]), 1, axes, out, indices);
       expect(Array.from(out)).toEqual([NaN, NaN, 9]);
-      expect(Array.from(indices)).toEqual([1, 2, 6]);
+      expect(Array.from(indices)).toEqual([2, 2, 6]);
     });
 
     it.each([2, 3])(
@@ -139,7 +139,7 @@ export function poolingSuite(kernels: Kernels): void {
       },
     );
 
-    it('a single window is served whatever its stride, for which no memory is taken', () => {
+    it('both support a single window with any stride, without memory for it', () => {
       const one = { kernel: 2, stride: 2 ** 31 - 1, dilation: 1, after: 0, output: 1 };
       for (const before of [0, 1])
         for (const stride of [10 ** 8, 10 ** 9, 2 ** 31 - 1]) {
@@ -156,14 +156,14 @@ export function poolingSuite(kernels: Kernels): void {
       for (const axis of everyAxis()) expectAverage(1, threeAxes([axis]));
     });
 
-    it('averagePool divides the sum of each window over one to three axes, and its backward gives each its share', () => {
+    it('averagePool divides the sum of each window over one to three axes, and its backward distributes the gradient equally', () => {
       const divides = fc.property(someAxes, fc.integer({ min: 1, max: 3 }), (axes, planes) => {
         expectAverage(planes, axes);
       });
       fc.assert(divides, ON_RANDOM_WINDOWS);
     });
 
-    it('averagePool keeps NaN and ∞ to the windows that they are in', () => {
+    it('averagePool confines NaN and ∞ to the windows that contain them', () => {
       const axes = threeAxes([{ input: 6, kernel: 2, stride: 2, dilation: 1, before: 0, after: 0, output: 3 }]);
       const ones = input('int32', [1]);
       const counts: AxisCounts = [ones, ones, input('int32', [2, 2, 2])];
@@ -179,13 +179,13 @@ export function poolingSuite(kernels: Kernels): void {
       expectAverage(2, axes);
     });
 
-    it('both pool one window whose stride is as large as can be', () => {
+    it('both pool one window with the largest possible stride', () => {
       const axis = { input: 4, kernel: 2, stride: 2 ** 31 - 1, dilation: 1, before: 0, after: 0, output: 1 };
       expectMaximum([1, 3, 2, 0], 1, threeAxes([axis]));
       expectAverage(1, threeAxes([axis]));
     });
 
-    it('averagePool loses no digits over a plane of 90,000', () => {
+    it('averagePool stays accurate over 90,000 elements', () => {
       const side = { input: 300, kernel: 300, stride: 1, dilation: 1, before: 0, after: 0, output: 1 };
       const whole = input('int32', [300]);
       const out = output(dtype, 1);

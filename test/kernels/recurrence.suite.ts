@@ -6,12 +6,12 @@ import { expectBounded, FLOAT_DTYPES, memory, ROUNDOFF, type Memory } from './me
 
 const LENGTHS = [...Array.from({ length: 40 }, (_, i) => i + 1), 130];
 
-/** Roundoffs that an exponential, and the few operations around it, may be off by. */
+/** The error allowed to an exponential and the few operations around it, in roundoffs. */
 const OF_EXPONENTIAL = 16;
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
-/** Ones on the diagonal: as `xs` of one step it makes the pre-activations of sequence n column n of `weightIh`. */
+/** The identity matrix: as `xs` of one step, it makes column n of `weightIh` the pre-activations of sequence n. */
 function identity(N: number): number[] {
   return Array.from({ length: N * N }, (_, at) => (at % (N + 1) ? 0 : 1));
 }
@@ -22,15 +22,15 @@ function transposed(values: ArrayLike<number>, rows: number): number[] {
   return Array.from({ length: values.length }, (_, at) => values[(at % rows) * columns + Math.floor(at / rows)]);
 }
 
-/** One step alone, whose pre-activations `z[N, R]` or whose gradients of them are as given. */
+/** A single step with the given pre-activations `z[N, R]`, or the given gradients of them. */
 function oneStep(kernels: Kernels, { input, output, inPlace }: Memory, dtype: FloatDtype) {
-  const gatesOf = (cell: Cell) => (cell === 'gated' ? 4 : 1);
+  const gatesOf = (cell: Cell) => (cell === 'lstm' ? 4 : 1);
   const zeros = (length: number) => Array<number>(length).fill(0);
 
   return {
     forward(cell: Cell, z: ArrayLike<number>, N: number, H: number, cPrevious: readonly number[] = []) {
       const R = gatesOf(cell) * H;
-      const states = cell === 'gated' ? 2 * N * H : 0;
+      const states = cell === 'lstm' ? 2 * N * H : 0;
       const gates = output(dtype, N * R);
       const h = inPlace(dtype, [...zeros(N * H), ...zeros(N * H).fill(NaN)]);
       const c = inPlace(dtype, [...cPrevious, ...zeros(states / 2).fill(NaN)]);
@@ -69,36 +69,37 @@ function oneStep(kernels: Kernels, { input, output, inPlace }: Memory, dtype: Fl
   };
 }
 
-/** The definition, in float64: `h[T + 1, N, H]` and the like, from the first states. */
+/** The definition in float64: `h[N + S, H]` and the other states, from the initial ones. */
 function definition(
   cell: Cell,
   { xs, weightIh, weightHh, bias }: Record<'xs' | 'weightIh' | 'weightHh' | 'bias', ArrayLike<number>>,
-  lengths: readonly number[],
+  counts: readonly number[],
   first: { h: ArrayLike<number>; c: ArrayLike<number> },
-  { T, N, I, H }: RecurrenceShape,
+  { N, I, H }: RecurrenceShape,
 ) {
   const h = Array.from(first.h);
   const c = Array.from(first.c);
-  for (let s = 0; s < T; s++)
-    for (let n = 0; n < N; n++)
+  let before = 0;
+  let row = 0;
+  for (const count of counts) {
+    for (let n = 0; n < count; n++)
       for (let j = 0; j < H; j++) {
-        const row = (s * N + n) * H;
         const z = (gate: number) => {
           const r = gate * H + j;
           let sum = bias[r];
-          for (let i = 0; i < I; i++) sum += xs[(s * N + n) * I + i] * weightIh[r * I + i];
-          for (let k = 0; k < H; k++) sum += h[row + k] * weightHh[r * H + k];
+          for (let i = 0; i < I; i++) sum += xs[(row + n) * I + i] * weightIh[r * I + i];
+          for (let k = 0; k < H; k++) sum += h[(before + n) * H + k] * weightHh[r * H + k];
           return sum;
         };
-        const next = row + N * H + j;
-        const ended = s >= lengths[n];
-        if (cell === 'gated') {
-          const moved = sigmoid(z(1)) * c[row + j] + sigmoid(z(0)) * Math.tanh(z(2));
-          c[next] = ended ? c[row + j] : moved;
-          h[next] = ended ? h[row + j] : sigmoid(z(3)) * Math.tanh(moved);
-        } else if (ended) h[next] = h[row + j];
-        else h[next] = cell === 'tanh' ? Math.tanh(z(0)) : Math.max(0, z(0));
+        const next = (N + row + n) * H + j;
+        if (cell === 'lstm') {
+          c[next] = sigmoid(z(1)) * c[(before + n) * H + j] + sigmoid(z(0)) * Math.tanh(z(2));
+          h[next] = sigmoid(z(3)) * Math.tanh(c[next]);
+        } else h[next] = cell === 'tanh' ? Math.tanh(z(0)) : Math.max(0, z(0));
       }
+    before = N + row;
+    row += count;
+  }
   return { h, c };
 }
 
@@ -112,7 +113,7 @@ export function recurrenceSuite(kernels: Kernels): void {
     const rounded = (values: readonly number[]) => (dtype === 'float32' ? values.map(Math.fround) : values);
     afterEach(expectIntact);
 
-    it('recur gives tanh, from the smallest arguments to those where it is 1', () => {
+    it('recur computes tanh, from the smallest arguments to those where it is 1', () => {
       for (const length of LENGTHS)
         for (const scale of [1e-6, 1, 30]) {
           const z = rounded(numbers.array(length, -scale, scale));
@@ -126,12 +127,12 @@ export function recurrenceSuite(kernels: Kernels): void {
         }
     });
 
-    it('recur gives tanh of what is not finite, or too large for an exponential', () => {
+    it('recur computes tanh of infinities, NaN and arguments too large for an exponential', () => {
       const { h } = step.forward('tanh', [NaN, Infinity, -Infinity, 1e30, -1e30, 0, 800, -800], 1, 8);
       expect(Array.from(h)).toEqual([NaN, 1, -1, 1, -1, 0, 1, -1]);
     });
 
-    it('recur gives relu, and keeps NaN', () => {
+    it('recur computes relu, and propagates NaN', () => {
       for (const length of LENGTHS) {
         const z = rounded(numbers.array(length));
         expect(Array.from(step.forward('relu', z, 1, length).h)).toEqual(z.map((value) => Math.max(0, value)));
@@ -147,14 +148,14 @@ export function recurrenceSuite(kernels: Kernels): void {
         const { dgates } = step.backward('tanh', { gates: h }, dh, [], 1, length);
         const expected = h.map((value, i) => ({
           value: dh[i] * (1 - value * value),
-          // 1 − h² cancels where h is near 1: the bound is that of its terms.
+          // 1 − h² cancels if h is near 1, so the bound is that of its terms.
           bound: 4 * roundoff * Math.abs(dh[i]),
         }));
         expectBounded(dgates, expected);
       }
     });
 
-    it('recurBackward lets the gradient of relu through where h is positive or NaN', () => {
+    it('recurBackward passes the gradient of relu where h is positive or NaN', () => {
       for (const length of LENGTHS) {
         const h = rounded(numbers.array(length).map((value) => Math.max(0, value)));
         const dh = rounded(numbers.array(length));
@@ -165,12 +166,12 @@ export function recurrenceSuite(kernels: Kernels): void {
       expect(dgates).toEqual([0, NaN, 3, 4]);
     });
 
-    it("recur replaces an lstm's gates by their activations and moves the states", () => {
+    it("recur replaces an lstm's gates by their activations and updates the states", () => {
       for (const H of LENGTHS) {
         const N = 1 + (H % 3);
         const z = rounded(numbers.array(N * 4 * H, -3, 3));
         const cPrevious = rounded(numbers.array(N * H));
-        const { gates, c, h } = step.forward('gated', z, N, H, cPrevious);
+        const { gates, c, h } = step.forward('lstm', z, N, H, cPrevious);
 
         const bound = OF_EXPONENTIAL * roundoff;
         const activations = z.map((argument, at) => {
@@ -191,17 +192,17 @@ export function recurrenceSuite(kernels: Kernels): void {
     it("recur saturates an lstm's gates at exactly 0 and 1", () => {
       for (const large of [1e4, Infinity]) {
         // Input gate closed, forget gate open, output gate open: the cell keeps its state.
-        const { gates, c, h } = step.forward('gated', [-large, large, 0.5, large], 1, 1, [0.75]);
+        const { gates, c, h } = step.forward('lstm', [-large, large, 0.5, large], 1, 1, [0.75]);
         expect([gates[0], gates[1], gates[3], c[0]]).toEqual([0, 1, 1, 0.75]);
         expectBounded(h, [{ value: Math.tanh(0.75), bound: OF_EXPONENTIAL * roundoff }]);
       }
     });
 
-    it('recur carries NaN from any gate and from the state before', () => {
+    it('recur propagates NaN from any gate and from the previous state', () => {
       for (let which = 0; which < 5; which++) {
         const z = [0, 0, 0, 0].map((zero, gate) => (gate === which ? NaN : zero));
-        const { c, h } = step.forward('gated', z, 1, 1, [which === 4 ? NaN : 1]);
-        // The output gate does not touch the cell.
+        const { c, h } = step.forward('lstm', z, 1, 1, [which === 4 ? NaN : 1]);
+        // The output gate does not affect the cell state.
         expect(Number.isNaN(c[0])).toBe(which !== 3);
         expect(h[0]).toBeNaN();
       }
@@ -216,9 +217,9 @@ export function recurrenceSuite(kernels: Kernels): void {
             .map((value, at) => (Math.floor(at / H) % 4 === 2 ? 2 * value - 1 : value)),
         );
         const [cPrevious, c, dh, dcAfter] = [0, 1, 2, 3].map(() => rounded(numbers.array(N * H)));
-        const { dgates, dc } = step.backward('gated', { gates, cPrevious, c }, dh, dcAfter, N, H);
+        const { dgates, dc } = step.backward('lstm', { gates, cPrevious, c }, dh, dcAfter, N, H);
 
-        // No factor exceeds 1, and dc + dh · … not 2: every rounding is below 2 roundoffs.
+        // No factor exceeds 1, and dc + dh · … stays below 2, so every rounding error is below 2 roundoffs.
         const near = (value: number) => ({ value, bound: 2 * OF_EXPONENTIAL * roundoff });
         const gate = (k: number, which: number) => gates[Math.floor(k / H) * 4 * H + which * H + (k % H)];
         const dcell = dcAfter.map((given, k) => given + dh[k] * gate(k, 3) * (1 - Math.tanh(c[k]) ** 2));
@@ -239,39 +240,41 @@ export function recurrenceSuite(kernels: Kernels): void {
       }
     });
 
-    // 45 steps of the largest are more than are projected at once.
+    // 45 steps of the largest shape exceed what is projected at once.
     it.each([
       { cell: 'tanh', T: 45, N: 3, I: 5, H: 130 },
       { cell: 'relu', T: 7, N: 1, I: 1, H: 6 },
-      { cell: 'gated', T: 45, N: 3, I: 5, H: 130 },
-      { cell: 'gated', T: 7, N: 5, I: 3, H: 9 },
+      { cell: 'lstm', T: 45, N: 3, I: 5, H: 130 },
+      { cell: 'lstm', T: 7, N: 5, I: 3, H: 9 },
     ] as const)(
       'recur is its definition over $T steps of $N sequences that end apart, $cell, H $H',
       ({ cell, ...shape }) => {
         const { T, N, I, H } = shape;
-        const R = cell === 'gated' ? 4 * H : H;
-        const [xs, bias] = [T * N * I, R].map((length) => input(dtype, numbers.array(length)));
+        const R = cell === 'lstm' ? 4 * H : H;
+        // In each of the last steps, one more sequence has ended.
+        const counts = Array.from({ length: T }, (_, s) => Math.min(N, T - s));
+        const S = counts.reduce((sum, count) => sum + count, 0);
+        const [xs, bias] = [S * I, R].map((length) => input(dtype, numbers.array(length)));
         const [weightIh, weightHh] = [R * I, R * H].map((length) =>
           input(dtype, numbers.array(length, -1 / Math.sqrt(H), 1 / Math.sqrt(H))),
         );
-        const lengths = Array.from({ length: N }, (_, n) => T - n);
         const first = rounded(numbers.array(N * H));
-        const later = Array<number>(T * N * H).fill(NaN);
+        const later = Array<number>(S * H).fill(NaN);
         const h = inPlace(dtype, [...first, ...later]);
-        const c = inPlace(dtype, cell === 'gated' ? [...first, ...later] : []);
-        const pass = { gates: output(dtype, T * N * R), h, c };
-        const ends = input('int32', lengths);
-        kernels.recur(cell, { xs, weightIh, weightHh, biasIh: bias, lengths: ends }, pass, shape);
+        const c = inPlace(dtype, cell === 'lstm' ? [...first, ...later] : []);
+        const pass = { gates: output(dtype, S * R), h, c };
+        const inputs = { xs, weightIh, weightHh, biasIh: bias, counts: input('int32', counts) };
+        kernels.recur(cell, inputs, pass, shape);
         const states = {
           h: inPlace(dtype, [...first, ...later]),
-          c: inPlace(dtype, cell === 'gated' ? [...first, ...later] : []),
+          c: inPlace(dtype, cell === 'lstm' ? [...first, ...later] : []),
         };
-        kernels.recur(cell, { xs, weightIh, weightHh, biasIh: bias, lengths: ends }, states, shape);
-        // Gates that are not asked for change nothing.
+        kernels.recur(cell, inputs, states, shape);
+        // The states are the same if the gates are not requested.
         expect(states).toEqual({ h, c });
-        const begin = { h: first, c: cell === 'gated' ? first : [] };
-        const expected = definition(cell, { xs, weightIh, weightHh, bias }, lengths, begin, shape);
-        // Each step rounds a sum of I + H terms of magnitudes that sum to √H or so, and contracts what came before.
+        const begin = { h: first, c: cell === 'lstm' ? first : [] };
+        const expected = definition(cell, { xs, weightIh, weightHh, bias }, counts, begin, shape);
+        // Each step rounds a sum of I + H terms whose magnitudes sum to about √H, and damps the earlier errors.
         const near = (value: number) => ({ value, bound: 8 * (I + H) * roundoff });
         expectBounded(h, expected.h.map(near), 'h:');
         expectBounded(c, expected.c.map(near), 'c:');

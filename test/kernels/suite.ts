@@ -5,8 +5,9 @@ import { dropoutSuite } from './dropout.suite.js';
 import { matmulSuite } from './matmul.suite.js';
 import { poolingSuite } from './pooling.suite.js';
 import { recurrenceSuite } from './recurrence.suite.js';
+import { slicesSuite } from './slices.suite.js';
 
-/** What every implementation of the kernels keeps to, whichever way it computes. */
+/** The suite that every implementation of the kernels must pass, however it computes. */
 export function kernelSuite(kernels: Kernels): void {
   matmulSuite(kernels);
   channelsSuite(kernels);
@@ -14,4 +15,5 @@ export function kernelSuite(kernels: Kernels): void {
   poolingSuite(kernels);
   dropoutSuite(kernels);
   recurrenceSuite(kernels);
+  slicesSuite(kernels);
 }

@@ -2,14 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { findKey, makeKey, parseKeys } from '../../src/keys/keys.js';
 
 describe('a key', () => {
-  it('is 256 bits of chance, and its line does not tell it', () => {
+  it('has 256 random bits, and its line does not reveal it', () => {
     const { key, line } = makeKey('trainer');
     expect(key).toMatch(/^layerd_[\w-]{43}$/);
     expect(line).toMatch(/^trainer sha256:[0-9a-f]{64}$/);
     expect(makeKey('trainer').key).not.toBe(key);
   });
 
-  it('is found among others, and nothing else is', () => {
+  it('is recognised among others, and nothing else is', () => {
     const made = ['a', 'b', 'c'].map(makeKey);
     const keys = parseKeys(made.map(({ line }) => line).join('\n'));
     made.forEach(({ key }, i) => {
@@ -22,7 +22,7 @@ describe('a key', () => {
     expect(findKey(keys, '')).toBeUndefined();
   });
 
-  it.each(['', 'two words', 'x'.repeat(65), 'a:b', '#a'])('has no such name: %j', (name) => {
+  it.each(['', 'two words', 'x'.repeat(65), 'a:b', '#a'])('cannot have the name %j', (name) => {
     expect(() => makeKey(name)).toThrow(
       `the name is ${JSON.stringify(name)}; expected 1 to 64 letters, digits, dots, dashes or underscores`,
     );
@@ -33,21 +33,24 @@ describe('the file of keys', () => {
   const { line } = makeKey('a');
   const [, hash = ''] = line.split(' ');
 
-  it('may have comments, empty lines, and line ends of any kind', () => {
+  it('may contain comments, empty lines and any kind of line ending', () => {
     const text = `# of the trainers\r\n\r\n  ${line}  \r\n${makeKey('b').line}`;
     expect(parseKeys(text).map(({ name }) => name)).toEqual(['a', 'b']);
   });
 
   it.each([
-    ['', 'there is no key in it'],
-    ['# none\n', 'there is no key in it'],
-    [`${line}\nlayerd_a-key-itself`, 'line 2 is not "name sha256:" and 64 hex digits'],
-    ['a sha256:12', 'line 1 is not "name sha256:" and 64 hex digits'],
-    [`a:b ${hash}`, 'line 1 is not "name sha256:" and 64 hex digits'],
-    [`${line} x`, 'line 1 is not "name sha256:" and 64 hex digits'],
-    [`${line}\n\n${makeKey('a').line}`, 'line 3 has the name of an earlier one'],
-    [`${line}\nb ${hash}`, 'line 2 has the key of an earlier one'],
-  ])('is refused by the line that is wrong: %j', (text, says) => {
+    ['', 'it contains no key'],
+    ['# none\n', 'it contains no key'],
+    [
+      `${line}\nlayerd_a-key-itself`,
+      'line 2 is invalid; expected a name, a space, "sha256:" and 64 hexadecimal digits',
+    ],
+    ['a sha256:12', 'line 1 is invalid; expected a name, a space, "sha256:" and 64 hexadecimal digits'],
+    [`a:b ${hash}`, 'line 1 is invalid; expected a name, a space, "sha256:" and 64 hexadecimal digits'],
+    [`${line} x`, 'line 1 is invalid; expected a name, a space, "sha256:" and 64 hexadecimal digits'],
+    [`${line}\n\n${makeKey('a').line}`, 'line 3 repeats the name of an earlier line'],
+    [`${line}\nb ${hash}`, 'line 2 repeats the key of an earlier line'],
+  ])('is refused, with the invalid line if there is one: %j', (text, says) => {
     expect(() => parseKeys(text)).toThrow(says);
   });
 });

@@ -5,7 +5,7 @@ import { arraysOf, expectNear, float32, float64, nested, refusalOf, run } from '
 import { randomNumbers } from '../support/random.js';
 
 describe('batchnorm', () => {
-  it('normalises, scales and shifts a batch that a hand can check', () => {
+  it('normalises, scales and shifts a batch that can be checked by hand', () => {
     // mean = 3, var = (4 + 4 + 4 + 4) / 4 = 4, x̂ = (x − 3) / 2
     const x = float64([[1], [1], [5], [5]]);
     const { outputs, backward } = run(
@@ -27,7 +27,7 @@ describe('batchnorm', () => {
     expect(nested(dx)).toEqual([[-0.5], [0.5], [-0.5], [0.5]]);
   });
 
-  it('normalises by the running statistics in inference, as constants', () => {
+  it('normalises with the running statistics as constants in inference', () => {
     // rstd = 1 / √(3 + 1), x̂ = (x − 1) / 2
     const { outputs, backward } = run(
       batchnorm,
@@ -53,7 +53,7 @@ describe('batchnorm', () => {
     expect(nested(dbeta)).toEqual([7]);
   });
 
-  it('takes its statistics over every axis but the second', () => {
+  it('takes its statistics over every axis except the second', () => {
     const x = [
       [
         [1, 3],
@@ -70,7 +70,7 @@ describe('batchnorm', () => {
     expect(nested(outputs.var)).toEqual([5, 75]);
   });
 
-  it('takes all spatial axes for one', () => {
+  it('treats all spatial axes as one', () => {
     const numbers = randomNumbers(1);
     const [x, dout] = [numbers.tensor([2, 3, 8]), numbers.tensor([2, 3, 8])];
     const flat = run(batchnorm, { x });
@@ -86,13 +86,13 @@ describe('batchnorm', () => {
     }
   });
 
-  it('adds epsilon to the variance under the root', () => {
+  it('adds epsilon to the variance before the square root', () => {
     // var = 4, √(4 + 5) = 3
     const { outputs } = run(batchnorm, { x: float64([[-2], [2]]) }, { epsilon: 5 });
     expectNear(outputs.out, [[-2 / 3], [2 / 3]]);
   });
 
-  it('gives the batch all the weight at momentum 1 and none at momentum 0', () => {
+  it('uses only the batch at momentum 1, and ignores it at momentum 0', () => {
     const inputs = { x: float64([[1], [3]]), running_mean: float64([8]), running_var: float64([9]) };
     const all = run(batchnorm, inputs, { momentum: 1 }).outputs;
     // The unbiased variance of 1 and 3 is 2.
@@ -101,7 +101,7 @@ describe('batchnorm', () => {
     expect([nested(none.running_mean), nested(none.running_var)]).toEqual([[8], [9]]);
   });
 
-  it('gives a dx that moves neither the mean nor the scale of a channel', () => {
+  it('returns a dx that changes neither the mean nor the scale of a channel', () => {
     const numbers = randomNumbers(2);
     const x = numbers.tensor([6, 1, 3]);
     const { dx } = run(batchnorm, { x }, { epsilon: 0 }).backward({ dout: numbers.tensor([6, 1, 3]) });
@@ -111,7 +111,7 @@ describe('batchnorm', () => {
     expect(along(x.data)).toBeCloseTo(0, 12);
   });
 
-  it('gives beta and no gradient of x where a channel has one value', () => {
+  it('returns beta and a zero dx if a channel has one value', () => {
     const { outputs, backward } = run(batchnorm, {
       x: float64([[[3], [-8]]]),
       gamma: float64([2, 5]),
@@ -123,7 +123,7 @@ describe('batchnorm', () => {
     expect([nested(dx), nested(dgamma), nested(dbeta)]).toEqual([[[[0], [0]]], [0, 0], [1, 2]]);
   });
 
-  it('gives beta to a channel that does not vary, even with epsilon 0', () => {
+  it('returns beta for a constant channel, even with epsilon 0', () => {
     const { outputs, backward } = run(
       batchnorm,
       {
@@ -152,13 +152,13 @@ describe('batchnorm', () => {
     expect(nested(dbeta)).toEqual([6, 2]);
   });
 
-  it('keeps the digits of a float32 batch under a mean a million times as large', () => {
+  it('keeps the digits of a float32 batch whose mean is a million times as large', () => {
     const { outputs } = run(batchnorm, { x: float32([[2 ** 20 + 0.25], [2 ** 20 - 0.25]]) }, { epsilon: 0 });
     expect(nested(outputs.out)).toEqual([[1], [-1]]);
     expect(nested(outputs.var)).toEqual([0.0625]);
   });
 
-  it('keeps NaN to its channel', () => {
+  it('confines NaN to its channel', () => {
     const x = float64([
       [NaN, 1],
       [2, 3],
@@ -170,13 +170,13 @@ describe('batchnorm', () => {
     ]);
   });
 
-  it('answers for gamma, beta and the running statistics only where they were given', () => {
+  it('returns gradients and running statistics only for the tensors that were given', () => {
     const { outputs, backward } = run(batchnorm, { x: float64([[1], [2]]) });
     expect(Object.keys(outputs)).toEqual(['out', 'mean', 'var']);
     expect(Object.keys(backward({ dout: float64([[1], [2]]) }))).toEqual(['dx']);
   });
 
-  it('answers a float32 call in float32', () => {
+  it('computes a float32 call in float32', () => {
     const one = float32([1]);
     const inputs = { x: float32([[1], [2]]), gamma: one, beta: one, running_mean: one, running_var: one };
     for (const training of [true, false]) {
@@ -186,6 +186,12 @@ describe('batchnorm', () => {
       const gradients = { dx: 'Float32Array', dgamma: 'Float32Array', dbeta: 'Float32Array' };
       expect(arraysOf(backward({ dout: float32([[1], [2]]) }))).toEqual(gradients);
     }
+  });
+
+  it('returns finite gradients in inference for an infinite x, since dx does not depend on x', () => {
+    const inputs = { x: float64([[Infinity], [1]]), running_mean: float64([0]), running_var: float64([4]) };
+    const { backward } = run(batchnorm, inputs, { training: false, epsilon: 0 });
+    expect(nested(backward({ dout: float64([[1], [3]]) }).dx)).toEqual([[0.5], [1.5]]);
   });
 });
 
@@ -200,6 +206,21 @@ describe('batchnorm refuses', () => {
       path: ['x'],
       detail: `x has shape [${shape.join(', ')}]; expected [N, C] or [N, C, *] with one to three spatial axes`,
     });
+  });
+
+  it('a running_var whose sum with epsilon is negative, in inference', () => {
+    const x = float64([[1, 2]]);
+    const running_mean = float64([0, 0]);
+    const call = (running_var: number[], training: boolean, epsilon: number) => () =>
+      run(batchnorm, { x, running_mean, running_var: float64(running_var) }, { training, epsilon });
+    expect(refusalOf(call([1, -0.25], false, 0.125))).toEqual({
+      kind: 'value-mismatch',
+      path: ['running_var', 1],
+      detail:
+        'running_var is -0.25 for channel 1; expected at least -0.125, because training is false and running_var + epsilon must not be negative',
+    });
+    // At 0, the result is that of the formula, as in PyTorch: 2 / √0.
+    expect(nested(call([1, -0.125], false, 0.125)().outputs.out)).toEqual([[1 / Math.sqrt(1.125), Infinity]]);
   });
 
   it.each(['gamma', 'beta', 'running_mean', 'running_var'])('%s of another size than the channels', (name) => {
@@ -232,13 +253,13 @@ describe('batchnorm refuses', () => {
     });
   });
 
-  it('to run a variance over one value a channel', () => {
+  it('to update running_var from one value per channel', () => {
     const single = zeros('float64', [1, 3, 1]);
     expect(refusalOf(() => run(batchnorm, { x: single, running_mean: three, running_var: three }))).toEqual({
       kind: 'value-mismatch',
       path: ['x'],
       detail:
-        'x has shape [1, 3, 1], one value a channel; expected two or more, because running_var takes the unbiased variance',
+        'x has shape [1, 3, 1], one value per channel; expected two or more, because running_var uses the unbiased variance',
     });
   });
 });

@@ -27,7 +27,7 @@ function dot(a: FloatTensor, b: FloatTensor): number {
 }
 
 describe('convolution', () => {
-  it('slides a kernel over a row that a hand can check', () => {
+  it('slides a kernel over a row that can be checked by hand', () => {
     const { outputs, backward } = run(
       convolution,
       { x: float64([[[1, 2, 3, 4]]]), weight: float64([[[1, 0, -1]]]), bias: float64([0.5]) },
@@ -65,7 +65,7 @@ describe('convolution', () => {
     ]);
   });
 
-  it('adds up the channels in, and has a kernel of its own for each channel out', () => {
+  it('sums the input channels, with a separate kernel for each output channel', () => {
     const x = float64([
       [
         [1, 2],
@@ -87,7 +87,7 @@ describe('convolution', () => {
     ]);
   });
 
-  it('keeps the channels of a group to itself', () => {
+  it('keeps groups of channels separate', () => {
     const x = float64([[[1], [2], [3], [4]]]);
     const weight = float64([
       [[1], [10]],
@@ -103,25 +103,25 @@ describe('convolution', () => {
     ]);
   });
 
-  it('counts the taps that lie in x, in three dimensions', () => {
+  it('sums only the taps inside x, in three dimensions', () => {
     const ones = (shape: Shape): FloatTensor => ({ ...zeros('float64', shape), data: new Float64Array(27).fill(1) });
     const { outputs } = run(
       convolution,
       { x: ones([1, 1, 3, 3, 3]), weight: ones([1, 1, 3, 3, 3]) },
       { padding: 1, stride: [2, 2, 1] },
     );
-    // At a corner 2 · 2 · 2 taps lie in x, in the middle of an edge of the last axis 2 · 2 · 3.
+    // At a corner, 2 · 2 · 2 taps lie in x; in the middle of an edge of the last axis, 2 · 2 · 3.
     expect(outputs.out.shape).toEqual([1, 1, 2, 2, 3]);
     expect(Array.from(outputs.out.data)).toEqual(Array(4).fill([8, 12, 8]).flat());
   });
 
-  it('steps over what a stride larger than the kernel leaves out', () => {
+  it('skips the elements between windows if the stride is larger than the kernel', () => {
     const { out, gradients } = row([1, 2, 3, 4, 5, 6], [1, 10], { stride: 3 });
     expect(out).toEqual([21, 54]);
     expect(gradients([1, 2])).toEqual({ dx: [1, 10, 0, 2, 20, 0], dweight: [1 + 2 * 4, 2 + 2 * 5] });
   });
 
-  it('adds up the gradients where windows overlap', () => {
+  it('accumulates the gradients where windows overlap', () => {
     expect(row([1, 2, 3], [1, 1]).gradients([1, 10])).toEqual({ dx: [1, 11, 10], dweight: [21, 32] });
   });
 
@@ -131,22 +131,22 @@ describe('convolution', () => {
     expect(gradients([1, 2])).toEqual({ dx: [1, 2, 0, 10, 20], dweight: [1 + 2 * 2, 4 + 2 * 5] });
   });
 
-  it('puts the odd pad of "same" after the input and that of "same_lower" before it', () => {
+  it('places the odd padding of "same" after the input, and that of "same_lower" before it', () => {
     expect(row([1, 2, 3], [1, 10], { padding: 'same' }).out).toEqual([21, 32, 3]);
     expect(row([1, 2, 3], [1, 10], { padding: 'same_lower' }).out).toEqual([10, 21, 32]);
-    // Stride 2 over five wants three windows of two: one element more than there is.
+    // Stride 2 over five elements requires three windows of two: one element more than there is.
     expect(row([1, 2, 3, 4, 5], [1, 10], { padding: 'same', stride: 2 }).out).toEqual([21, 43, 5]);
     expect(row([1, 2, 3, 4, 5], [1, 10], { padding: 'same_lower', stride: 2 }).out).toEqual([10, 32, 54]);
   });
 
-  it('pads each side by as much as it is told to', () => {
+  it('pads each side by its own amount', () => {
     expect(row([1, 2], [1, 10], { padding: 'valid' }).out).toEqual([21]);
     expect(row([1, 2], [1, 10], { padding: [1] }).out).toEqual([10, 21, 2]);
     expect(row([1, 2], [1, 10], { padding: [[2, 0]] }).out).toEqual([0, 10, 21]);
     expect(row([1, 2], [1, 10], { padding: [[0, 1]] }).out).toEqual([21, 2]);
   });
 
-  it('takes one pad and one pair for two axes', () => {
+  it('accepts one number and one pair for two axes', () => {
     const x = float64([[[[1]]]]);
     const { outputs } = run(convolution, { x, weight: x }, { padding: [1, [0, 2]] });
     expect(nested(outputs.out)).toEqual([
@@ -160,57 +160,57 @@ describe('convolution', () => {
     ]);
   });
 
-  it('takes every size 1, and a kernel as large as the padded input', () => {
+  it('accepts sizes of 1, and a kernel as large as the padded input', () => {
     expect(row([3], [5]).out).toEqual([15]);
     expect(row([3], [1, 10, 100], { padding: 1 }).out).toEqual([30]);
   });
 
-  it('spreads every input over a window of the output when transposed', () => {
+  it('adds a scaled kernel to the output for every input when transposed', () => {
     const { out, gradients } = row([1, 2], [1, 10, 100], { transposed: true, stride: 2 });
-    // 1 · [1, 10, 100] from place 0 and 2 · [1, 10, 100] from place 2
+    // 1 · [1, 10, 100] from position 0, and 2 · [1, 10, 100] from position 2
     expect(out).toEqual([1, 10, 102, 20, 200]);
     // Its backward reads the same windows: dx[0] = 1 + 20 + 300, dx[1] = 3 + 40 + 500.
     expect(gradients([1, 2, 3, 4, 5])).toEqual({ dx: [321, 543], dweight: [1 + 2 * 3, 2 + 2 * 4, 3 + 2 * 5] });
   });
 
-  it('crops a transposed output by the padding, and adds output_padding on the far side', () => {
+  it('crops a transposed output by the padding, and adds output_padding at the end', () => {
     expect(row([1, 2], [1, 10, 100], { transposed: true, stride: 2, padding: 1 }).out).toEqual([10, 102, 20]);
     const padded = { transposed: true, stride: 2, padding: 1, output_padding: 1 };
     expect(row([1, 2], [1, 10, 100], padded).out).toEqual([10, 102, 20, 200]);
-    // Beyond what any window reaches there is nothing to add up.
+    // No window reaches the element that output_padding adds.
     expect(row([1, 2], [1], { transposed: true, stride: 2, output_padding: 1 }).out).toEqual([1, 0, 2, 0]);
   });
 
-  it('gives the bias alone where no window of a transposed convolution reaches', () => {
+  it('returns only the bias where no window of a transposed convolution reaches', () => {
     const one = float64([[[1]]]);
     const given = { transposed: true, stride: 3, output_padding: 2 };
     const { outputs } = run(convolution, { x: one, weight: one, bias: float64([0.5]) }, given);
     expect(nested(outputs.out)).toEqual([[[1.5, 0.5, 0.5]]]);
   });
 
-  it('is, transposed, the transpose: ⟨conv(x), y⟩ = ⟨x, convᵀ(y)⟩', () => {
+  it('computes the transpose when transposed: ⟨conv(x), y⟩ = ⟨x, convᵀ(y)⟩', () => {
     const numbers = randomNumbers(3);
     const weight = numbers.tensor([4, 3, 2, 3]);
     const x = numbers.tensor([2, 6, 7, 5]);
     const given: Options = { stride: [2, 1], padding: [[1, 0], 1], dilation: [2, 1], groups: 2 };
     const there = run(convolution, { x, weight }, given);
     const y = numbers.tensor(there.outputs.out.shape);
-    // The weight of the one is [O, C/groups, …] and so, for y, [C, O/groups, …] of the other. One row of x is left
-    // over by the stride, which output_padding brings back.
+    // A weight [O, C/groups, …] of one is [C, O/groups, …] of the other when applied to y. The stride leaves one row of
+    // x unread, which output_padding restores.
     const back = run(convolution, { x: y, weight }, { ...given, transposed: true, output_padding: [1, 0] });
     expect(dot(there.outputs.out, y)).toBeCloseTo(dot(x, back.outputs.out), 10);
   });
 
-  it('lets NaN through where a window reads it, even under a weight of 0', () => {
+  it('propagates NaN from every window that reads it, even with a weight of 0', () => {
     expect(row([1, NaN, 3, 4], [1, 0]).out).toEqual([NaN, NaN, 3]);
   });
 
-  it('gives dbias only where a bias was given', () => {
+  it('returns dbias only if a bias was given', () => {
     const one = float64([[[1]]]);
     expect(Object.keys(run(convolution, { x: one, weight: one }).backward({ dout: one }))).toEqual(['dx', 'dweight']);
   });
 
-  it('answers a float32 call in float32', () => {
+  it('computes a float32 call in float32', () => {
     const one = float32([[[1]]]);
     for (const transposed of [false, true]) {
       const { outputs, backward } = run(convolution, { x: one, weight: one, bias: float32([1]) }, { transposed });
@@ -288,12 +288,12 @@ describe('convolution refuses', () => {
     expect(refused([2, 3, 8], [4, 3, 5], {}, [3])).toEqual({
       kind: 'shape-mismatch',
       path: ['bias'],
-      detail: 'bias has shape [3]; expected [4], because weight gives 4 output channels',
+      detail: 'bias has shape [3]; expected [4], because weight has 4 output channels',
     });
     expect(refused([2, 4, 8], [4, 3, 5], { groups: 2, transposed: true }, [4])).toEqual({
       kind: 'shape-mismatch',
       path: ['bias'],
-      detail: 'bias has shape [4]; expected [6], because weight gives 6 output channels',
+      detail: 'bias has shape [4]; expected [6], because weight has 6 output channels',
     });
   });
 
@@ -318,7 +318,7 @@ describe('convolution refuses', () => {
     expect(refused([1, 1, 8, 8], [1, 1, 2, 2], { output_padding: [0], transposed })).toEqual({
       kind: 'value-mismatch',
       path: ['output_padding'],
-      detail: 'output_padding has 1 entries; expected 2, one for each spatial axis of x',
+      detail: 'output_padding has 1 entry; expected 2, one for each spatial axis of x',
     });
   });
 

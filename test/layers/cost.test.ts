@@ -5,17 +5,18 @@ import { convolution } from '../../src/layers/convolution.js';
 import { layers } from '../../src/layers/registry.js';
 import { zeros, type Tensor } from '../../src/tensor/tensor.js';
 import { acceptedPlan, configurations } from '../support/configurations.js';
+import { atScale } from '../support/scale.js';
 
-/** Fixed, so that a run can be repeated; fast-check prints it with the path to what failed. */
-const RUNS = { seed: 20261122, numRuns: 200 };
+/** Fixed, so that a run can be repeated; fast-check prints it with the path to the failure. */
+const RUNS = { seed: 20261122, numRuns: atScale({ all: 200, quick: 40 }) };
 
 function bytesOf(fields: object): number {
   const tensors = Object.values(fields).filter((field): field is Tensor => typeof field === 'object');
   return tensors.reduce((sum, { data }) => sum + data.byteLength, 0);
 }
 
-describe('the cost that is planned', () => {
-  it.each(layers.map((layer) => [layer.name, layer] as const))('of %s covers what it answers', (name, layer) => {
+describe('the planned cost', () => {
+  it.each(layers.map((layer) => [layer.name, layer] as const))('of %s covers its results', (name, layer) => {
     const coversAnswers = fc.property(configurations[name], (configuration) => {
       const { inputs, upstream } = configuration;
       const plan = acceptedPlan(layer, configuration);
@@ -30,7 +31,7 @@ describe('the cost that is planned', () => {
     fc.assert(coversAnswers, RUNS);
   });
 
-  it('is known before anything of that size is made', () => {
+  it('is known before anything of that size is allocated', () => {
     const x = zeros('float64', [1, 1, 1]);
     const most = 2 ** 31 - 1;
     const ofConvolution = { stride: 1, padding: 0, dilation: 1, groups: 1, transposed: false, output_padding: 0 };

@@ -7,7 +7,7 @@ const free = { operations: 0, bytes: 0 };
 const plan: Plan = { outputs: { out: [2, 3], h_n: [1, 3] }, cost: { forward: free, backward: free } };
 
 describe('expectUpstream', () => {
-  it('takes gradients of the shapes of their outputs, and absent ones', () => {
+  it('accepts gradients with the shapes of their outputs, and absent ones', () => {
     expectUpstream(plan, { dout: zeros('float64', [2, 3]), dh_n: zeros('float64', [1, 3]) });
     expectUpstream(plan, { dout: undefined });
     expectUpstream(plan, {});
@@ -36,7 +36,7 @@ describe('expectUpstream', () => {
 });
 
 describe('expectShape', () => {
-  it('takes the shape that it expects, and no tensor at all', () => {
+  it('accepts the expected shape, and an absent tensor', () => {
     expectShape('bias', zeros('float64', [3]), [3], 'weight has 3 outputs');
     expectShape('bias', undefined, [3], 'weight has 3 outputs');
   });
@@ -55,7 +55,7 @@ describe('expectShape', () => {
 });
 
 describe('present', () => {
-  it('leaves out what is undefined, and keeps what is merely falsy', () => {
+  it('omits undefined values, and keeps other falsy ones', () => {
     expect(Object.entries(present({ a: 0, b: undefined, c: '', d: false, e: null }))).toEqual([
       ['a', 0],
       ['c', ''],

@@ -3,6 +3,7 @@ import { dropout } from '../../src/layers/dropout.js';
 import { zeros, type Shape } from '../../src/tensor/tensor.js';
 import { arraysOf, expectNear, float32, float64, nested, refusalOf, run } from '../support/layer.js';
 import { randomNumbers } from '../support/random.js';
+import { atScale } from '../support/scale.js';
 
 function maskOf(seed: number, rate: number, shape: Shape): number[] {
   const { mask } = run(dropout, { x: zeros('float64', shape) }, { seed, rate }).outputs;
@@ -10,7 +11,7 @@ function maskOf(seed: number, rate: number, shape: Shape): number[] {
   return Array.from(mask?.data ?? []);
 }
 
-/** Pearson's, of two rows of zeros and ones. */
+/** Pearson's correlation of two arrays of zeros and ones. */
 function correlation(a: readonly number[], b: readonly number[]): number {
   const n = a.length;
   const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value) / n;
@@ -20,9 +21,9 @@ function correlation(a: readonly number[], b: readonly number[]): number {
 }
 
 describe('dropout', () => {
-  it('drops what a hand can look up', () => {
-    // Philox4x32-10 at counter 0 under key 0 is 6627e8d5 e169c58d bc57ac4c 9b00dbd8 (Random123's known answer): as
-    // parts of 2³² they are 0.399, 0.881, 0.736 and 0.605, and what lies below the rate is dropped.
+  it('drops the elements that published random numbers determine', () => {
+    // Philox4x32-10 at counter 0 under key 0 is 6627e8d5 e169c58d bc57ac4c 9b00dbd8 (Random123's known answer). As
+    // fractions of 2³², these are 0.399, 0.881, 0.736 and 0.605; those below the rate are dropped.
     const x = float64([1, 2, 3, 4]);
     const half = run(dropout, { x }, { rate: 0.5, seed: 0 });
     expect(nested(half.outputs.mask)).toEqual([0, 1, 1, 1]);
@@ -35,7 +36,7 @@ describe('dropout', () => {
     expect(nested(most.backward({ dout: float64([10, 20, 30, 40]) }).dx)).toEqual([0, 80, 0, 0]);
   });
 
-  it('leaves the scale alone in training when it is made up for at test time', () => {
+  it('does not scale in training if scaling is test_time', () => {
     const x = float64([1, 2, 3, 4]);
     const training = run(dropout, { x }, { rate: 0.75, seed: 0, scaling: 'test_time' });
     expect(nested(training.outputs.out)).toEqual([0, 2, 0, 0]);
@@ -45,7 +46,7 @@ describe('dropout', () => {
     expect(nested(inference.backward({ dout: x }).dx)).toEqual([0.25, 0.5, 0.75, 1]);
   });
 
-  it('lets everything pass in inference by default, and answers no mask', () => {
+  it('returns x unchanged and no mask in inference by default', () => {
     const x = float64([1, -2, NaN]);
     const { outputs, backward } = run(dropout, { x }, { rate: 0.75, training: false, seed: 0 });
     expect(Object.keys(outputs)).toEqual(['out']);
@@ -59,11 +60,11 @@ describe('dropout', () => {
     [7, 0.25, '110011010011110011111111'],
     [2 ** 32 + 7, 0.5, '010101101000111110011101'],
     [2 ** 53 - 1, 0.5, '011100111011011000101010'],
-  ])('has under seed %i and rate %d the mask that it had in the first release', (seed, rate, mask) => {
+  ])('has the mask of the first release for seed %i and rate %d', (seed, rate, mask) => {
     expect(maskOf(seed, rate, [24]).join('')).toBe(mask);
   });
 
-  it('has one mask for one seed, rate and number of elements, whatever x holds', () => {
+  it('has one mask per seed, rate and number of elements, regardless of x', () => {
     const numbers = randomNumbers(1);
     const mask = maskOf(5, 0.3, [60]);
     expect(maskOf(5, 0.3, [3, 4, 5])).toEqual(mask);
@@ -75,26 +76,29 @@ describe('dropout', () => {
     expect(maskOf(6, 0.3, [60])).not.toEqual(mask);
   });
 
-  it('drops at a larger rate all that it drops at a smaller one', () => {
+  it('drops at a larger rate all elements that it drops at a smaller one', () => {
     const masks = [0, 0.1, 0.5, 0.9, 1].map((rate) => maskOf(11, rate, [1000]));
     for (let i = 1; i < masks.length; i++)
       expect(masks[i].every((kept, element) => kept <= masks[i - 1][element])).toBe(true);
   });
 
-  it.each([0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99])('drops a fraction of %d of a million elements', (rate) => {
-    const n = 1_000_000;
-    const mask = maskOf(123, rate, [n]);
-    const dropped = mask.reduce((count, kept) => count - kept, n);
-    // Five standard deviations of a binomial: once in two million seeds by chance, and the seed is fixed.
-    expect(Math.abs(dropped - n * rate)).toBeLessThan(5 * Math.sqrt(n * rate * (1 - rate)));
-    // Neighbours, up to the next block's, and the same places under the next seed, have nothing to do with each other.
-    const most = 5 / Math.sqrt(n);
-    for (const lag of [1, 2, 3, 4])
-      expect(Math.abs(correlation(mask.slice(lag), mask.slice(0, -lag)))).toBeLessThan(most);
-    expect(Math.abs(correlation(mask, maskOf(124, rate, [n])))).toBeLessThan(most);
-  });
+  it.each(atScale({ all: [0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99], quick: [0.1, 0.5] }))(
+    'drops a fraction of %d of a million elements',
+    (rate) => {
+      const n = 1_000_000;
+      const mask = maskOf(123, rate, [n]);
+      const dropped = mask.reduce((count, kept) => count - kept, n);
+      // Five standard deviations of a binomial: chance exceeds them for one seed in two million, and the seed is fixed.
+      expect(Math.abs(dropped - n * rate)).toBeLessThan(5 * Math.sqrt(n * rate * (1 - rate)));
+      // Neighbours up to the next block, and the same positions under the next seed, are uncorrelated.
+      const most = 5 / Math.sqrt(n);
+      for (const lag of [1, 2, 3, 4])
+        expect(Math.abs(correlation(mask.slice(lag), mask.slice(0, -lag)))).toBeLessThan(most);
+      expect(Math.abs(correlation(mask, maskOf(124, rate, [n])))).toBeLessThan(most);
+    },
+  );
 
-  it.each(['inverted', 'test_time'] as const)('gives zeros at rate 1 in training, never NaN, %s', (scaling) => {
+  it.each(['inverted', 'test_time'] as const)('returns zeros at rate 1 in training, never NaN, %s', (scaling) => {
     const x = float64([1, -1, NaN, Infinity]);
     const { outputs, backward } = run(dropout, { x }, { rate: 1, seed: 3, scaling });
     expect(nested(outputs.out)).toEqual([0, 0, 0, 0]);
@@ -102,14 +106,14 @@ describe('dropout', () => {
     expect(nested(backward({ dout: x }).dx)).toEqual([0, 0, 0, 0]);
   });
 
-  it('gives zeros at rate 1 in inference where that scales', () => {
+  it('returns zeros at rate 1 in inference with test_time scaling', () => {
     const x = float64([1, -1, NaN, Infinity]);
     const { outputs, backward } = run(dropout, { x }, { rate: 1, training: false, scaling: 'test_time' });
     expect(nested(outputs.out)).toEqual([0, 0, 0, 0]);
     expect(nested(backward({ dout: x }).dx)).toEqual([0, 0, 0, 0]);
   });
 
-  it('passes everything at rate 0', () => {
+  it('keeps everything at rate 0', () => {
     const x = float64([1, -2, NaN, Infinity]);
     const { outputs, backward } = run(dropout, { x }, { rate: 0, seed: 3 });
     expect(nested(outputs.mask)).toEqual([1, 1, 1, 1]);
@@ -117,7 +121,7 @@ describe('dropout', () => {
     expect(nested(backward({ dout: x }).dx)).toEqual([1, -2, NaN, Infinity]);
   });
 
-  it('gives 0 for what is dropped, even where it is not finite', () => {
+  it('returns 0 for a dropped element, even if it is not finite', () => {
     // The mask of seed 0 is 0, 1, 1, 1.
     for (const special of [NaN, Infinity, -Infinity]) {
       const { outputs, backward } = run(dropout, { x: float64([special, 0, special, 1]) }, { seed: 0 });
@@ -126,13 +130,13 @@ describe('dropout', () => {
     }
   });
 
-  it('lets the gradient through where x itself is 0', () => {
+  it('passes the gradient on even if x is 0', () => {
     const { outputs, backward } = run(dropout, { x: zeros('float64', [4]) }, { seed: 0 });
     expect(nested(outputs.out)).toEqual([0, 0, 0, 0]);
     expect(nested(backward({ dout: float64([1, 1, 1, 1]) }).dx)).toEqual([0, 2, 2, 2]);
   });
 
-  it('takes any rank, and one element', () => {
+  it('accepts any rank, and a single element', () => {
     for (const shape of [[1], [1, 1], [2, 1, 3, 1, 2, 1]]) {
       const { outputs, backward } = run(dropout, { x: zeros('float64', shape) }, { seed: 1 });
       expect(outputs.out.shape).toEqual(shape);
@@ -140,7 +144,7 @@ describe('dropout', () => {
     }
   });
 
-  it('answers a float32 call in float32, and the mask in bytes', () => {
+  it('computes a float32 call in float32, with a mask of bytes', () => {
     const x = float32([1, 2, 3, 4]);
     const { outputs, backward } = run(dropout, { x }, { rate: 0.3, seed: 0 });
     expect(arraysOf(outputs)).toEqual({ out: 'Float32Array', mask: 'Uint8Array' });
@@ -155,7 +159,7 @@ describe('dropout', () => {
 });
 
 describe('dropout refuses', () => {
-  it('training without a seed, which is drawn before it comes here', () => {
+  it('training without a seed, because the seed is drawn before the layer is called', () => {
     expect(refusalOf(() => run(dropout, { x: float64([1]) }))).toEqual({
       kind: 'value-mismatch',
       path: ['seed'],

@@ -5,7 +5,7 @@ import { arraysOf, float32, float64, nested, refusalOf, run } from '../support/l
 import { randomNumbers } from '../support/random.js';
 
 describe('linear', () => {
-  it('weighs and adds what a hand can check', () => {
+  it('computes weighted sums that can be checked by hand', () => {
     const { outputs, backward } = run(linear, {
       x: float64([
         [1, 2, 3],
@@ -40,7 +40,7 @@ describe('linear', () => {
     expect(nested(dbias)).toEqual([1 + 3, 2 + 4]);
   });
 
-  it('takes all leading axes for the batch', () => {
+  it('treats all leading axes as the batch', () => {
     const numbers = randomNumbers(1);
     const given = { weight: numbers.tensor([5, 2]), bias: numbers.tensor([5]) };
     const [x, dout] = [numbers.tensor([12, 2]), numbers.tensor([12, 5])];
@@ -60,14 +60,32 @@ describe('linear', () => {
     }
   });
 
-  it('takes every size 1', () => {
+  it('accepts sizes of 1', () => {
     const { outputs, backward } = run(linear, { x: float64([[3]]), weight: float64([[5]]) });
     expect(nested(outputs.out)).toEqual([[15]]);
     const { dx, dweight } = backward({ dout: float64([[2]]) });
     expect([nested(dx), nested(dweight)]).toEqual([[[10]], [[6]]]);
   });
 
-  it('lets NaN and ∞ through, even under a weight of 0', () => {
+  it('accepts x without a batch, and returns out and dx without one', () => {
+    const weight = float64([
+      [1, 2],
+      [3, 4],
+      [5, 6],
+    ]);
+    const { outputs, backward } = run(linear, { x: float64([1, -1]), weight, bias: float64([0.5, 0, 0]) });
+    expect(nested(outputs.out)).toEqual([-0.5, -1, -1]);
+    const { dx, dweight, dbias } = backward({ dout: float64([1, 0, 2]) });
+    expect(nested(dx)).toEqual([11, 14]);
+    expect(nested(dweight)).toEqual([
+      [1, -1],
+      [0, 0],
+      [2, -2],
+    ]);
+    expect(nested(dbias)).toEqual([1, 0, 2]);
+  });
+
+  it('propagates NaN and ∞, even with a weight of 0', () => {
     const x = float64([
       [NaN, 1],
       [Infinity, 1],
@@ -84,12 +102,12 @@ describe('linear', () => {
     expect(nested(run(linear, { x, weight }).outputs.out)).toEqual([[Math.fround(n * value)]]);
   });
 
-  it('gives dbias only where a bias was given', () => {
+  it('returns dbias only if a bias was given', () => {
     const one = float64([[1]]);
     expect(Object.keys(run(linear, { x: one, weight: one }).backward({ dout: one }))).toEqual(['dx', 'dweight']);
   });
 
-  it('answers a float32 call in float32', () => {
+  it('computes a float32 call in float32', () => {
     const one = float32([[1]]);
     const { outputs, backward } = run(linear, { x: one, weight: one, bias: float32([1]) });
     expect(arraysOf(outputs)).toEqual({ out: 'Float32Array' });
@@ -104,11 +122,11 @@ describe('linear refuses', () => {
     return refusalOf(() => run(linear, { x: given, weight: others[0], bias: others[1] }));
   }
 
-  it('x of rank 1', () => {
-    expect(refused([3], [5, 3])).toEqual({
+  it('x of rank 0', () => {
+    expect(refused([], [5, 3])).toEqual({
       kind: 'shape-mismatch',
       path: ['x'],
-      detail: 'x has shape [3]; expected [N, I] or [N, …, I]',
+      detail: 'x has shape []; expected [I], [N, I] or [N, …, I]',
     });
   });
 

@@ -7,7 +7,7 @@ const CONFIGURATIONS_A_LAYER = 30;
 describe.each(layerNames)('%s agrees with PyTorch', (name) => {
   const cases = referenceCases(name);
 
-  it(`on ${CONFIGURATIONS_A_LAYER} configurations at least, in both dtypes`, () => {
+  it(`on ${CONFIGURATIONS_A_LAYER} or more configurations, in both dtypes`, () => {
     const configurations = new Set(cases.map((given) => given.name));
     expect(configurations.size).toBeGreaterThanOrEqual(CONFIGURATIONS_A_LAYER);
     expect(new Set(cases.map(({ dtype }) => dtype))).toEqual(new Set(['float64', 'float32']));

@@ -8,7 +8,7 @@ import { itIsRecurrent, itRefusesRecurrent, type Recurrent } from '../support/re
 type Options = Partial<Static<typeof RnnOptions>>;
 
 describe('rnn', () => {
-  it('steps through time as a hand can check', () => {
+  it('computes steps that can be checked by hand', () => {
     const { outputs, backward } = run(
       rnn,
       {
@@ -25,7 +25,7 @@ describe('rnn', () => {
     expect(nested(outputs.out)).toEqual([[[7], [16], [22]]]);
     expect(nested(outputs.h_n)).toEqual([[22]]);
 
-    // dz3 = 1 + 1000, dz2 = 10 + 2 · 1001, dz1 = 100 + 2 · 2012: dout and dh_n meet at the last step.
+    // dz3 = 1 + 1000, dz2 = 10 + 2 · 1001, dz1 = 100 + 2 · 2012: dout and dh_n are added at the last step.
     const gradients = backward({ dout: float64([[[100], [10], [1]]]), dh_n: float64([[1000]]) });
     expect(nested(gradients.dx)).toEqual([[[4124], [2012], [1001]]]);
     expect(nested(gradients.dh0)).toEqual([[2 * 4124]]);
@@ -35,18 +35,18 @@ describe('rnn', () => {
     expect(nested(gradients.dbias_hh)).toEqual([4124 + 2012 + 1001]);
   });
 
-  it('stops the gradient where relu does', () => {
+  it('stops the gradient where relu is 0', () => {
     const { outputs, backward } = run(
       rnn,
       { x: float64([[[1], [-5], [2]]]), weight_ih: float64([[1]]), weight_hh: float64([[2]]) },
       { nonlinearity: 'relu' },
     );
-    // −5 + 2 · 1 is below 0, and nothing of before is left after it.
+    // −5 + 2 · 1 is below 0, so no gradient reaches the earlier steps.
     expect(nested(outputs.out)).toEqual([[[1], [0], [2]]]);
     expect(nested(backward({ dh_n: float64([[1]]) }).dx)).toEqual([[[0], [0], [1]]]);
   });
 
-  it('takes tanh unless told otherwise', () => {
+  it('uses tanh by default', () => {
     const { outputs, backward } = run(rnn, {
       x: float64([[[1], [2]]]),
       weight_ih: float64([[0.5]]),
@@ -62,7 +62,7 @@ describe('rnn', () => {
     expectNear(dweight_hh, [[dz2 * h1]]);
   });
 
-  it('lets features see each other through weight_hh, row by row', () => {
+  it('lets features affect each other through weight_hh, row by row', () => {
     const { outputs } = run(
       rnn,
       {
@@ -80,7 +80,7 @@ describe('rnn', () => {
   });
 
   it.each(['tanh', 'relu'] as const)(
-    'carries NaN from its step on, and no further than its sequence, %s',
+    'propagates NaN from its step on, and only within its sequence, %s',
     (nonlinearity) => {
       const { outputs, backward } = run(
         rnn,
@@ -99,7 +99,7 @@ describe('rnn', () => {
         [[first], [NaN], [NaN]],
         [[0], [0], [0]],
       ]);
-      // relu passes the gradient where its value is NaN, as in PyTorch; of tanh it is NaN.
+      // relu passes the gradient on if its value is NaN, as in PyTorch; tanh makes it NaN.
       const passed = nonlinearity === 'relu' ? 1 : NaN;
       const ofZeros = nonlinearity === 'relu' ? 0 : 1;
       expect(nested(backward({ dh_n: float64([[1], [1]]) }).dx)).toEqual([
@@ -109,7 +109,7 @@ describe('rnn', () => {
     },
   );
 
-  it('answers a float32 call in float32', () => {
+  it('computes a float32 call in float32', () => {
     const state = float32([[1]]);
     const bias = float32([1]);
     const { outputs, backward } = run(rnn, {

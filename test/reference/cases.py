@@ -1,4 +1,4 @@
-"""The configurations whose reference values generate.py computes: what is crossed with what, layer by layer.
+"""The configurations whose reference values generate.py computes: the combinations of options, layer by layer.
 
 A case draws its numbers from a generator seeded by SEED, its layer and its name, so that adding a case changes no
 other. Inputs are rounded to 3 decimals before anything is computed, to be short in JSON.
@@ -38,8 +38,7 @@ def draw(rng, shape, scale=1.0, offset=0.0, decimals=3):
 
 
 def of(layer):
-    found = list({"batchnorm": batchnorm_cases, "convolution": convolution_cases, "dropout": dropout_cases,
-                  "linear": linear_cases, "lstm": lstm_cases, "pooling": pooling_cases, "rnn": rnn_cases}[layer]())
+    found = list(CASES[layer]())
     names = [case.name for case in found]
     assert len(set(names)) == len(names), [name for name in names if names.count(name) > 1]
     assert len(found) >= 32 and 2 * sum("float32" in case.dtypes for case in found) >= len(found)
@@ -88,7 +87,7 @@ def batchnorm_cases():
     yield batchnorm("batch of one with three places, rank 3", (1, 3, 3), "gamma beta running")
     yield batchnorm("batch of one, rank 4", (1, 2, 3, 3), "gamma beta")
     yield batchnorm("batch of one, rank 5, two axes of size 1", (1, 2, 1, 5, 1), "gamma running")
-    # With two values, x-hat is +-1 and dx is all but zero: a difference of terms that are 1/epsilon times as large.
+    # With two values, x-hat is +-1 and dx nearly zero: a difference of terms that are 1/epsilon times as large.
     yield batchnorm("two values per channel: dx almost vanishes", (2, 3), "gamma beta running", dtypes=FLOAT64)
     yield batchnorm("one value per channel in inference", (1, 4), "gamma beta running", training=False)
     yield batchnorm("every size 1 in inference", (1, 1, 1), "gamma beta running", training=False)
@@ -272,7 +271,7 @@ def pooling(name, x, values=None, **options):
 
 
 def pooling_cases():
-    # Both modes over every shape of window. Torch can do those with even padding; the rest is gathered.
+    # Both modes with every shape of window. Torch supports those with even padding; the others are gathered tap by tap.
     windows = [
         ("1-d, kernel 2", (2, 2, 6), dict(kernel_size=2)),
         ("1-d, kernel 3 leaves a remainder", (2, 2, 8), dict(kernel_size=3)),
@@ -314,7 +313,7 @@ def pooling_cases():
         ("3-d, global", (1, 2, 2, 3, 2), {"global": True}),
     ]
     for k, (name, x, options) in enumerate(windows):
-        # Indices are what tells the winner; they are left out now and then, as they are by default.
+        # The indices show which element won; they are sometimes left out, as they are by default.
         indices = {} if k % 5 == 0 else {"return_indices": True}
         yield pooling(f"max, {name}", x, mode="max", **options, **indices)
         yield pooling(f"average, {name}", x, mode="average", **options)
@@ -353,7 +352,7 @@ def pooling_cases():
 # rnn and lstm
 
 def recurrent(layer, N, T, I, H, given="", upstream="dout", name=None, **options):
-    """given: which of bias_ih, bias_hh, h0, c0. Without a name, the name is what is given and asked."""
+    """given: which of bias_ih, bias_hh, h0, c0. The default name lists what is given and requested."""
     if name is None:
         lengths = options.get("sequence_lengths")
         parts = [options.get("nonlinearity", "tanh by default")] if layer == "rnn" else []
@@ -365,7 +364,7 @@ def recurrent(layer, N, T, I, H, given="", upstream="dout", name=None, **options
     rows = H * (4 if layer == "lstm" else 1)
     shapes = {"weight_ih": (rows, I), "weight_hh": (rows, H), "bias_ih": (rows,), "bias_hh": (rows,), "h0": (N, H), "c0": (N, H)}
     leading = (2,) if options.get("direction") == "bidirectional" else ()
-    # Numbers around zero would leave relu with most units dead and most gradients zero.
+    # Values around zero would leave most relu units dead and most gradients zero.
     offset = 0.3 if options.get("nonlinearity") == "relu" else 0
     tensors = {"x": draw(rng, (T, N, I) if options.get("time_major") else (N, T, I), offset=offset)}
     for tensor in ["weight_ih", "weight_hh", *given.split()]:
@@ -382,7 +381,7 @@ def lengths_of(k, given):
 
 
 def rnn_cases():
-    # Cycles of 3, 5 and 7 beside a product of powers of two and one 3, so that everything meets everything.
+    # Cycles of 3, 5 and 7 next to a product of powers of two and one 3, so that all combinations occur.
     upstreams = ["dout", "dh_n", "dout dh_n", "dout", "dout dh_n", "dh_n", "dout dh_n"]
     crossed = itertools.product(("tanh", "relu"), ("forward", "reverse", "bidirectional"), ("", "h0"), (False, True))
     for k, (nonlinearity, direction, state, has_lengths) in enumerate(crossed):
@@ -411,7 +410,7 @@ def lstm_cases():
 
 
 def small_recurrent_cases(layer, states, upstreams):
-    """Sizes of one, lengths that are all alike or all short, long sequences: for both recurrent layers."""
+    """For both recurrent layers: sizes of one, equal lengths, short lengths, and long sequences."""
     everything = f"bias_ih bias_hh {states}"
     alone, both, final = upstreams[0], upstreams[-1], upstreams[1]
     yield recurrent(layer, 2, 3, 2, 2, "", alone, name="x and weights alone, every option at its default")
@@ -432,3 +431,7 @@ def small_recurrent_cases(layer, states, upstreams):
     yield recurrent(layer, 5, 6, 5, 7, everything, both, name="larger, forward")
     yield recurrent(layer, 5, 5, 3, 5, everything, both, name="larger, bidirectional, unsorted lengths", direction="bidirectional", sequence_lengths=[3, 5, 1, 5, 2])
     yield recurrent(layer, 2, 8, 2, 1, "bias_ih bias_hh", final, name="eight steps from the final states alone, reverse", direction="reverse", sequence_lengths=[5, 8])
+
+
+CASES = {"batchnorm": batchnorm_cases, "convolution": convolution_cases, "dropout": dropout_cases,
+         "linear": linear_cases, "lstm": lstm_cases, "pooling": pooling_cases, "rnn": rnn_cases}

@@ -1,8 +1,8 @@
-"""Each layer's forward written out with explicit loops in numpy: what generate.py checks PyTorch against.
+"""Each layer's forward written out with explicit loops in numpy: generate.py compares PyTorch with it.
 
-Slow and plain on purpose, and independent of PyTorch. Every function takes the tensors and options of the
-HTTP contract and returns the answers under their names. All of it also works on complex tensors, because
-generate.py differentiates it by complex steps; comparisons therefore look at the real part.
+Slow and plain on purpose, and independent of PyTorch. Every function accepts the tensors and options of a
+request and returns the outputs by name. All of it also works on complex tensors, because generate.py
+differentiates it by complex steps; comparisons therefore use the real part.
 
 Dimensions: N batch, C channels, O output channels, T time steps, I input features, H hidden features.
 """
@@ -92,7 +92,7 @@ def convolution(t, stride=1, padding=0, dilation=1, groups=1, transposed=False, 
 
 
 def dropout(t, rate=0.5, training=True, scaling="inverted", seed=None):
-    """Only what no random mask decides: inference, rate 0 and rate 1."""
+    """Only cases that do not depend on a random mask: inference, rate 0 and rate 1."""
     assert not training or rate in (0, 1), "the mask decides"
     if training:
         return {"out": t["x"] * (1 - rate)}
@@ -139,7 +139,7 @@ def pooling(t, mode, kernel_size=None, stride=None, padding=0, dilation=1, ceil_
             total += value
             if best is None or value.real > best.real:
                 best, best_index = value, np.ravel_multi_index(place, sizes)
-        assert taps_in_input > 0, "a window lies wholly in the padding: the contract does not say what it gives"
+        assert taps_in_input > 0, "a window lies wholly in the padding: its result is not defined"
         if mode == "max":
             out[(n, c, *position)], indices[(n, c, *position)] = best, best_index
         else:

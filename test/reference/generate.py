@@ -1,13 +1,15 @@
 """Computes the reference values of test/reference/*.json with PyTorch. Run by hand; see README.md.
 
-For every case of cases.py: forward by torch's own layer, gradients by autograd against a random upstream
-gradient. A case is written only after it has been checked against definitions.py, which knows nothing of torch:
-the answers are compared one by one, and each gradient by complex steps in random directions, which are exact to
-rounding: Im L(x + i h v) / h = <dL/dx, v>, with h so small that nothing is subtracted.
+For every case of cases.py, the forward pass is computed by torch's own layer, and the gradients by autograd for a
+random upstream gradient. A case is written only after it has been checked against definitions.py, which does not use
+torch: the outputs are compared element by element, and each gradient by complex steps in random directions, which are
+exact up to rounding: Im L(x + i h v) / h = <dL/dx, v>, with an h so small that nothing cancels.
 """
+import importlib
 import itertools
 import json
 import math
+import sys
 import warnings
 from pathlib import Path
 
@@ -27,11 +29,11 @@ STEP = 1e-30        # of the complex differences; only its square must vanish be
 # float64, times the condition of the worst case (batchnorm with a mean 1e5 times its deviation).
 FLOAT64_TOLERANCE = 1e-10
 FLOAT32_TOLERANCE = 2e-5
-FLOOR = 1e-3        # a tensor that is smaller throughout (a gradient that nearly vanishes) is held to this magnitude
+FLOOR = 1e-3        # least magnitude that errors are relative to, for gradients that nearly vanish
 
 
 def same_pads(lower, size, k, s, d):
-    """(before, after) such that the output has ceil(size / s) places; an odd pad goes after, or before if lower."""
+    """(before, after) such that the output has ceil(size / s) positions; odd padding goes after, or before if lower."""
     total = max((-(-size // s) - 1) * s + d * (k - 1) + 1 - size, 0)
     half = total // 2
     return (total - half, half) if lower else (half, total - half)
@@ -88,7 +90,7 @@ def convolution(t, stride=1, padding=0, dilation=1, groups=1, transposed=False, 
 
 
 def dropout(t, rate=0.5, training=True, scaling="inverted", seed=None):
-    """The contract's formulas, where the rate gives the mask: torch has no test-time scaling, and another generator."""
+    """The formulas, for rates that determine the mask: torch lacks test-time scaling and has another generator."""
     x = t["x"]
     if not training:
         return {"out": x * 1 if scaling == "inverted" else x * (1 - rate)}
@@ -109,10 +111,11 @@ def pooling(t, mode, kernel_size=None, stride=None, padding=0, dilation=1, ceil_
     kernel = list(sizes) if flags.get("global") else per_axis(kernel_size, axes)
     stride, dilation = per_axis(kernel if stride is None else stride, axes), per_axis(dilation, axes)
     pairs = resolve_padding(padding, sizes, kernel, stride, dilation)
-    assert all(2 * max(pair) <= d * (k - 1) + 1 for pair, d, k in zip(pairs, dilation, kernel)), "the contract refuses this pad"
+    assert all(2 * max(pair) <= d * (k - 1) + 1 for pair, d, k in zip(pairs, dilation, kernel)), "layerd refuses this pad"
     out, indices = gather_pooling(x, mode, kernel, stride, pairs, dilation, ceil_mode, count_include_pad)
 
-    # This version of torch pads evenly, by at most half a kernel before dilation, and does not dilate averages.
+    # This version of torch supports only even padding of at most half a kernel before dilation, and no dilated
+    # averages.
     native = all(before == after <= k // 2 for (before, after), k in zip(pairs, kernel))
     if native and (mode == "max" or all(d == 1 for d in dilation)):
         pads = [before for before, _ in pairs]
@@ -131,7 +134,7 @@ def pooling(t, mode, kernel_size=None, stride=None, padding=0, dilation=1, ceil_
 
 
 def gather_pooling(x, mode, kernel, stride, pairs, dilation, ceil_mode, count_include_pad):
-    """Pooling tap by tap: for what torch's own pooling cannot do, and equal to it on what it can."""
+    """Pooling tap by tap: for options that torch's own pooling lacks; equal to it for the others."""
     sizes = x.shape[2:]
     counts = []
     for size, k, s, (before, after), d in zip(sizes, kernel, stride, pairs, dilation):
@@ -163,8 +166,8 @@ def gather_pooling(x, mode, kernel, stride, pairs, dilation, ceil_mode, count_in
 def recurrent(module_class, t, states, direction, sequence_lengths, time_major, **kind):
     """Runs nn.RNN or nn.LSTM with the case's weights in place of its own.
 
-    A reverse pass alone is the second half of a bidirectional module whose first half has zeros for weights.
-    A missing bias is zeros, as torch takes both or neither.
+    A reverse pass by itself is the second half of a bidirectional module whose first half has zero weights.
+    A missing bias is zeros, because torch accepts both biases or neither.
     """
     x = t["x"]
     T, N, _ = x.shape if time_major else (x.shape[1], x.shape[0], None)
@@ -217,6 +220,10 @@ def lstm(t, direction="forward", sequence_lengths=None, time_major=False):
 
 FORWARD = {"batchnorm": batchnorm, "convolution": convolution, "dropout": dropout, "linear": linear,
            "lstm": lstm, "pooling": pooling, "rnn": rnn}
+# For a layer in a separate file, the file has all three parts: its cases, its forward pass in torch, its definition.
+for path in sorted(Path(__file__).parent.glob("layers/*.py")):
+    own = importlib.import_module(f"layers.{path.stem}")
+    cases.CASES[path.stem], FORWARD[path.stem], definitions.FORWARD[path.stem] = own.cases, own.forward, own.definition
 WITHOUT_GRADIENT = {"running_mean", "running_var"}
 
 
@@ -244,7 +251,7 @@ def run(case, dtype, upstream=None, inputs=None):
 
 
 def relative_error(actual, expected):
-    """The largest difference, relative to the largest magnitude expected (to FLOOR, where everything is smaller)."""
+    """The largest difference, relative to the largest magnitude expected (to FLOOR, if everything is smaller)."""
     assert actual.shape == expected.shape, f"{actual.shape} is not {expected.shape}"
     assert np.isfinite(actual).all() and np.isfinite(expected).all()
     return np.abs(actual - expected).max() / max(FLOOR, np.abs(expected).max())
@@ -306,13 +313,13 @@ def main():
     total_bytes = 0
     print(f"torch {torch.__version__}, numpy {np.__version__}, seed {cases.SEED}")
     print("layer         cases  float64  float32     bytes   answers  gradients  float32   (largest relative errors)")
-    for layer in sorted(FORWARD):
+    for layer in sys.argv[1:] or sorted(FORWARD):
         lines, worst = [], {"answers": 0, "gradients": 0, "float32": 0}
         count = {"float64": 0, "float32": 0}
         for case in cases.of(layer):
             for dtype in case.dtypes:
                 inputs, answers, upstream, gradients = run(case, dtype)
-                # The same numbers in float64: what the definition is held against, and float32 too.
+                # The same values in float64, with which both the definition and float32 are compared.
                 wide = lambda tensors: {name: t.astype("float64") for name, t in tensors.items()}
                 _, exact_answers, _, exact_gradients = run(case, "float64", wide(upstream), wide(inputs))
                 if dtype == "float64":

@@ -41,7 +41,7 @@ describe('the address of a session store', () => {
     expect(parseRedisAddress(address)).toEqual(parts);
   });
 
-  it('is memory: or that of a Redis, whole', () => {
+  it('is memory: or a complete Redis address', () => {
     expect('memory:').toMatch(pattern);
     expect(isShared('memory:')).toBe(false);
     for (const wrong of [

@@ -16,7 +16,7 @@ const session: Session = {
 };
 
 describe('a session as bytes', () => {
-  it('comes back to the last bit, however it was cut', () => {
+  it('is restored bit for bit, however it was split', () => {
     const bytes = encodeSession(session, 1234.5);
     for (const size of [1, 3, 4, 7, 64, bytes.byteLength]) {
       const pieces = Array.from({ length: Math.ceil(bytes.byteLength / size) }, (_, i) =>
@@ -26,19 +26,19 @@ describe('a session as bytes', () => {
     }
   });
 
-  it('may hold no tensors', () => {
+  it('may contain no tensors', () => {
     const empty: Session = { layer: 'dropout', dtype: 'float64', plan: {}, tensors: {} };
     expect(decodeSession([encodeSession(empty, 1)])).toEqual({ ...empty, created: 1 });
   });
 
-  it('has its numbers at places where a view of any dtype can lie, in memory that threads share', () => {
+  it('has its tensors aligned for views of any dtype, in shared memory', () => {
     for (const { data } of Object.values(decodeSession([encodeSession(session, 1)]).tensors)) {
       expect(data.buffer).toBeInstanceOf(SharedArrayBuffer);
       expect(data.byteOffset % 8).toBe(0);
     }
   });
 
-  it('takes little more than its numbers', () => {
+  it('is hardly larger than its tensors', () => {
     const N = 2 ** 16;
     const large = { ...session, tensors: { x: tensor([N], new Float64Array(N)) } };
     expect(encodeSession(large, Date.now()).byteLength).toBeLessThan(8 * N + 512);

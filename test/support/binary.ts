@@ -5,7 +5,7 @@ import { safetensors } from '../../src/codec/safetensors/safetensors.js';
 import { layers } from '../../src/layers/registry.js';
 import type { FloatDtype } from '../../src/tensor/tensor.js';
 
-/** A JSON request of a layer as the fields of a binary one: its tensors as typed arrays, options as they are. */
+/** The fields of a JSON request for a binary one: tensors as typed arrays, options unchanged. */
 function fieldsOf(request: object, dtype: FloatDtype, prefix = ''): Fields {
   const body = json.decode(Buffer.from(JSON.stringify(request)));
   const fields = Object.entries(request).flatMap(([name, value]): [string, Fields[string]][] => {

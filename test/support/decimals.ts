@@ -1,4 +1,4 @@
-/** Numbers and decimals on which readers and writers of decimals go wrong. */
+/** Numbers and decimals that readers and writers of decimals often get wrong. */
 
 /** Seeded: the same numbers on every run (mulberry32, Tommy Ettinger). */
 export function randomBits(seed: number): () => number {
@@ -16,7 +16,7 @@ export function fillBits(data: Float64Array | Float32Array, next: () => number):
   for (let i = 0; i < words.length; i++) words[i] = next();
 }
 
-/** Signs, ends of the range, powers of two and ten with their neighbours, halves of short decimals. */
+/** Signs, limits of the range, powers of two and ten with their neighbours, and midpoints of short decimals. */
 export function hardFloat64(): number[] {
   const numbers = [0, 1, 5e-324, 2.225073858507201e-308, 2.2250738585072014e-308, Number.MAX_VALUE, 2 ** 53];
   for (let e = -1074; e <= 1023; e++) numbers.push(2 ** e);
@@ -39,8 +39,8 @@ export function hardFloat32(): number[] {
   return [...finite, ...finite.map((value) => -value), NaN, Infinity, -Infinity];
 }
 
-/** The next number up or down, by bits. */
-export function step(value: number, by: number): number {
+/** The next representable number up or down. */
+function step(value: number, by: number): number {
   const data = new Float64Array([value]);
   new BigInt64Array(data.buffer)[0] += BigInt(by);
   return data[0];
@@ -65,7 +65,7 @@ export function exactly(value: number): { digits: bigint; power: number } {
     : { digits: significand * 5n ** BigInt(-power), power };
 }
 
-/** `digits` * 10^`power` in one of the ways to write it. */
+/** `digits` * 10^`power` in one of several notations. */
 export function writeDecimal(digits: bigint, power: number, way: number): string {
   const text = digits.toString();
   switch (way % 4) {
@@ -82,7 +82,7 @@ export function writeDecimal(digits: bigint, power: number, way: number): string
   }
 }
 
-/** The decimal halfway between a double and the next one, and two a hair below and above it. */
+/** The decimal halfway between a double and the next one, and decimals just below and just above it. */
 export function halfway(value: number, way: number): [below: string, half: string, above: string] {
   const low = exactly(value);
   const high = exactly(step(value, 1));

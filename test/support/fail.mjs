@@ -1,4 +1,4 @@
-// Throws out of a listener of this process: an error that nobody catches.
+// Throws an uncaught error from a listener of this process.
 process.on('SIGWINCH', () => {
   throw new Error('nobody catches this');
 });

@@ -1,4 +1,4 @@
-/** Gradients against central differences. */
+/** Compares gradients with central differences. */
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { plain } from '../../src/kernels/plain/plain.js';
@@ -10,26 +10,28 @@ import { randomNumbers } from './random.js';
 type Tensors = Readonly<Record<string, Tensor>>;
 
 /**
- * Of the largest element of the gradient, or of FLOOR where all are smaller. The five-point difference below is off
- * by STEP⁴ · f⁽⁵⁾ / 30, near 1e-18 · f⁽⁵⁾, and by the rounding of the loss over the step, near 1e-16 / 1e-4 times the
- * sum of its terms, of which there are up to a hundred: 1e-10 in all. 1e-6 of 1e-3 leaves a factor of ten (the worst
- * of 2,100 configurations was off by 1.6e-9 of the largest), and no mistake in a formula is that small.
+ * Relative to the largest element of the gradient, or to FLOOR if all are smaller. The difference below has a
+ * truncation error of STEP⁴ · f⁽⁵⁾ / 30, near 1e-18 · f⁽⁵⁾, and the rounding error of the loss over the step, near
+ * 1e-16 / 1e-4 times the sum of up to a hundred terms: 1e-10 in all. 1e-6 of 1e-3 leaves a factor of ten (the worst of
+ * 2,100 configurations was off by 1.6e-9 of the largest), and no mistake in a formula is that small.
  */
 const TOLERANCE = 1e-6;
-/** A gradient may vanish by cancellation (of batchnorm over two values): the terms that cancel are near 1. */
+/**
+ * A gradient may vanish by cancellation, such as that of batchnorm over two values; the terms that cancel are near 1.
+ */
 const FLOOR = 1e-3;
 const STEP = 1e-4;
 
 /**
- * Holds every gradient that backward gives against the slope of the loss Σ dout · out, whose upstream gradient dout
- * is random: one of ones would hide mistakes, since for batchnorm it makes every dx zero.
+ * Compares every gradient from backward with the slope of the loss Σ dout · out. The upstream gradient dout is random:
+ * ones would hide mistakes, since they make every dx of batchnorm zero.
  */
 export function expectGradients(layer: Layer, configuration: Configuration): void {
   const { inputs, upstream, seed, side } = configuration;
   const plan = acceptedPlan(layer, configuration);
   const forward = () => layer.forward(inputs, plan, plain);
   const { outputs, cache } = forward();
-  // Another seed than that of the inputs, lest dout equal them.
+  // A different seed than that of the inputs, so that dout does not equal them.
   const numbers = randomNumbers(seed + 1);
   const douts = Object.fromEntries(upstream.map((name) => [`d${name}`, numbers.tensor(plan.outputs[name])]));
   const gradients = layer.backward(cache, plan, douts, plain) as Tensors;

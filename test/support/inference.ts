@@ -1,4 +1,4 @@
-/** Requests of the Open Inference Protocol, as the clients of Triton and KServe write them, and its answers. */
+/** Requests of the Open Inference Protocol as the clients of Triton and KServe write them, and their answers. */
 import type { TProperties } from '@sinclair/typebox';
 import { expect } from 'vitest';
 import type { FloatDtype } from '../../src/tensor/tensor.js';
@@ -21,16 +21,16 @@ export interface Inference {
   readonly outputs?: readonly Body[];
 }
 
-/** How an input's numbers come. */
+/** The format of an input's values. */
 export type Way = 'nested' | 'flat' | 'binary';
 
 export interface Encoded {
   readonly body: Buffer;
-  /** Of the JSON part; nothing where that is all there is. */
+  /** The length of the JSON part; undefined if there is nothing else. */
   readonly jsonBytes?: number;
 }
 
-export function shapeOf(data: unknown): number[] {
+function shapeOf(data: unknown): number[] {
   return Array.isArray(data) ? [data.length, ...shapeOf(data[0])] : [];
 }
 
@@ -38,20 +38,21 @@ function flat(data: unknown): unknown[] {
   return (data as unknown[]).flat(32);
 }
 
-/** A tensor's numbers as NumPy's `tobytes` gives them. */
+/** The values of a tensor, as by NumPy's `tobytes`. */
 export function bytesOf(data: unknown, datatype: string): Buffer {
   const numbers = flat(data).map(Number);
-  const size = datatype === 'FP32' ? 4 : 8;
+  const size = datatype.endsWith('32') ? 4 : 8;
   const bytes = Buffer.alloc(numbers.length * size);
   numbers.forEach((number, i) => {
     if (datatype === 'FP32') bytes.writeFloatLE(number, i * size);
     else if (datatype === 'FP64') bytes.writeDoubleLE(number, i * size);
+    else if (datatype === 'INT32') bytes.writeInt32LE(number, i * size);
     else bytes.writeBigInt64LE(BigInt(number), i * size);
   });
   return bytes;
 }
 
-/** A request of a layer's JSON route as one of its model. */
+/** Converts a request of a layer's JSON route to one of its model. */
 export function inferenceOf(layer: LayerName, request: Body, dtype: FloatDtype): Inference {
   const { inputs, upstream } = schemasOf(layer);
   const tensors: TProperties = { ...inputs.properties, ...upstream.properties };
@@ -69,7 +70,7 @@ export function inferenceOf(layer: LayerName, request: Body, dtype: FloatDtype):
   return { inputs: found, parameters };
 }
 
-/** The bytes of a request, each input in its way. */
+/** The bytes of a request, with each input in its format. */
 export function encode(request: Inference, way: (index: number) => Way): Encoded {
   const tails: Buffer[] = [];
   const inputs = request.inputs.map((input, i) => {
@@ -90,7 +91,7 @@ export interface Output {
   readonly shape: readonly number[];
   readonly parameters?: { readonly binary_data_size: number };
   readonly data?: unknown[];
-  /** As Triton's client gives them; the strings for what is not finite are numbers. */
+  /** As Triton's client returns them; strings for values that are not finite become numbers. */
   readonly numbers: readonly number[];
 }
 
@@ -102,7 +103,7 @@ export interface InferenceAnswer {
   readonly outputs: readonly Output[];
 }
 
-/** An answer as Triton's client reads it: the bytes behind the JSON part belong to the outputs that say so, in order. */
+/** Reads an answer as Triton's client does: the outputs take their bytes behind the JSON part in order. */
 export function decode(bytes: Buffer, header: string | null): InferenceAnswer {
   const length = header === null ? bytes.length : Number(header);
   const answer = JSON.parse(bytes.toString('utf8', 0, length)) as InferenceAnswer;
@@ -129,10 +130,12 @@ export interface Sent {
   readonly status: number;
   readonly headers: Headers;
   readonly bytes: Buffer;
+  /** The same request from a client that accepts problem details. */
+  readonly asProblem: () => Promise<Sent>;
 }
 
 /** Posts to the models of a service. */
-export function inferring(service: () => Service) {
+export function inferring(service: () => Pick<Service, 'url'>) {
   async function send(path: string, { body, jsonBytes }: Encoded, headers: Record<string, string> = {}): Promise<Sent> {
     const length = jsonBytes === undefined ? {} : { 'inference-header-content-length': String(jsonBytes) };
     const response = await fetch(`${service().url}/v2/models/${path}`, {
@@ -140,7 +143,13 @@ export function inferring(service: () => Service) {
       headers: { ...length, ...headers },
       body: new Uint8Array(body),
     });
-    return { status: response.status, headers: response.headers, bytes: Buffer.from(await response.arrayBuffer()) };
+    const accept = ['accept' in headers ? headers.accept : '*/*', 'application/problem+json'].join(', ');
+    return {
+      status: response.status,
+      headers: response.headers,
+      bytes: Buffer.from(await response.arrayBuffer()),
+      asProblem: () => send(path, { body, ...(jsonBytes === undefined ? {} : { jsonBytes }) }, { ...headers, accept }),
+    };
   }
 
   async function infer(model: string, encoded: Encoded, headers?: Record<string, string>): Promise<InferenceAnswer> {
@@ -156,14 +165,16 @@ export function inferring(service: () => Service) {
 
 export const inJson = (request: unknown): Encoded => ({ body: Buffer.from(JSON.stringify(request)) });
 
-/** A problem that also has the protocol's own `error`. */
-export function expectRefused({ status, headers, bytes }: Sent, expected: Refused): void {
-  const { error, ...body } = JSON.parse(bytes.toString()) as { error: string; detail: string };
-  expectProblem({ status, headers: Object.fromEntries(headers), body }, expected);
-  expect(error).toBe(body.detail);
+/** Expects the protocol's error and nothing else, and the same as problem details for clients that accept them. */
+export async function expectRefused({ status, headers, bytes, asProblem }: Sent, expected: Refused): Promise<void> {
+  const problem = await asProblem();
+  const body = JSON.parse(problem.bytes.toString()) as { detail: string };
+  expectProblem({ status: problem.status, headers: Object.fromEntries(problem.headers), body }, expected);
+  expect(headers.get('content-type')).toBe('application/json');
+  expect([status, JSON.parse(bytes.toString())]).toEqual([expected.status, { error: body.detail }]);
 }
 
-/** A request of linear that is served, in its parts. */
+/** A valid request of linear, in its parts. */
 export const x = { name: 'x', shape: [2, 3], datatype: 'FP64', data: [1, 2, 3, 4, 5, 6] };
 export const weight = { name: 'weight', shape: [1, 3], datatype: 'FP64', data: [[0.5, 0, -0.5]] };
 export const linear = { inputs: [x, weight], parameters: { session: false } };

@@ -1,4 +1,4 @@
-/** Keys in a file of their own, gone with the test. */
+/** Keys in a temporary file, which is deleted with the test. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ export interface TestKeys {
   readonly write: (lines: readonly string[]) => void;
 }
 
-/** To be called in a test. */
+/** Must be called in a test. */
 export function keysFile(...names: readonly string[]): TestKeys {
   const folder = mkdtempSync(join(tmpdir(), 'layerd-keys-'));
   onTestFinished(() => {

@@ -1,6 +1,6 @@
 /**
- * Kubernetes' own schemas, as `kubernetes-models` has them: its validators know what is required and what forms values
- * have, and its types know which fields there are, which the validators do not.
+ * The schemas of Kubernetes in `kubernetes-models`: its validators know required fields and the formats of values, and
+ * its types know which fields exist, which the validators do not.
  */
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
@@ -23,8 +23,8 @@ export function expectValid(manifest: Manifest): void {
 }
 
 /**
- * Where the values have a field that their type has not, or of another type: the compiler's own words.
- * @param typed of each name, an import of its type and the value
+ * Type errors for unknown fields and fields of the wrong type, in the compiler's words.
+ * @param typed for each name, an import of its type and the value
  */
 export function typeErrors(typed: readonly { type: string; from: string; value: unknown }[]): string[] {
   const file = fileURLToPath(new URL('manifests.generated.ts', import.meta.url));

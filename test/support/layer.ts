@@ -1,14 +1,14 @@
 /** Calls a layer directly: no codec, no session, no limits. */
 import type { Static, TObject } from '@sinclair/typebox';
 import { expect } from 'vitest';
-import { applyDefaults } from '../../src/compute/validate.js';
+import { applyDefaults } from '../../src/validation/validate.js';
 import { plain } from '../../src/kernels/plain/plain.js';
 import type { Cache, Decoded, Layer, Plan } from '../../src/layers/definition.js';
 import { Refusal } from '../../src/refusal.js';
 import { tensor, type FloatTensor, type IntegerTensor, type Tensor, type TensorData } from '../../src/tensor/tensor.js';
 import { expectClose, flatten, shapeOf, TOLERANCE, type Nested } from './reference.js';
 
-/** Forward at once, backward as often as wanted; options that are left out take their defaults. */
+/** Calls forward immediately, and backward any number of times; absent options have their defaults. */
 export function run<
   Inputs extends TObject,
   Options extends TObject,
@@ -41,7 +41,7 @@ export function integers(values: Nested): IntegerTensor {
   return tensor(shapeOf(values), Int32Array.from(flatten(values)));
 }
 
-/** A tensor as nested arrays; undefined where there is none. */
+/** A tensor as nested arrays; undefined if there is none. */
 export function nested(given: Tensor | undefined): Nested | undefined {
   if (!given) return undefined;
   const { shape, data } = given;
@@ -53,13 +53,13 @@ export function nested(given: Tensor | undefined): Nested | undefined {
   return rows(0, 0, data.length);
 }
 
-/** By the tolerance of the reference values. */
+/** Compares with the tolerance of the reference values. */
 export function expectNear(actual: Tensor | undefined, expected: Nested): void {
-  const tolerance = actual?.dtype === 'float32' ? TOLERANCE.float32 : TOLERANCE.float64;
+  const tolerance = actual?.data instanceof Float32Array ? TOLERANCE.float32 : TOLERANCE.float64;
   expectClose({ tensor: actual }, { tensor: expected }, tolerance);
 }
 
-/** What a call refuses: the kind, the place and the words. */
+/** The kind, the place and the message of a refusal. */
 export function refusalOf(call: () => unknown) {
   try {
     call();
@@ -72,7 +72,7 @@ export function refusalOf(call: () => unknown) {
   throw new Error('nothing was refused');
 }
 
-/** The kinds of array among the fields, by name. */
+/** The array types of the fields, by name. */
 export function arraysOf(fields: object): Record<string, string> {
   const tensors = Object.entries(fields).filter((entry): entry is [string, Tensor] => typeof entry[1] === 'object');
   return Object.fromEntries(tensors.map(([name, { data }]) => [name, nameOf(data)]));

@@ -1,4 +1,4 @@
-/** What stands in `deploy/`, as it will be applied: every YAML document, and every kustomization resolved. */
+/** The manifests of `deploy/` as they are applied: every YAML document, and every kustomization resolved. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,11 +15,11 @@ export interface Manifest extends Values {
 }
 
 /**
- * @param file below `deploy/`
- * @throws {Error} with each mistake and each warning, duplicate keys among them
+ * @param file path below `deploy/`
+ * @throws {Error} with all errors and warnings, including duplicate keys
  */
 export function documentsOf(file: string): unknown[] {
-  // Merge keys are compose's; a Kubernetes file has none.
+  // Only compose.yaml uses merge keys; Kubernetes files have none.
   const documents = parseAllDocuments(readFileSync(join(deploy, file), 'utf8'), { merge: true });
   return documents.map((document) => {
     const wrong = [...document.errors, ...document.warnings];
@@ -49,16 +49,16 @@ interface Kustomization {
   readonly images?: readonly { readonly name: string; readonly newName?: string; readonly newTag?: string }[];
 }
 
-/** The fields of a kustomization that are understood here: all that `deploy/` has. */
+/** The supported fields of a kustomization: all that `deploy/` uses. */
 const UNDERSTOOD = ['apiVersion', 'kind', 'namespace', 'resources', 'patches', 'configMapGenerator', 'images'];
 
 export interface Built {
   readonly objects: readonly Manifest[];
-  /** That were read for it, below `deploy/`. */
+  /** The files that were read for it, as paths below `deploy/`. */
   readonly files: readonly string[];
 }
 
-/** What `kubectl kustomize FOLDER` gives, but for hashes behind the names of generated maps. */
+/** The output of `kubectl kustomize FOLDER`, except for the hashes at the end of generated names. */
 export function build(folder: string): Built {
   const file = join(folder, 'kustomization.yaml');
   const kustomization = documentsOf(file)[0] as Kustomization;
@@ -120,7 +120,7 @@ function dataOf({ literals = [], files = [] }: Generator, read: (name: string) =
 const isObject = (value: unknown): value is Values => typeof value === 'object' && value !== null;
 const isNamed = (value: unknown): value is { name: string } => isObject(value) && typeof value.name === 'string';
 
-/** A strategic merge, as far as it is needed: lists of what has names are merged by name. */
+/** A strategic merge patch, as far as it is needed: lists of named objects are merged by name. */
 function merge(base: unknown, patch: unknown): unknown {
   if (Array.isArray(base) && Array.isArray(patch)) {
     const [old, changes] = [base as unknown[], patch as unknown[]];
@@ -143,7 +143,7 @@ function retagged(value: unknown, images: NonNullable<Kustomization['images']>):
   return Object.fromEntries(fields) as Values;
 }
 
-/** Folders with a kustomization, below `deploy/`. */
+/** Folders with a kustomization, as paths below `deploy/`. */
 export const kustomizations = filesIn('kubernetes')
   .filter((file) => file.endsWith('kustomization.yaml'))
   .map((file) => dirname(file));

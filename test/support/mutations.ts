@@ -1,4 +1,4 @@
-/** Good requests, made wrong at random: as JSON values, as bytes, and in what stands around the body. */
+/** Valid requests, made invalid at random: as JSON values, as bytes, and in everything other than the body. */
 import { Dtype } from '../../schemas/request.js';
 import {
   backwardWith,
@@ -20,7 +20,7 @@ export interface MutatedRequest {
   readonly body: Buffer;
 }
 
-/** What JSON.stringify cannot write stands in a body as one of these, and is put in its place in the text. */
+/** Placeholders for text that JSON.stringify cannot write; they are replaced in the result. */
 const RAW = new Map([
   ['@@overflow@@', '1e400'],
   ['@@underflow@@', '-1e-400'],
@@ -33,7 +33,7 @@ const RAW = new Map([
 
 type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 
-/** Where a value stands: in an array or an object. */
+/** The position of a value: in an array or an object. */
 type Place =
   { readonly holder: Json[]; readonly key: number } | { readonly holder: Record<string, Json>; readonly key: string };
 
@@ -56,7 +56,7 @@ class Mutator {
     return values[this.below(values.length)];
   }
 
-  /** A value that is seldom the right one. */
+  /** A value that is rarely the right one. */
   odd(): Json {
     const oddities: (() => Json)[] = [
       () => null,
@@ -87,7 +87,7 @@ class Mutator {
     return this.pick(oddities)();
   }
 
-  /** Nested arrays, now and then ragged. */
+  /** Nested arrays, sometimes ragged. */
   private tensor(rank: number): Json {
     if (rank === 0) return this.chance(0.02) ? this.pick<Json>(['NaN', null, '0.5', []]) : this.below(7) - 3;
     const size = this.chance(0.05) ? 0 : 1 + this.below(3);
@@ -96,7 +96,9 @@ class Mutator {
     return row;
   }
 
-  /** Any place in a value but its root; the outer ones as often as the many inner ones. */
+  /**
+   * A random position in a value other than its root; outer positions are as likely as the more numerous inner ones.
+   */
   private place(root: Json): Place | undefined {
     let found: Place | undefined;
     let value = root;
@@ -147,7 +149,7 @@ class Mutator {
       },
       () => {
         const other = this.place(root) as { holder: Record<string, Json>; key: string } | undefined;
-        // A copy: a value within itself could not be written.
+        // A copy, because a value inside itself could not be written.
         if (other) set(structuredClone(other.holder[other.key]));
       },
       () => {
@@ -168,7 +170,7 @@ class Mutator {
     Object.defineProperty(holder, key, { value: this.odd(), enumerable: true, configurable: true, writable: true });
   }
 
-  /** An option of the layer with a value that may be meant, and may ask for the world. */
+  /** An option of the layer, with a value that may be valid and may request enormous work. */
   options(layer: LayerName, body: Body): Json {
     const value = structuredClone(body) as Record<string, Json>;
     const holder = (value.forward ?? value) as Record<string, Json>;
@@ -273,14 +275,16 @@ const MEDIA_TYPES = [
   'a/b/c',
 ];
 
-/** As text, with what JSON.stringify cannot write. */
+/** As text, including what JSON.stringify cannot write. */
 function written(value: Json): string {
   const text = JSON.stringify(value).replaceAll(/"(@@[\w ]+@@)"/g, (_, name: string) => RAW.get(name) ?? 'null');
-  // A session that is released would leave nothing to use for the requests that follow.
+  // Sessions must not be released, because later requests use them.
   return text.replaceAll('"release":true', '"release":false');
 }
 
-/** A request of the Open Inference Protocol, wrong in its JSON part, in its bytes, or in the length of either. */
+/**
+ * A request of the Open Inference Protocol with an error in its JSON part, its binary part, or the length of either.
+ */
 function mutatedInference(mutator: Mutator, layer: LayerName, body: Body): MutatedRequest {
   const direction = 'dout' in body || 'dh_n' in body ? 'backward' : 'forward';
   const dtype = mutator.pick(['float64', 'float32'] as const);
@@ -327,7 +331,7 @@ function mutatedInference(mutator: Mutator, layer: LayerName, body: Body): Mutat
 }
 
 /**
- * @param seed decides everything; one seed, one request
+ * @param seed determines the request completely
  * @param tokens of live sessions, by layer
  */
 export function mutatedRequest(seed: number, tokens: Readonly<Record<string, string>>): MutatedRequest {
@@ -366,7 +370,7 @@ export function mutatedRequest(seed: number, tokens: Readonly<Record<string, str
   ])();
 }
 
-/** Bytes of any format, cut, torn and mixed. */
+/** Bytes of any format, truncated, split and shuffled. */
 export function mutatedBytes(seed: number, bytes: Buffer): Buffer {
   return new Mutator(seed).bytes(bytes);
 }

@@ -1,4 +1,4 @@
-/** What every refusal looks like: problem details (RFC 9457), under a request id. */
+/** The form of every refusal: problem details (RFC 9457) with a request id. */
 import { expect } from 'vitest';
 import type { ProblemName } from '../../src/http/problems.js';
 import { backwardWith, forwardWith, type Body, type LayerName } from './requests.js';
@@ -9,23 +9,23 @@ export interface Refused {
   readonly type: ProblemName;
   /** JSON Pointers of `errors`, in order. */
   readonly at?: readonly string[];
-  /** The detail, or what it matches. */
+  /** The detail, or a pattern for it. */
   readonly says: string | RegExp;
 }
 
 /** A POST that must be refused. */
 export interface WrongRequest extends Refused {
-  /** The path, without its first slash. */
+  /** The path, without its leading slash. */
   readonly post: string;
   readonly body: unknown;
 }
 
-/** The good forward request of a layer, changed so that it must be refused. */
+/** The valid forward request of a layer, with changes for which it must be refused. */
 export function wrongForward(layer: LayerName, changes: Body, refused: Refused): WrongRequest {
   return { post: `${layer}/forward`, body: forwardWith(layer, changes), ...refused };
 }
 
-/** The good backward request of a layer, without a session, likewise. */
+/** The same for the valid backward request, without a session. */
 export function wrongBackward(layer: LayerName, changes: Body, refused: Refused): WrongRequest {
   return { post: `${layer}/backward`, body: backwardWith(layer, changes), ...refused };
 }
@@ -38,7 +38,7 @@ interface ProblemBody {
   readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
 }
 
-/** What of an answer is looked at; Supertest's or that of `node:http`. */
+/** The parts of an answer that are compared, from Supertest or `node:http`. */
 export interface Refusal {
   readonly status: number;
   readonly headers: object;
@@ -65,7 +65,7 @@ export function expectProblem({ status, headers, body }: Refusal, expected: Refu
 
 export async function expectRefused({ client }: Service, { post, body, ...expected }: WrongRequest): Promise<void> {
   const bytes = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
-  const request = client.post(`/${post}`).set('content-type', 'application/json').timeout(10_000);
-  // Superagent would make JSON of a buffer.
+  const request = client.post(`/${post}`).set('content-type', 'application/json');
+  // Superagent would encode a buffer as JSON.
   expectProblem(await request.serialize(() => bytes as string).send({}), expected);
 }

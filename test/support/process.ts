@@ -1,35 +1,16 @@
-/** The service as a process of its own, compiled from the sources as they stand. */
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+/** The service as a separate process, compiled from the current sources. */
+import type { SpawnOptions } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { afterAll, beforeAll, onTestFinished, vi } from 'vitest';
+import { onTestFinished } from 'vitest';
+import { start } from './children.js';
 import type { LogLine } from './service.js';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
+/** Compiled by Vitest's global set-up. */
+const ENTRY = fileURLToPath(new URL('../../dist/service/server.js', import.meta.url));
 
-/** To be called in a suite: gives the compiled entry, there from the start of its tests on. */
+/** Must be called in a suite. Returns the compiled entry. */
 export function compiled(): () => string {
-  let directory: string | undefined;
-  beforeAll(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'layerd-'));
-    await cp(join(root, 'package.json'), join(directory, 'package.json'));
-    await symlink(join(root, 'node_modules'), join(directory, 'node_modules'), 'junction');
-    // Vitest's global setup has compiled these.
-    for (const folder of ['wasm', 'web'])
-      await cp(join(root, 'dist', folder), join(directory, 'dist', folder), { recursive: true });
-    const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-    const build = ['--project', 'tsconfig.build.json', '--outDir', join(directory, 'dist')];
-    // Types are checked elsewhere, and nothing is built on this build.
-    const once = ['--noCheck', '--incremental', 'false', '--tsBuildInfoFile', 'null'];
-    await promisify(execFile)(process.execPath, [tsc, ...build, ...once], { cwd: root });
-  });
-  afterAll(async () => {
-    if (directory) await rm(directory, { recursive: true });
-  });
-  return () => join(directory ?? '', 'dist', 'src', 'server.js');
+  return () => ENTRY;
 }
 
 export interface Exit {
@@ -43,15 +24,17 @@ export interface RunningService {
   readonly port: number;
   readonly exited: Promise<Exit>;
   kill(signal: NodeJS.Signals): void;
+  /** Its log lines so far. */
   log(): LogLine[];
 }
 
 function run(entry: string, environment: Readonly<Record<string, string>>) {
   const { PATH = '' } = process.env;
-  const child: ChildProcess = spawn(process.execPath, [entry], { env: { PATH, PROCESSES: '1', ...environment } });
-  onTestFinished(() => {
-    child.kill('SIGKILL');
-  });
+  // No limit on the event-loop delay: requests must be answered even on a busy machine.
+  const defaults = { PROCESSES: '1', EVENT_LOOP_DELAY_LIMIT_MS: '0' };
+  const options: SpawnOptions = { env: { PATH, ...defaults, ...environment } };
+  const { child, end } = start(process.execPath, [entry], options);
+  onTestFinished(end);
   const output = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const)
     child[name]?.setEncoding('utf8').on('data', (text: string) => {
@@ -66,25 +49,29 @@ function run(entry: string, environment: Readonly<Record<string, string>>) {
   return { child, output, exited };
 }
 
-/** Runs the service until it ends by itself. */
+/** Runs the service until it exits by itself. */
 export function runToEnd(entry: string, environment: Readonly<Record<string, string>>): Promise<Exit> {
   return run(entry, environment).exited;
 }
 
-/** To be called in a test: the service on a free port, ended with the test at the latest. */
+/** Must be called in a test. Starts the service on a free port, and ends it with the test at the latest. */
 export async function startProcess(
   entry: string,
   environment: Readonly<Record<string, string>> = {},
 ): Promise<RunningService> {
   const { child, output, exited } = run(entry, { PORT: '0', ...environment });
-  const port = await vi.waitFor(
-    () => {
+  const port = await new Promise<number>((resolve, reject) => {
+    const read = () => {
       const match = /listening at http:\/\/(?:127\.0\.0\.1|\[::1\]):(\d+)/.exec(output.stdout);
-      if (!match) throw new Error(`the service does not listen: ${output.stdout}${output.stderr}`);
-      return Number(match[1]);
-    },
-    { timeout: 20_000 },
-  );
+      if (!match) return;
+      child.stdout?.off('data', read);
+      resolve(Number(match[1]));
+    };
+    child.stdout?.on('data', read);
+    exited.then(({ stdout, stderr }) => {
+      reject(new Error(`the service ended before it listened: ${stdout}${stderr}`));
+    }, reject);
+  });
   return {
     port,
     exited,
@@ -92,7 +79,8 @@ export async function startProcess(
     log: () =>
       output.stdout
         .split('\n')
-        .filter((line) => line !== '')
+        // The text after the last line end is an incomplete line.
+        .slice(0, -1)
         .map((line) => JSON.parse(line) as LogLine),
   };
 }

@@ -1,7 +1,7 @@
 /** Reads the text format of Prometheus. */
 import type { Service } from './service.js';
 
-/** A sample's line, whose numbers are read as Go reads them, "Nan" too. */
+/** A sample's line. Values are in Go's notation, including "Nan". */
 const SAMPLE = /^([a-z_]\w*)(?:\{((?:\w+="[^"\\]*",?)+)\})? (-?[\d.]+(?:e[+-]?\d+)?|Nan|[+-]Inf)$/;
 
 export interface Sample {
@@ -23,7 +23,7 @@ export function samplesOf(text: string): Sample[] {
     });
 }
 
-/** The sum of the samples that have these labels; undefined where there are none. */
+/** The sum of the samples with these labels; undefined if there are none. */
 export function valueOf(samples: readonly Sample[], name: string, labels: Sample['labels'] = {}): number | undefined {
   const found = samples.filter(
     (sample) => sample.name === name && Object.entries(labels).every(([label, text]) => sample.labels[label] === text),

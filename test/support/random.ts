@@ -1,11 +1,11 @@
-/** Random numbers that a seed decides. */
+/** Random numbers determined by a seed. */
 import { sizeOf, tensor, type FloatTensor, type Shape } from '../../src/tensor/tensor.js';
 
 export interface RandomNumbers {
-  /** From 0 up to, not including, 1. */
+  /** From 0 (inclusive) to 1 (exclusive). */
   readonly next: () => number;
   readonly uniform: (low: number, high: number) => number;
-  /** From -1 to 1 unless bounds are given. */
+  /** From -1 to 1, unless bounds are given. */
   readonly array: (length: number, low?: number, high?: number) => number[];
   readonly tensor: (shape: Shape, low?: number, high?: number) => FloatTensor;
   /** In random order, from -2 to 2, no two nearer than 2 / length. */

@@ -1,4 +1,4 @@
-/** What rnn and lstm are alike in: the same habits of time, held against both. */
+/** The common behaviour of rnn and lstm over time: the same tests for both. */
 import { expect, it } from 'vitest';
 import type { RecurrentInputs, RecurrentOptions } from '../../src/layers/recurrence.js';
 import {
@@ -14,7 +14,7 @@ import { randomNumbers } from './random.js';
 
 type Tensors = Readonly<Record<string, Tensor | undefined>>;
 
-/** A call of the one or the other; backward may be called with any upstream gradients. */
+/** A call of either layer; backward accepts any upstream gradients. */
 export type Recurrent = (
   inputs: RecurrentInputs,
   options?: Partial<RecurrentOptions>,
@@ -24,9 +24,9 @@ type Weights = Record<'x' | 'weight_ih' | 'weight_hh' | 'bias_ih' | 'bias_hh', F
 
 /** Dimensions of the calls below. */
 const [N, T, I, H] = [3, 4, 2, 3];
-const LENGTHS = [2, 4, 1];
+const LENGTHS = [2, 4, 0];
 
-/** The part of a tensor at `index` of `axis`, without that axis. */
+/** The slice of a tensor at `index` of `axis`, without that axis. */
 function take({ shape, data }: Tensor, axis: number, index: number): FloatTensor {
   const inner = shape.slice(axis + 1).reduce((size, n) => size * n, 1);
   const step = inner * shape[axis];
@@ -34,7 +34,7 @@ function take({ shape, data }: Tensor, axis: number, index: number): FloatTensor
   return tensor(shape.toSpliced(axis, 1), Float64Array.from(values));
 }
 
-/** The tensor without what comes from `end` on along `axis`. */
+/** The tensor without the elements from `end` on along `axis`. */
 function cut({ shape, data }: Tensor, axis: number, end: number): FloatTensor {
   const inner = shape.slice(axis + 1).reduce((size, n) => size * n, 1);
   const step = inner * shape[axis];
@@ -42,7 +42,7 @@ function cut({ shape, data }: Tensor, axis: number, end: number): FloatTensor {
   return tensor(shape.with(axis, end), Float64Array.from(values));
 }
 
-/** Turned about along `axis`. */
+/** Reversed along `axis`. */
 function reversed({ shape, data }: Tensor, axis: number): FloatTensor {
   const inner = shape.slice(axis + 1).reduce((size, n) => size * n, 1);
   const last = shape[axis] - 1;
@@ -82,13 +82,13 @@ export function itIsRecurrent(call: Recurrent, gates: 1 | 4, states: readonly st
     expectNear(actual, nested(expected) ?? NaN);
   };
 
-  it('answers the state after every step in out, and after the last in h_n', () => {
+  it('returns the state after each step in out, and after the last step in h_n', () => {
     const { outputs } = call(inputsOf());
     expect(outputs.out?.shape).toEqual([N, T, H]);
     expect(outputs.h_n).toEqual(take(outputs.out as Tensor, 1, T - 1));
   });
 
-  it('goes on from the states that an earlier call ended with', () => {
+  it('continues from the final states of an earlier call', () => {
     const inputs = inputsOf();
     const whole = call(inputs).outputs;
     const half = call({ ...inputs, x: cut(inputs.x, 1, 2) }).outputs;
@@ -97,7 +97,7 @@ export function itIsRecurrent(call: Recurrent, gates: 1 | 4, states: readonly st
     for (const name of lastStates) expectEqual(rest[name], whole[name]);
   });
 
-  it('takes a missing first state for zeros, and a missing bias likewise', () => {
+  it('treats a missing initial state or bias as zeros', () => {
     const { x, weight_ih, weight_hh } = inputsOf();
     const bare = call({ x, weight_ih, weight_hh }).outputs;
     const none = Object.fromEntries(states.map((state) => [`${state}0`, zeros('float64', [N, H])]));
@@ -105,7 +105,7 @@ export function itIsRecurrent(call: Recurrent, gates: 1 | 4, states: readonly st
     expect(call({ x, weight_ih, weight_hh, bias_ih: bias, bias_hh: bias, ...none }).outputs).toEqual(bare);
   });
 
-  it('adds the two biases, and gives each its own, equal, gradient', () => {
+  it('adds the two biases, and returns equal gradients for both', () => {
     const inputs = inputsOf();
     const { x, weight_ih, weight_hh, bias_ih, bias_hh } = inputs;
     const sum = tensor(
@@ -119,7 +119,7 @@ export function itIsRecurrent(call: Recurrent, gates: 1 | 4, states: readonly st
     expect(dbias_ih).toEqual(dbias_hh);
   });
 
-  it('runs from the end of time in reverse, and answers in the order of time', () => {
+  it('starts at the last step in reverse, and returns the steps in time order', () => {
     const inputs = inputsOf();
     const there = call({ ...inputs, x: reversed(inputs.x, 1) });
     const back = call(inputs, { direction: 'reverse' });
@@ -130,7 +130,7 @@ export function itIsRecurrent(call: Recurrent, gates: 1 | 4, states: readonly st
     expect(back.backward(upstream)).toEqual({ ...expected, dx: reversed(expected.dx as Tensor, 1) });
   });
 
-  it('runs both ways at once when bidirectional, each with its own weights and states', () => {
+  it('runs in both directions if bidirectional, each with its own weights and states', () => {
     const inputs = inputsOf(2);
     const both = call(inputs, { direction: 'bidirectional' });
     expect(both.outputs.out?.shape).toEqual([N, T, 2 * H]);
@@ -162,7 +162,7 @@ export function itIsRecurrent(call: Recurrent, gates: 1 | 4, states: readonly st
     expectEqual(gradients.dx, sum);
   });
 
-  it('takes [T, N, …] for [N, T, …] when time comes first', () => {
+  it('reads [T, N, …] instead of [N, T, …] if time_major', () => {
     const inputs = inputsOf();
     const batchFirst = call(inputs);
     const timeFirst = call({ ...inputs, x: exchanged(inputs.x) }, { time_major: true });
@@ -174,7 +174,7 @@ export function itIsRecurrent(call: Recurrent, gates: 1 | 4, states: readonly st
   });
 
   it.each(['forward', 'reverse'] as const)(
-    'treats each sequence as if it came alone with its length, %s',
+    'computes each sequence as if it were the only one, with its own length, %s',
     (direction) => {
       const inputs = inputsOf();
       const { x, weight_ih, weight_hh, bias_ih, bias_hh, ...first } = inputs;
@@ -189,6 +189,13 @@ export function itIsRecurrent(call: Recurrent, gates: 1 | 4, states: readonly st
           return { ...row, shape: [1, ...row.shape] };
         };
         const own = Object.fromEntries(Object.entries(first).map(([name, given]) => [name, one(given)]));
+        if (!length) {
+          for (const state of states) {
+            expect(one(batch.outputs[`${state}_n`] as Tensor)).toEqual(own[`${state}0`]);
+            expect(one(gradients[`d${state}0`] as Tensor)).toEqual(one(upstream[`d${state}_n`]));
+          }
+          return;
+        }
         const alone = call({ x: cut(one(x), 1, length), ...weights, ...own }, { direction });
         expectEqual(cut(one(batch.outputs.out as Tensor), 1, length), alone.outputs.out);
         for (const name of lastStates) expectEqual(one(batch.outputs[name] as Tensor), alone.outputs[name]);
@@ -211,7 +218,7 @@ export function itIsRecurrent(call: Recurrent, gates: 1 | 4, states: readonly st
   );
 
   it.each(['forward', 'reverse', 'bidirectional'] as const)(
-    'gives zeros past the end of a sequence, whatever stands there, %s',
+    'returns zeros past the end of a sequence, whatever the input there, %s',
     (direction) => {
       const inputs = inputsOf(...(direction === 'bidirectional' ? [2] : []));
       const sequence_lengths: IntegerTensor = integers(LENGTHS);
@@ -246,7 +253,21 @@ export function itIsRecurrent(call: Recurrent, gates: 1 | 4, states: readonly st
     },
   );
 
-  it('takes lengths of T for no lengths', () => {
+  it('returns the initial states, and passes their gradients back, if all lengths are 0', () => {
+    const { outputs, backward } = call({ ...inputsOf(), sequence_lengths: integers([0, 0, 0]) });
+    const inputs = inputsOf();
+    expect(outputs.out).toEqual(zeros('float64', [N, T, H]));
+    const upstream = upstreamOf(outputs, all);
+    const gradients = backward(upstream);
+    for (const state of states) {
+      expect(outputs[`${state}_n`]).toEqual(inputs[`${state}0`]);
+      expect(gradients[`d${state}0`]).toEqual(upstream[`d${state}_n`]);
+    }
+    for (const name of ['x', 'weight_ih', 'weight_hh', 'bias_ih', 'bias_hh'])
+      expect(gradients[`d${name}`]).toEqual(zeros('float64', inputs[name].shape));
+  });
+
+  it('treats lengths of T like no lengths', () => {
     const inputs = inputsOf();
     const without = call(inputs);
     const whole = call({ ...inputs, sequence_lengths: integers([T, T, T]) });
@@ -255,7 +276,7 @@ export function itIsRecurrent(call: Recurrent, gates: 1 | 4, states: readonly st
     expect(whole.backward(upstream)).toEqual(without.backward(upstream));
   });
 
-  it('counts an upstream gradient that is absent as zero', () => {
+  it('treats a missing upstream gradient as zero', () => {
     const { outputs, backward } = call(inputsOf());
     const upstream = upstreamOf(outputs, all);
     const nothing = Object.fromEntries(all.map((name) => [`d${name}`, zeros('float64', upstream[`d${name}`].shape)]));
@@ -263,7 +284,7 @@ export function itIsRecurrent(call: Recurrent, gates: 1 | 4, states: readonly st
       expect(backward({ [name]: upstream[name] })).toEqual(backward({ ...nothing, [name]: upstream[name] }));
   });
 
-  it('gives the same gradients however often it is asked', () => {
+  it('returns the same gradients when called again', () => {
     const { outputs, backward } = call(inputsOf());
     const upstream = upstreamOf(outputs, all);
     const once = structuredClone(backward(upstream));
@@ -271,7 +292,7 @@ export function itIsRecurrent(call: Recurrent, gates: 1 | 4, states: readonly st
     expect(backward(upstream)).toEqual(once);
   });
 
-  it('takes every size 1', () => {
+  it('accepts sizes of 1', () => {
     const one = (...shape: number[]) => some(shape);
     const { outputs, backward } = call({
       x: one(1, 1, 1),
@@ -282,7 +303,7 @@ export function itIsRecurrent(call: Recurrent, gates: 1 | 4, states: readonly st
     expect(backward({ dout: one(1, 1, 1) }).dx?.shape).toEqual([1, 1, 1]);
   });
 
-  it('gives gradients only of what was given', () => {
+  it('returns gradients only for the tensors that were given', () => {
     const { x, weight_ih, weight_hh } = inputsOf();
     const { outputs, backward } = call({ x, weight_ih, weight_hh });
     expect(Object.keys(outputs)).toEqual(all);
@@ -290,7 +311,7 @@ export function itIsRecurrent(call: Recurrent, gates: 1 | 4, states: readonly st
   });
 }
 
-/** Every refusal of shapes and lengths, by its words. */
+/** The refusals of shapes and lengths, with their messages. */
 export function itRefusesRecurrent(call: Recurrent, gates: 1 | 4, states: readonly string[]): void {
   const R = gates * H;
   const rows = gates === 1 ? 'H' : '4H';
@@ -300,21 +321,21 @@ export function itRefusesRecurrent(call: Recurrent, gates: 1 | 4, states: readon
     refusalOf(() => call({ ...good, ...wrong }, options));
   const wrongShape = (name: string, detail: string) => ({ kind: 'shape-mismatch', path: [name], detail });
 
-  it('x of another rank than 3', () => {
+  it('x of a rank other than 3', () => {
     expect(refused({ x: given([N, I]) })).toEqual(wrongShape('x', `x has shape [${N}, ${I}]; expected [N, T, I]`));
     expect(refused({ x: given([N, I]) }, { time_major: true })).toEqual(
       wrongShape('x', `x has shape [${N}, ${I}]; expected [T, N, I]`),
     );
   });
 
-  it('a weight_hh of another rank than the direction wants', () => {
+  it('a weight_hh of the wrong rank for the direction', () => {
     expect(refused({ weight_hh: given([2, R, H]) })).toEqual(
       wrongShape(
         'weight_hh',
         `weight_hh has shape [2, ${R}, ${H}]; expected [${rows}, H], because direction is "forward"`,
       ),
     );
-    expect(refused({}, { direction: 'bidirectional' })).toEqual(
+    expect(refused({ weight_ih: given([2, R, I]) }, { direction: 'bidirectional' })).toEqual(
       wrongShape(
         'weight_hh',
         `weight_hh has shape [${R}, ${H}]; expected [2, ${rows}, H], because direction is "bidirectional"`,
@@ -322,17 +343,34 @@ export function itRefusesRecurrent(call: Recurrent, gates: 1 | 4, states: readon
     );
   });
 
+  it('the first wrong tensor, if there are several', () => {
+    expect(refused({}, { direction: 'bidirectional' })).toEqual(
+      wrongShape(
+        'weight_ih',
+        `weight_ih has shape [${R}, ${I}]; expected [2, ${rows}, ${I}], because direction is "bidirectional" and x has ${I} features`,
+      ),
+    );
+    const wrong = { bias_hh: given([1]), sequence_lengths: integers([1]), h0: given([1]) };
+    const order = ['bias_ih', 'bias_hh', 'sequence_lengths', 'h0'] as const;
+    const names = order.map((_, i) =>
+      refused(Object.fromEntries(order.slice(i).map((name) => [name, { bias_ih: given([1]), ...wrong }[name]]))),
+    );
+    expect(names.map((refusal) => refusal.path)).toEqual(order.map((name) => [name]));
+  });
+
   it('a weight_hh whose axes do not fit each other', () => {
     expect(refused({ weight_hh: given([R + 1, H]) })).toEqual(
       wrongShape(
         'weight_hh',
-        `weight_hh has shape [${R + 1}, ${H}]; expected [${R}, ${H}], because its last axis says H is ${H}, and the other one is ${rows}`,
+        `weight_hh has shape [${R + 1}, ${H}]; expected [${R}, ${H}], because its last axis is H = ${H}, and the other one is ${rows}`,
       ),
     );
-    expect(refused({ weight_hh: given([3, R, H]) }, { direction: 'bidirectional' })).toEqual(
+    expect(
+      refused({ weight_ih: given([2, R, I]), weight_hh: given([3, R, H]) }, { direction: 'bidirectional' }),
+    ).toEqual(
       wrongShape(
         'weight_hh',
-        `weight_hh has shape [3, ${R}, ${H}]; expected [2, ${R}, ${H}], because its last axis says H is ${H}, and the other one is ${rows}`,
+        `weight_hh has shape [3, ${R}, ${H}]; expected [2, ${rows}, H], because direction is "bidirectional"`,
       ),
     );
   });
@@ -341,7 +379,16 @@ export function itRefusesRecurrent(call: Recurrent, gates: 1 | 4, states: readon
     expect(refused({ weight_ih: given([R, I + 1]) })).toEqual(
       wrongShape(
         'weight_ih',
-        `weight_ih has shape [${R}, ${I + 1}]; expected [${R}, ${I}], because weight_hh has ${H} hidden features and x has ${I} features`,
+        `weight_ih has shape [${R}, ${I + 1}]; expected [${rows}, ${I}], because direction is "forward" and x has ${I} features`,
+      ),
+    );
+  });
+
+  it('a weight_ih for other hidden features', () => {
+    expect(refused({ weight_ih: given([R + 1, I]) })).toEqual(
+      wrongShape(
+        'weight_ih',
+        `weight_ih has shape [${R + 1}, ${I}]; expected [${R}, ${I}], because weight_hh has ${H} hidden features and x has ${I} features`,
       ),
     );
   });
@@ -367,17 +414,17 @@ export function itRefusesRecurrent(call: Recurrent, gates: 1 | 4, states: readon
     expect(refused({ sequence_lengths: integers([1, 2]) })).toEqual(
       wrongShape('sequence_lengths', `sequence_lengths has shape [2]; expected [${N}], because x has a batch of ${N}`),
     );
-    // The batch is the second axis where time comes first.
+    // With time first, the batch is the second axis.
     expect(refused({ sequence_lengths: integers([1, 1, 1]) }, { time_major: true })).toEqual(
       wrongShape('sequence_lengths', `sequence_lengths has shape [3]; expected [${T}], because x has a batch of ${T}`),
     );
   });
 
-  it.each([0, -1, T + 1])('a length of %i', (length) => {
+  it.each([-1, T + 1])('a length of %i', (length) => {
     expect(refused({ sequence_lengths: integers([1, length, T]) })).toEqual({
       kind: 'value-mismatch',
       path: ['sequence_lengths', 1],
-      detail: `sequence_lengths[1] is ${length}; expected 1 to ${T}, because x has ${T} time steps`,
+      detail: `sequence_lengths[1] is ${length}; expected 0 to ${T}, because x has ${T} time steps`,
     });
   });
 }

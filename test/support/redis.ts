@@ -1,5 +1,4 @@
-/** A Redis for tests: Debian's `redis-server` on a free port, in a folder of its own. */
-import { spawn, type ChildProcess } from 'node:child_process';
+/** A Redis for tests: Debian's `redis-server` on a free port, in a temporary folder. */
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,36 +6,37 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, onTestFinished } from 'vitest';
 import { freePort } from '../../bench/service.js';
+import { start, type Started } from './children.js';
 import { isLeftOut } from './programs.js';
 
 const leftOut = isLeftOut('redis-server');
 if (leftOut) console.warn('redis-server is not installed: the tests of sessions in Redis are left out');
 
-/** A suite for which a Redis must be there. */
+/** A suite that requires Redis. */
 export const describeWithRedis = describe.skipIf(leftOut);
 
 export interface RunningRedis {
   readonly port: number;
-  /** For `SESSION_STORE`. */
+  /** The value for `SESSION_STORE`. */
   readonly url: string;
-  /** A connection beside those of the service, to look and to set. */
+  /** A separate connection, for inspection and settings. */
   readonly admin: Redis;
-  /** As when its machine fails. */
+  /** Kills it, as if its machine failed. */
   kill(): Promise<void>;
-  /** Stops or continues the process, whose connections stay. */
+  /** Stops or continues the process, whose connections stay open. */
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void;
-  /** After a kill, on the same port, with what it had written to its folder. */
+  /** Starts it after a kill, on the same port, with the files that it had written. */
   restart(...settings: string[]): Promise<void>;
 }
 
-/** @param given as in a configuration file, `'maxmemory 10mb'` */
-async function start(given: readonly string[]): Promise<RunningRedis & { end(): Promise<void> }> {
+/** @param given lines of a configuration file, such as `'maxmemory 10mb'` */
+async function open(given: readonly string[]): Promise<RunningRedis & { end(): Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'layerd-redis-'));
   const port = await freePort();
   const admin = new Redis({ port, host: '127.0.0.1', lazyConnect: true, retryStrategy: () => 20 });
-  // It is away whenever a test says so.
+  // Errors are expected: tests make it unavailable.
   admin.on('error', () => undefined);
-  let server: ChildProcess;
+  let server: Started;
 
   async function run(settings: readonly string[]): Promise<void> {
     const lines = [
@@ -48,52 +48,63 @@ async function start(given: readonly string[]): Promise<RunningRedis & { end(): 
       ...given,
       ...settings,
     ];
-    server = spawn('redis-server', ['-'], { stdio: ['pipe', 'ignore', 'inherit'] });
-    server.stdin?.end(`${lines.join('\n')}\n`);
-    await once(server, 'spawn');
+    server = start('redis-server', ['-'], { stdio: ['pipe', 'ignore', 'inherit'] });
+    const { child } = server;
+    child.stdin?.end(`${lines.join('\n')}\n`);
+    await once(child, 'spawn');
     const password = lines.find((line) => line.startsWith('requirepass '))?.split(' ')[1];
     if (password !== undefined) admin.options.password = password;
     if (admin.status === 'wait') void admin.connect().catch(() => undefined);
-    // `once` of Node.js would end with the first attempt that comes too early.
-    if (admin.status !== 'ready') await new Promise((resolve) => admin.once('ready', resolve));
+    // `once` of Node.js would reject after the first failed attempt.
+    if (admin.status !== 'ready')
+      await new Promise((resolve, reject) => {
+        admin.once('ready', resolve);
+        child.once('exit', () => {
+          reject(new Error(`redis-server ended before it could be used at port ${port}`));
+        });
+      });
   }
 
   async function kill(): Promise<void> {
-    if (server.exitCode !== null || server.signalCode !== null) return;
-    const exited = once(server, 'exit');
-    server.kill('SIGKILL');
-    await exited;
+    await server.end();
     if (admin.status === 'ready') await once(admin, 'close');
   }
 
-  await run([]);
+  async function end(): Promise<void> {
+    await server.end();
+    admin.disconnect();
+    await rm(folder, { recursive: true });
+  }
+
+  try {
+    await run([]);
+  } catch (error) {
+    await end();
+    throw error;
+  }
   return {
     port,
     url: `redis://127.0.0.1:${port}`,
     admin,
     kill,
-    signal: (signal) => server.kill(signal),
+    signal: (signal) => server.child.kill(signal),
     restart: (...settings) => run(settings),
-    async end() {
-      await kill();
-      admin.disconnect();
-      await rm(folder, { recursive: true });
-    },
+    end,
   };
 }
 
-/** To be called in a test: a Redis for that test alone. */
+/** Must be called in a test: a Redis for only that test. */
 export async function startRedis(...settings: string[]): Promise<RunningRedis> {
-  const redis = await start(settings);
+  const redis = await open(settings);
   onTestFinished(() => redis.end());
   return redis;
 }
 
-/** To be called in a suite: one Redis for all its tests. */
+/** Must be called in a suite: one Redis for all its tests. */
 export function sharedRedis(...settings: string[]): () => RunningRedis {
-  let redis: Awaited<ReturnType<typeof start>> | undefined;
+  let redis: Awaited<ReturnType<typeof open>> | undefined;
   beforeAll(async () => {
-    redis = await start(settings);
+    redis = await open(settings);
   });
   afterAll(() => redis?.end());
   return () => {

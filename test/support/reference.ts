@@ -22,8 +22,8 @@ export function referenceCases(layer: string): ReferenceCase[] {
 }
 
 /**
- * Relative to the largest value of the tensor (1e-3 at least): a sum that happens to come out near zero has only
- * the absolute accuracy of its terms.
+ * Relative to the largest value of the tensor (at least 1e-3), because a sum that happens to be near zero has only the
+ * absolute accuracy of its terms.
  */
 export const TOLERANCE = { float64: 1e-10, float32: 1e-4 } as const;
 
@@ -35,7 +35,7 @@ export function shapeOf(value: Nested): number[] {
   return Array.isArray(value) ? [value.length, ...shapeOf((value as readonly Nested[])[0])] : [];
 }
 
-/** Holds every expected tensor against the answer's, by shape and by value. */
+/** Compares every expected tensor with the answer's, by shape and by value. */
 export function expectClose(answer: Fields, expected: NestedFields, tolerance: number): void {
   for (const [name, nested] of Object.entries(expected)) {
     const { shape, data } = answer[name] as unknown as Tensor;

@@ -1,16 +1,17 @@
-/** One good request of each layer, small enough to read; tests change them. */
-
+/** One valid request per layer, small enough to read; tests modify them. */
+import { applyDefaults } from '../../src/validation/validate.js';
 import { layers } from '../../src/layers/registry.js';
 
 export type Body = Readonly<Record<string, unknown>>;
 
 interface GoodRequest {
   readonly forward: Body;
-  /** Backward's, without its session. */
+  /** The backward request, without a session. */
   readonly backward: Body;
 }
 
-export const good = {
+/** These have every tensor and option. A later layer uses the example of its definition. */
+const written = {
   batchnorm: {
     forward: {
       x: [
@@ -159,9 +160,20 @@ export const good = {
   },
 } as const satisfies Record<string, GoodRequest>;
 
-export type LayerName = keyof typeof good;
+export type LayerName = keyof typeof written;
 
-export const layerNames = Object.keys(good) as LayerName[];
+const ofExample = ({ reference: { example }, schemas }: (typeof layers)[number]): GoodRequest => {
+  const forward: Record<string, unknown> = { ...example.forward };
+  applyDefaults(schemas.options, forward);
+  return { forward, backward: { ...example.backward } };
+};
+
+export const good = {
+  ...Object.fromEntries(layers.map((layer) => [layer.name, ofExample(layer)])),
+  ...written,
+};
+
+export const layerNames = layers.map(({ name }) => name as LayerName);
 
 export function schemasOf(name: LayerName) {
   const layer = layers.find((candidate) => candidate.name === name);
@@ -169,17 +181,17 @@ export function schemasOf(name: LayerName) {
   return layer.schemas;
 }
 
-/** The good forward request with some of its properties changed; one that becomes undefined is left out. */
+/** The valid forward request with some properties changed; undefined ones are left out. */
 export function forwardWith(layer: LayerName, changes: Body): Body {
   return { ...good[layer].forward, ...changes };
 }
 
-/** The good backward request, without a session, likewise. */
+/** The same for the valid backward request, without a session. */
 export function backwardWith(layer: LayerName, changes: Body): Body {
   return { forward: good[layer].forward, ...good[layer].backward, ...changes };
 }
 
-/** A check of the good requests, whose claims have the right shapes and are wrong. */
+/** A check of the valid requests, with claims of the right shape and wrong values. */
 export function checkWith(layer: LayerName): Body {
   const { forward, backward } = good[layer];
   const out = 'dout' in backward ? { out: backward.dout } : {};

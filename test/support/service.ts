@@ -1,4 +1,4 @@
-/** The service on a free port of its own, with a clock that is set by hand and its log kept; closed with its test. */
+/** The service on a free port, with a clock that is set by hand and a captured log; closed with its test. */
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
@@ -12,7 +12,7 @@ export interface Clock {
   advance(seconds: number): void;
 }
 
-/** Stands still until it is moved. */
+/** Does not advance by itself. */
 export function handClock(start = Date.UTC(2026, 0, 1)): Clock {
   let now = start;
   return Object.assign(() => now, {
@@ -27,21 +27,21 @@ export type LogLine = Readonly<Record<string, unknown>>;
 export interface Service {
   readonly app: FastifyInstance;
   readonly port: number;
-  /** Without a slash at its end. */
+  /** Without a trailing slash. */
   readonly url: string;
-  /** Supertest against the listening socket. */
+  /** Supertest on the listening socket. */
   readonly client: ReturnType<typeof supertest>;
   readonly clock: Clock;
   /** Every line logged so far. */
   readonly log: readonly LogLine[];
 }
 
-/** Environment variables beside the defaults, as `loadConfig` reads them. */
+/** Environment variables in addition to the defaults, as `loadConfig` reads them. */
 export type Overrides = Readonly<Record<string, string>>;
 
 /**
- * Threads want compiled files, so here everything is computed on the event loop, however late it is; `process.ts` starts
- * the rest.
+ * Worker threads would need compiled files, so everything runs on the event loop here, without a limit on its delay.
+ * `process.ts` starts the compiled service.
  */
 async function start(overrides: Overrides, extend?: (app: FastifyInstance) => void): Promise<Service> {
   const config = loadConfig({ WORKERS: '0', EVENT_LOOP_DELAY_LIMIT_MS: '0', ...overrides });
@@ -65,14 +65,14 @@ async function start(overrides: Overrides, extend?: (app: FastifyInstance) => vo
 
 async function stop({ app }: Service): Promise<void> {
   const closed = app.close();
-  // What a failed test has left open must not hold up the others.
+  // Connections that a failed test has left open must not delay the others.
   app.server.closeAllConnections();
   await closed;
 }
 
 /**
- * To be called in a test: a service for that test alone.
- * @param extend adds what the service has not, such as a route that fails
+ * Must be called in a test: a service for only that test.
+ * @param extend adds routes for the test, such as one that fails
  */
 export async function serve(overrides: Overrides = {}, extend?: (app: FastifyInstance) => void): Promise<Service> {
   const service = await start(overrides, extend);
@@ -80,7 +80,7 @@ export async function serve(overrides: Overrides = {}, extend?: (app: FastifyIns
   return service;
 }
 
-/** To be called in a suite: one service for all its tests, there from their start on. */
+/** Must be called in a suite: one service for all its tests, available once they start. */
 export function serveAll(overrides: Overrides = {}): () => Service {
   let service: Service | undefined;
   beforeAll(async () => {
@@ -95,14 +95,14 @@ export function serveAll(overrides: Overrides = {}): () => Service {
   };
 }
 
-/** What a layer answered, when all went well. */
+/** A successful answer of a layer. */
 export interface Answer {
   readonly [name: string]: unknown;
-  /** Of forward, unless it was told to keep none. */
+  /** Returned by forward, unless it was told to create none. */
   readonly session: string;
 }
 
-/** @param path without its first slash, e.g. `linear/forward` */
+/** @param path without its leading slash, such as `linear/forward` */
 export async function call({ client }: Service, path: string, body: object): Promise<Answer> {
   const response = await client.post(`/${path}`).send(body).expect(200);
   return response.body as Answer;

@@ -1,15 +1,15 @@
-/** What manifests may say of the service's configuration. */
+/** Checks of the service's variables in manifests. */
 import { expect } from 'vitest';
 import { ConfigSchema } from '../../src/config.js';
 
-/** @param others that are not the service's own */
+/** @param others variables that are not the service's own */
 export function expectKnown(names: readonly string[], others: readonly string[] = []): void {
   const known = [...Object.keys(ConfigSchema.properties), ...others];
   expect(names.filter((name) => !known.includes(name))).toEqual([]);
 }
 
 /**
- * That whoever ends the process waits for it: longer than it takes by itself at the most, a primary's 3 s included.
+ * Expects the supervisor to wait longer than the service takes to stop at most, including 3 s for the primary process.
  * @param patience in seconds
  */
 export function expectPatience(patience: number, environment: Readonly<Record<string, string>>): void {

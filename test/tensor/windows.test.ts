@@ -11,9 +11,10 @@ import {
   transposedOutputSize,
   type WindowAxis,
 } from '../../src/tensor/windows.js';
+import { atScale } from '../support/scale.js';
 
-/** Fixed, so that a run can be repeated; fast-check prints it with the path to what failed. */
-const RUNS = { seed: 20261122, numRuns: 2000 };
+/** Fixed, so that a run can be repeated; fast-check prints it with the path to the failure. */
+const RUNS = { seed: 20261122, numRuns: atScale({ all: 2000, quick: 200 }) };
 
 const sizes = (most: number) => fc.integer({ min: 1, max: most });
 const unpadded = fc.record({ input: sizes(30), kernel: sizes(7), stride: sizes(7), dilation: sizes(4) });
@@ -26,12 +27,12 @@ const padded = fc.record({
   after: fc.nat(8),
 });
 
-/** Starts of the windows along an axis, counted from the first element of the input. */
+/** Start positions of the windows along an axis, relative to the first element of the input. */
 function starts(axis: Omit<WindowAxis, 'output'>, output: number): number[] {
   return Array.from({ length: output }, (_, o) => o * axis.stride - axis.before);
 }
 
-/** An axis with what matters to the example, and the rest neutral. */
+/** An axis with the given properties, and neutral values for the others. */
 function axisOf(given: Partial<WindowAxis>): WindowAxis {
   return { input: 1, kernel: 1, stride: 1, dilation: 1, before: 0, after: 0, output: 1, ...given };
 }
@@ -50,25 +51,25 @@ describe('effectiveKernel', () => {
 describe('padOf', () => {
   const axis = { input: 5, kernel: 2, stride: 1, dilation: 1 };
 
-  it('takes a number for both sides, a pair as it is, and "valid" for none', () => {
+  it('uses a number for both sides, a pair unchanged, and 0 for "valid"', () => {
     expect(padOf(3, axis)).toEqual([3, 3]);
     expect(padOf([1, 4], axis)).toEqual([1, 4]);
     expect(padOf('valid', axis)).toEqual([0, 0]);
   });
 
-  it('puts the odd pad of "same" after, and that of "same_lower" before', () => {
+  it('places the odd padding of "same" after, and that of "same_lower" before', () => {
     expect(padOf('same', axis)).toEqual([0, 1]);
     expect(padOf('same_lower', axis)).toEqual([1, 0]);
     expect(padOf('same', { ...axis, kernel: 4 })).toEqual([1, 2]);
     expect(padOf('same', { ...axis, kernel: 2, dilation: 4 })).toEqual([2, 2]);
   });
 
-  it('pads nothing for "same" where the stride leaves elements over', () => {
-    // Two windows of two, from 0 and 4, cover six of eight.
+  it('adds no padding for "same" if the stride leaves elements over', () => {
+    // Two windows of two, starting at 0 and 4, cover six of eight elements.
     expect(padOf('same', { input: 8, kernel: 2, stride: 4, dilation: 1 })).toEqual([0, 0]);
   });
 
-  it('makes the output of "same" ceil(input / stride), with the least pad that does', () => {
+  it('makes the output of "same" ceil(input / stride), with the least padding', () => {
     const isLeast = fc.property(unpadded, fc.constantFrom('same' as const, 'same_lower' as const), (axis, padding) => {
       const [before, after] = padOf(padding, axis);
       const wanted = Math.ceil(axis.input / axis.stride);
@@ -100,25 +101,25 @@ describe('outputSize', () => {
     fc.assert(countsWindows, RUNS);
   });
 
-  it('is below 1 where not even one window fits', () => {
+  it('is below 1 if not even one window fits', () => {
     expect(outputSize(axisOf({ input: 2, kernel: 3 }))).toBe(0);
     expect(outputSize(axisOf({ input: 2, kernel: 9, stride: 2 }))).toBeLessThan(1);
   });
 
   it.each([
-    // The third window starts at 4 and hangs over by one.
+    // The third window starts at 4 and extends past the end by one.
     [{ input: 5, kernel: 2, stride: 2 }, 3],
     [{ input: 6, kernel: 2, stride: 2 }, 3],
-    // Windows from −1, 1 and 3, which is past the input: the third is dropped.
+    // Windows would start at −1, 1 and 3; 3 is past the input, so the third is dropped.
     [{ input: 3, kernel: 2, stride: 2, before: 1, after: 1 }, 2],
-    // From −1, 1 and 3 where 3 is the last element.
+    // Windows start at −1, 1 and 3; here, 3 is the last element.
     [{ input: 4, kernel: 3, stride: 2, before: 1, after: 1 }, 3],
     [{ input: 2, kernel: 3, stride: 3 }, 1],
   ])('of %j with ceil_mode is %i', (given, size) => {
     expect(outputSize(axisOf(given), true)).toBe(size);
   });
 
-  it('has with ceil_mode one window more where elements are left over and it starts before the input ends', () => {
+  it('has one more window in ceil_mode if elements are left over and it starts before the input ends', () => {
     const followsPyTorch = fc.property(padded, (axis) => {
       const floor = outputSize(axis);
       fc.pre(floor > 0);
@@ -126,7 +127,7 @@ describe('outputSize', () => {
       const next = floor * axis.stride - axis.before;
       const leftOver = next - axis.stride + covered < axis.input + axis.after;
       const hangsOver = leftOver && next < axis.input;
-      // With a pad as large as the window even the last one that fits may start past the input, and is dropped.
+      // With a padding as large as the window, even the last window that fits may start past the input, and is dropped.
       const fitsInPad = next - axis.stride >= axis.input;
       fc.pre(!fitsInPad);
       expect(outputSize(axis, true)).toBe(hangsOver ? floor + 1 : floor);
@@ -145,7 +146,7 @@ describe('transposedOutputSize', () => {
     expect(transposedOutputSize(axisOf(given), outputPadding)).toBe(size);
   });
 
-  it('is the input size of the convolution that it turns about, output padding making up for what the stride left', () => {
+  it('is the input size of the inverted convolution, with the right output padding', () => {
     const turnsAbout = fc.property(padded, (axis) => {
       const output = outputSize(axis);
       fc.pre(output > 0);
@@ -161,7 +162,7 @@ describe('emptyWindow', () => {
     [{ input: 3, kernel: 2, output: 2 }, undefined],
     // Taps at −1 and 2 of a single element.
     [{ input: 1, kernel: 2, dilation: 3, before: 1, after: 2 }, 0],
-    // Windows of one from −1, 0 and 1, of which only 0 lies in the input.
+    // Windows of one tap at −1, 0 and 1, of which only 0 lies in the input.
     [{ input: 1, before: 1, after: 1, output: 3 }, 0],
     [{ input: 1, after: 1, output: 2 }, 1],
     // Taps at −2 and 1, then −1 and 2.
@@ -187,7 +188,7 @@ describe('emptyWindow', () => {
 describe('threeAxes', () => {
   const [a, b, c] = [2, 3, 4].map((input) => axisOf({ input, output: input }));
 
-  it('puts axes of size 1 in front of those that there are', () => {
+  it('adds axes of size 1 in front', () => {
     expect(threeAxes([a, b, c])).toEqual([a, b, c]);
     expect(threeAxes([b, c])).toEqual([axisOf({}), b, c]);
     expect(threeAxes([c])).toEqual([axisOf({}), axisOf({}), c]);

@@ -7,12 +7,12 @@ import { initialState } from '../../web/state/state.js';
 const names = pages.map(({ name }) => name);
 
 describe('an address', () => {
-  it.each(names)('of %s gives its state back', (name) => {
+  it.each(names)('of %s restores its state', (name) => {
     const state = { ...initialState(name), pinned: { tensor: 'out', index: [0, 1] }, claims: { dx: [[1, 'NaN']] } };
     expect(readAddress(writeAddress(state), names)).toEqual({ layer: name, state });
   });
 
-  it('gives back any option and any mistyped number', () => {
+  it('restores any option and any mistyped number', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), fc.jsonValue(), (typed, option) => {
         const state = {
@@ -26,13 +26,14 @@ describe('an address', () => {
     );
   });
 
-  it('of a layer alone names it, and of anything else nothing', () => {
+  it('of a layer without parameters names the layer, and any other is rejected', () => {
     expect(readAddress('#/rnn', names)).toEqual({ layer: 'rnn' });
     expect(readAddress('#/softmax?x=[1]', names)).toBeUndefined();
+    expect(readAddress('#/two_words', ['two_words'])).toEqual({ layer: 'two_words' });
     expect(readAddress('', names)).toBeUndefined();
   });
 
-  it('leaves out what is no tensor', () => {
+  it('omits values that are not tensors', () => {
     const hash = '#/linear?x=[[1],[2,3]]&weight=5&bias={"a":1}&-dout=[]&!dx=[[null]]&.rate=[null]';
     expect(readAddress(hash, names)?.state).toMatchObject({
       inputs: {},
@@ -42,10 +43,14 @@ describe('an address', () => {
     });
   });
 
-  it('leaves out what cannot be read', () => {
-    expect(readAddress('#/linear?x=[[1]]&weight=[[&.epsilon=%E0%A4%A', names)?.state).toMatchObject({
+  it('ignores parts that cannot be read', () => {
+    expect(readAddress('#/linear?x=[[1]]&weight=[[&.epsilon=%E0%A4%A&at=out,x', names)?.state).toEqual({
+      layer: 'linear',
       inputs: { x: [[1]] },
       options: {},
+      upstream: {},
+      claims: {},
+      pinned: undefined,
     });
   });
 });

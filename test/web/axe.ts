@@ -3,9 +3,9 @@ import { createRequire } from 'node:module';
 import type { Result } from 'axe-core';
 import type { Page } from 'playwright-core';
 
-/** What axe-core finds that keeps people out: each rule with the places that break it. */
+/** Serious accessibility violations that axe-core finds, each with the elements that have it. */
 export async function seriousFaults(page: Page): Promise<string[]> {
-  // Evaluated, since the page's policy lets in no script that is not its own.
+  // Evaluated, because the page's policy forbids scripts from elsewhere.
   await page.evaluate(await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
   const violations: Result[] = await page.evaluate('axe.run().then((results) => results.violations)');
   return violations

@@ -1,13 +1,13 @@
-/** A headless Chromium for a suite, and a fresh page of it for each test. */
+/** A headless Chromium for a suite, with a new page for each test. */
 import { existsSync } from 'node:fs';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished } from 'vitest';
 import { serveAll, type Service } from '../support/service.js';
 
-/** Debian's. */
+/** The path of Debian's package. */
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
-/** Without a sandbox, since tests may run as root; and with nothing that reaches out by itself. */
+/** Without a sandbox, because tests may run as root, and without background requests. */
 const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
@@ -18,20 +18,23 @@ const FLAGS = [
   '--disable-sync',
 ];
 
+/** Longer than the page takes for anything on any machine; it only ends what hangs. */
+const HOPELESS_MS = 120_000;
+
 const missing = !existsSync(CHROMIUM) && process.env.CI !== 'true';
 
-/** A suite that is left out, and says so, where there is no browser; in CI it goes on, and fails. */
+/** A suite that is skipped, with a message, if there is no browser; in CI it runs, and fails. */
 export const describeInBrowser: typeof describe.skip = missing ? describe.skip : describe;
-if (missing) process.stderr.write(`There is no browser at ${CHROMIUM}: tests of the page are left out.\n`);
+if (missing) process.stderr.write(`There is no browser at ${CHROMIUM}: tests of the page are skipped.\n`);
 
 export interface Visit {
   readonly page: Page;
   readonly service: Service;
-  /** Goes to an address on the page, and waits for its answers. */
+  /** Opens an address of the page, and waits for its answers. */
   readonly open: (hash: string) => Promise<void>;
 }
 
-/** To be called in a suite: gives what opens a page for a test, closed with it. What the page throws fails the test. */
+/** Must be called in a suite. Returns a function that opens a page for a test. Errors on the page fail the test. */
 export function browsing(): (options?: BrowserContextOptions) => Promise<Visit> {
   const service = serveAll();
   let browser: Browser | undefined;
@@ -45,16 +48,17 @@ export function browsing(): (options?: BrowserContextOptions) => Promise<Visit> 
     const { url } = service();
     const context = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write'], ...options });
     const page = await context.newPage();
+    page.setDefaultTimeout(HOPELESS_MS);
     const faults: string[] = [];
     page.on('pageerror', (error) => faults.push(error.message));
-    // A refused request is an error to the console, and what some tests are about; a policy that is broken is one.
+    // The console reports refused requests as errors, which some tests cause; only policy violations fail a test.
     page.on('console', (message) => {
       if (message.type() === 'error' && !message.text().includes('the server responded with a status of 4'))
         faults.push(message.text());
     });
     const foreign: string[] = [];
     page.on('request', (request) => {
-      if (!request.url().startsWith(`${url}/`)) foreign.push(request.url());
+      if (new URL(request.url()).hostname !== '127.0.0.1') foreign.push(request.url());
     });
     onTestFinished(async () => {
       await context.close();
@@ -78,10 +82,10 @@ export const grid = (page: Page, name: string) => page.getByRole('grid', { name,
 /** A cell of an answer. */
 export const cell = (page: Page, name: string) => page.locator(`[data-cell="${name}"]`);
 
-/** What is said to a person, once there is something to say. */
+/** The message to the user, once there is one. */
 export const alert = (page: Page) => page.getByRole('alert').filter({ hasText: /./ });
 
-/** By way of the clipboard, as a person does it. */
+/** Pastes through the clipboard, as a user does. */
 export async function pasteInto(page: Page, label: string, text: string): Promise<void> {
   await page.evaluate(`navigator.clipboard.writeText(${JSON.stringify(text)})`);
   await page.getByRole('textbox', { name: label, exact: true }).focus();

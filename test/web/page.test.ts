@@ -11,30 +11,30 @@ async function text(path: string): Promise<string> {
 }
 
 describe('GET /', () => {
-  it('gives the page, which is asked for anew each time', async () => {
+  it('returns the page, which is revalidated each time', async () => {
     const answer = await service().client.get('/').expect(200);
     expect(answer.headers['content-type']).toBe('text/html; charset=utf-8');
     expect(answer.headers['cache-control']).toBe('no-cache');
     expect(answer.text).toContain('<div id="app">');
   });
 
-  it('has something to paint before its script is there', async () => {
+  it('has content to paint before its script has loaded', async () => {
     expect(await text('/')).toMatch(/<div id="app">\s*<header class="masthead">/);
   });
 
-  it('answers 304 to who has it', async () => {
+  it('answers 304 if the client has the current version', async () => {
     const { headers } = await service().client.get('/').expect(200);
     await service().client.get('/').set('if-none-match', headers.etag).expect(304);
   });
 
-  it('lets in no other host, no inline script and no inline style', async () => {
+  it('forbids other hosts, inline scripts and inline styles', async () => {
     const policy = (await service().client.get('/').expect(200)).headers['content-security-policy'];
     expect(policy).toContain("default-src 'none'");
     expect(policy).not.toMatch(/unsafe|https?:|data:|\*/);
     expect(await text('/')).not.toMatch(/https?:\/\/|<style|style=|<script>|\bon\w+=/);
   });
 
-  it('is compressed as the client likes it', async () => {
+  it('is compressed as requested', async () => {
     for (const [coding, expected] of [
       ['br', 'br'],
       ['gzip', 'gzip'],
@@ -53,9 +53,9 @@ describe('GET /', () => {
   });
 });
 
-describe('what the page is made of', () => {
-  it('may be kept for ever, since its names change with it', async () => {
-    const [, script] = /src="(\/assets\/[^"]+\.js)"/.exec(await text('/')) ?? [];
+describe('the files of the page', () => {
+  it('may be cached forever, because their names change with their content', async () => {
+    const [, script] = /src="\.(\/assets\/[^"]+\.js)"/.exec(await text('/')) ?? [];
     const answer = await service().client.get(script).expect(200);
     expect(answer.headers['cache-control']).toBe('public, max-age=31536000, immutable');
     expect(answer.headers['content-type']).toMatch(/javascript/);
@@ -68,7 +68,7 @@ describe('what the page is made of', () => {
     expect(bytes).toBeLessThan(250_000);
   });
 
-  it('does not hide that a file is not there', async () => {
+  it('are 404 if they do not exist', async () => {
     const answer = await service().client.get('/assets/none.js').expect(404);
     expect(answer.body).toMatchObject({ type: '/problems/not-found' });
   });

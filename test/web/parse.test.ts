@@ -137,18 +137,18 @@ describe('parseTensor', () => {
   });
 
   it.each([
-    ['', 'There is nothing here; expected numbers.'],
+    ['', 'The text is empty; expected numbers.'],
     ['[1, apple]', '"apple" is not a number.'],
     ['[[1, 2]', 'A bracket is not closed.'],
-    ['[1]]', 'There is a closing bracket too many.'],
+    ['[1]]', 'There is one closing bracket too many.'],
     ['[1] [2]', 'Expected one array, in one pair of brackets.'],
     ['1\t\t3\n4\t\t6', 'Row 1 has an empty cell; expected a number in each.'],
     ['1,2\n,4', 'Row 2 has an empty cell; expected a number in each.'],
     ['1 2\n3', 'Row 2 has 1 numbers; expected 2, as in row 1.'],
-    ['[[1, 2], [3]]', 'Its rows are not all of one length.'],
-    ['[[], []]', 'There is an empty array in it; expected numbers.'],
-    ['[1 2 ... 9]', 'The print is shortened by "..."; print the whole array.'],
-  ])('says what is wrong with %j', (text, message) => {
+    ['[[1, 2], [3]]', 'The rows have different lengths.'],
+    ['[[], []]', 'It contains an empty array; expected numbers.'],
+    ['[1 2 ... 9]', 'The array is abbreviated with "..."; print all of it.'],
+  ])('explains why %j is refused', (text, message) => {
     expect(() => parseTensor(text)).toThrow(message);
   });
 });

@@ -1,10 +1,9 @@
-/** Requests to copy, each run where its language is there, against the service. */
-import { execFile, spawnSync } from 'node:child_process';
+/** The requests to copy, each run against the service if its language is installed. */
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pages } from '../../web/layers/pages.js';
 import { backwardRequest, forwardRequest, type ServiceRequest } from '../../web/state/request.js';
@@ -12,38 +11,40 @@ import { initialState, pageOf, stateOf, type State } from '../../web/state/state
 import { python, rawRust, shellQuoted } from '../../web/snippets/literal.js';
 import { snippets } from '../../web/snippets/snippets.js';
 import type { Nested } from '../../web/tensors/tensor.js';
+import { runProgram } from '../support/children.js';
+import { atScale } from '../support/scale.js';
 import { serveAll } from '../support/service.js';
 
 const service = serveAll();
 
 interface Runner {
-  /** Where the snippet is written, in a folder of the language's own. */
+  /** The snippet's path, in a separate folder per language. */
   readonly file: string;
   readonly command: string;
   readonly args: readonly string[];
-  /** What is missing for it, if anything. */
+  /** What is missing to run it, if anything. */
   readonly missing: () => string | undefined;
-  /** What else the folder needs. */
+  /** Other files that the folder needs. */
   readonly beside?: Readonly<Record<string, string>>;
-  /** The first run may compile what the snippet depends on. */
+  /** The first run may compile the snippet's dependencies. */
   readonly firstRunMs?: number;
 }
 
 const lacks = (command: string, version = '--version') =>
   spawnSync(command, [version]).status === 0 ? undefined : `${command} is not installed`;
 
-/** Debian's packages of Rust's: what a snippet depends on is compiled from them, and nothing is downloaded. */
+/** Debian's packages of Rust crates, from which the dependencies are compiled; nothing is downloaded. */
 const CRATES = '/usr/share/cargo/registry';
 const cargo = existsSync('/usr/bin/cargo') ? '/usr/bin/cargo' : 'cargo';
 
-/** The snippet prints what Python has of the answer, in Python's notation. */
+/** Prints the answer from Python, in Python's notation. */
 const PRINT_PYTHON = `import ast, contextlib, io, json, runpy
 with contextlib.redirect_stdout(io.StringIO()) as printed:
     runpy.run_path("call.py")
 print(json.dumps(ast.literal_eval(printed.getvalue())))
 `;
 
-/** The snippet's last line gives the answer, which R would print with seven digits: here, what it was made from. */
+/** R would print the result of the last line with seven digits; this prints the value before rounding. */
 const PRINT_R = `answer <- source("call.R")$value
 body <- resp_body_string(last_response())
 stopifnot(identical(answer, jsonlite::fromJSON(body)))
@@ -71,7 +72,7 @@ const runners: Readonly<Record<string, Runner>> = {
         ? undefined
         : 'Debian’s librust-reqwest-dev is not installed'),
     beside: {
-      // Without encryption, which takes minutes to compile, and which nothing here speaks.
+      // Without TLS, which takes minutes to compile and is not used here.
       'Cargo.toml': `[package]
 name = "call"
 version = "0.1.0"
@@ -93,7 +94,7 @@ target-dir = "${join(tmpdir(), 'layerd-snippet-crates')}"
 directory = "${CRATES}"
 `,
     },
-    // Two minutes of two cores, once: what was compiled stays in the folder for temporary files.
+    // Two minutes on two cores, once: the compiled crates stay in the temporary folder.
     firstRunMs: 600_000,
   },
   java: { file: 'Call.java', command: 'java', args: ['Call.java'], missing: () => lacks('java') },
@@ -108,7 +109,7 @@ directory = "${CRATES}"
   },
 };
 
-/** Those that every machine that runs the tests has; the others run where they happen to be there. */
+/** Languages on every machine that runs the tests; the others run only if they are installed. */
 const REQUIRED = ['curl', 'python', 'javascript'];
 
 function example(layer: string, called: string): State {
@@ -120,7 +121,7 @@ function example(layer: string, called: string): State {
 const convolution = initialState('convolution');
 const linear: State = {
   ...initialState('linear'),
-  // Names for what JSON has no numbers for, exponents of both signs, and a zero with a sign.
+  // Names for values that JSON lacks, exponents of both signs, and a negative zero.
   inputs: {
     x: [
       ['NaN', 1e-7, -0],
@@ -148,8 +149,8 @@ const requests: readonly (readonly [string, ServiceRequest])[] = [
       },
     }),
   ],
-  ['whole numbers and two directions', forwardRequest(example('lstm', 'Both ways, two lengths'))],
-  ['gradients of all of them', backwardRequest(example('lstm', 'Both ways, two lengths'))],
+  ['whole numbers and two directions', forwardRequest(example('lstm', 'Bidirectional, two lengths'))],
+  ['gradients of all of them', backwardRequest(example('lstm', 'Bidirectional, two lengths'))],
   ['numbers that JSON has no digits for', forwardRequest(linear)],
   ['such numbers in a gradient', backwardRequest(linear)],
   [
@@ -160,43 +161,50 @@ const requests: readonly (readonly [string, ServiceRequest])[] = [
   ['more than a shell takes for an argument', forwardRequest({ ...linear, inputs: large() })],
 ];
 
-/** Some 200 kB. */
+/** About 200 kB. */
 function large(): Record<string, Nested> {
   const row = Array.from({ length: 100 }, (_, i) => 0.1234567 + i);
   return { x: Array.from({ length: 200 }, () => row), weight: [row.map(() => 0.01)] };
 }
 
-/** One zero for two: Python and R read -0 of JSON as a whole number, which has no sign. */
+/** Treats both zeros as equal: Python and R read JSON's -0 as an integer, which has no sign. */
 const plain = (json: string): unknown => JSON.parse(json, (_, value: unknown) => (Object.is(value, -0) ? 0 : value));
 
-describe.each(snippets)('the request in $language', ({ id, write }) => {
-  const { file, command, args, beside = {}, missing, firstRunMs = 60_000 } = runners[id];
-  const reason = missing();
-  const isLeftOut = reason !== undefined && !REQUIRED.includes(id);
+describe.each(atScale({ all: snippets, quick: snippets.filter(({ id }) => REQUIRED.includes(id)) }))(
+  'the request in $language',
+  ({ id, write }) => {
+    const { file, command, args, beside = {}, missing, firstRunMs = 300_000 } = runners[id];
+    const reason = missing();
+    const isLeftOut = reason !== undefined && !REQUIRED.includes(id);
 
-  let folder = '';
-  const put = async (name: string, text: string) => {
-    await mkdir(dirname(join(folder, name)), { recursive: true });
-    await writeFile(join(folder, name), text);
-  };
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'layerd-snippet-'));
-    for (const [name, text] of Object.entries(beside)) await put(name, text);
-  });
-  afterAll(() => rm(folder, { recursive: true }));
+    let folder = '';
+    const put = async (name: string, text: string) => {
+      await mkdir(dirname(join(folder, name)), { recursive: true });
+      await writeFile(join(folder, name), text);
+    };
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'layerd-snippet-'));
+      for (const [name, text] of Object.entries(beside)) await put(name, text);
+    });
+    afterAll(() => rm(folder, { recursive: true }));
 
-  it.for(requests)('gives what the service answers: %s', { timeout: firstRunMs }, async ([, request], { skip }) => {
-    skip(isLeftOut, reason);
-    await put(file, write(service().url, request));
-    const env = { ...process.env, no_proxy: '127.0.0.1', NO_PROXY: '127.0.0.1' };
-    const { stdout } = await promisify(execFile)(command, [...args], { cwd: folder, env, maxBuffer: 2 ** 24 });
-    const { text } = await service().client.post(request.path).send(request.body).buffer(true);
-    expect(plain(stdout)).toEqual(plain(text));
-  });
-});
+    it.for(atScale({ all: requests, quick: requests.slice(0, 2) }))(
+      'prints the answer of the service: %s',
+      { timeout: firstRunMs },
+      async ([, request], { skip }) => {
+        skip(isLeftOut, reason);
+        await put(file, write(service().url, request));
+        const env = { ...process.env, no_proxy: '127.0.0.1', NO_PROXY: '127.0.0.1' };
+        const { stdout } = await runProgram(command, args, { cwd: folder, env });
+        const { text } = await service().client.post(request.path).send(request.body).buffer(true);
+        expect(plain(stdout)).toEqual(plain(text));
+      },
+    );
+  },
+);
 
 describe('a request to copy', () => {
-  it.each(snippets)('in $language names the address and the body of every layer', ({ write }) => {
+  it.each(snippets)('in $language contains the address and the body of every layer', ({ write }) => {
     for (const { name } of pages) {
       const text = write('http://127.0.0.1:8080', forwardRequest(initialState(name)));
       expect(text).toContain(`http://127.0.0.1:8080/${name}/forward`);
@@ -206,7 +214,7 @@ describe('a request to copy', () => {
 });
 
 describe('literals', () => {
-  it('of a shell hold quotes', () => {
+  it('of a shell escape quotes', () => {
     expect(shellQuoted(`it's`)).toBe(`'it'\\''s'`);
   });
 
@@ -215,7 +223,7 @@ describe('literals', () => {
     expect(rawRust('a"#b')).toBe('r##"a"#b"##');
   });
 
-  it('of Python have its own words', () => {
+  it('of Python use its own names', () => {
     expect(python({ a: null, b: [true, false] })).toBe('{\n    "a": None,\n    "b": [True, False],\n}');
   });
 });

@@ -3,14 +3,14 @@ import { formatNumber, texNumber } from '../../web/tensors/format.js';
 import { indexAt, isRagged, nest, offsetOf, ofRank, resized, tensorOf, withCell } from '../../web/tensors/tensor.js';
 
 describe('tensors', () => {
-  it('go from nested arrays to flat ones and back', () => {
+  it('convert from nested arrays to flat ones and back', () => {
     const nested = [[[1, 2, 3]], [[4, 5, 6]]];
     const tensor = tensorOf(nested);
     expect(tensor).toEqual({ shape: [2, 1, 3], data: [1, 2, 3, 4, 5, 6] });
     expect(nest(tensor?.data ?? [], [2, 1, 3])).toEqual(nested);
   });
 
-  it('are none where they are ragged, or hold what is no number', () => {
+  it('are undefined if they are ragged or contain a value that is not a number', () => {
     expect(isRagged([[1, 2], [3]])).toBe(true);
     expect(isRagged([[1], 2])).toBe(true);
     expect(tensorOf([[1, 2], [3]])).toBeUndefined();
@@ -23,7 +23,7 @@ describe('tensors', () => {
     expect(indexAt([2, 3, 4], 23)).toEqual([1, 2, 3]);
   });
 
-  it('keep what lies in both shapes when they grow or shrink', () => {
+  it('keep the elements that lie in both shapes when they grow or shrink', () => {
     expect(
       resized(
         [
@@ -50,7 +50,7 @@ describe('tensors', () => {
     expect(before[1][0]).toBe(3);
   });
 
-  it('take on axes of 1 in front to have a rank, and lose no others', () => {
+  it('gain leading axes of 1 to reach a rank, and lose no others', () => {
     expect(ofRank([[1, 2]], 4)).toEqual([[[[1, 2]]]]);
     expect(ofRank([[1, 2]], 1)).toEqual([1, 2]);
     expect(ofRank([[1], [2]], 1)).toEqual([[1], [2]]);

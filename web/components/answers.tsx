@@ -5,13 +5,13 @@ import { shapeOf, type Nested } from '../tensors/tensor.js';
 import { Grid } from './grid.js';
 import { Stacks } from './stacks.js';
 
-/** What the service answered: outputs or gradients. */
+/** The service's answer: outputs or gradients. */
 export function Answers({ direction }: { direction: Direction }) {
   const answer = (direction === 'forward' ? forward : backward).value;
   if (!answer)
     return (
       <p class="waiting" role="status">
-        {problem.value ? 'No answer: see what is marked.' : 'Computing …'}
+        {problem.value ? 'No answer: see the error on this page.' : 'Computing …'}
       </p>
     );
   const tensors = Object.entries(answer).filter(([, value]) => Array.isArray(value));

@@ -1,6 +1,5 @@
-import { pages } from '../layers/pages.js';
 import { writeAddress } from '../state/address.js';
-import { initialState, state } from '../state/state.js';
+import { initialState, layerNames, state } from '../state/state.js';
 import { LayerView } from './layer-view.js';
 import { Progress } from './progress.js';
 
@@ -11,13 +10,13 @@ export function App() {
         Skip to the layer
       </a>
       <header class="masthead">
-        <a class="brand" href="/">
-          <img src="/favicon.svg" alt="" width="22" height="22" />
+        <a class="brand" href="./">
+          <img src="favicon.svg" alt="" width="22" height="22" />
           layerd
         </a>
         <nav aria-label="Layers">
           <ul>
-            {pages.map(({ name }) => (
+            {layerNames.value.map((name) => (
               <li key={name}>
                 <a
                   href={writeAddress(initialState(name))}
@@ -29,7 +28,7 @@ export function App() {
             ))}
           </ul>
         </nav>
-        <a class="reference" href="/docs">
+        <a class="reference" href="docs/">
           API
         </a>
       </header>
@@ -39,7 +38,7 @@ export function App() {
   );
 }
 
-/** The address is the state's: a jump within the page must not change it. */
+/** The address contains the state, so a jump within the page must not change it. */
 function skip(event: Event): void {
   event.preventDefault();
   document.getElementById('main')?.focus();

@@ -12,7 +12,7 @@ interface CellProps {
   readonly value: number | string;
   /** −1 to 1. */
   readonly heat: number;
-  /** The cell that the tabulator key comes to. */
+  /** Whether the Tab key moves to this cell. */
   readonly isFirst: boolean;
   readonly place: string;
   readonly onType?: ((index: Index, value: number | string) => void) | undefined;
@@ -70,7 +70,7 @@ function Typed({
   return (
     <input
       type="text"
-      // The tabulator goes from tensor to tensor; within one the arrow keys go.
+      // Tab moves from tensor to tensor; the arrow keys move within one.
       tabIndex={isFirst ? 0 : -1}
       inputMode="decimal"
       autocomplete="off"
@@ -84,7 +84,7 @@ function Typed({
       }}
       onInput={({ currentTarget }) => {
         setDraft(currentTarget.value);
-        // What is no number goes to the service as it is, and comes back with the reason.
+        // Text that is not a number is sent as it is, and the service says what is wrong with it.
         onType(index, parseNumber(currentTarget.value) ?? currentTarget.value);
       }}
       onBlur={() => {
@@ -106,7 +106,7 @@ function Pointed({ name, index, value, place, isFirst, look, isShown }: PointedP
     pin(isPinned ? undefined : cell);
   };
   const reveal = ({ currentTarget }: { currentTarget: HTMLElement }) => {
-    // Where the window is narrow the explanation lies over its lower part, and may come to lie over the cell itself.
+    // In a narrow window, the explanation covers the lower part of the page, and may cover the cell itself.
     requestAnimationFrame(() => {
       currentTarget.scrollIntoView({ block: 'nearest', inline: 'nearest' });
     });
@@ -119,7 +119,7 @@ function Pointed({ name, index, value, place, isFirst, look, isShown }: PointedP
       aria-selected={isPinned}
       data-place={place}
       data-cell={formatCell(name, index)}
-      // Before its click a tap of a finger enters and focuses, and what that would bring up could take the click.
+      // A tap fires enter and focus before click; anything shown then could intercept the click.
       onPointerEnter={({ pointerType }) => {
         if (pointerType !== 'touch') pointed.value = cell;
       }}

@@ -1,8 +1,9 @@
-/** What a person's own implementation gave, and what the service says of it. */
+/** The results of a person's implementation, and the service's verdict on them. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { backward, forward } from '../state/answers.js';
 import { catalogue } from '../state/catalogue.js';
-import type { Case, CheckAnswer, Hidden } from '../state/check.js';
+import type { CheckAnswer, HiddenMistake } from '../../schemas/check.js';
+import type { Case } from '../state/check.js';
 import { checkRequest } from '../state/request.js';
 import { call, Refused } from '../state/service.js';
 import { change, setTensor, state } from '../state/state.js';
@@ -18,7 +19,7 @@ export function CheckPanel() {
   const [name, setName] = useState('dx');
   const [since, setSince] = useState<number>();
   const asking = useRef<AbortController>(null);
-  // While an option is illegal there are no answers: what is being typed here waits for the next ones.
+  // While an option is invalid, there are no answers: the latest ones keep this panel, and what is typed in it.
   const latest = useRef<Record<string, Nested>>(undefined);
   if (forward.value && backward.value) latest.current = { ...forward.value, ...backward.value };
   const right: Record<string, Nested> = latest.current ?? { ...forward.value };
@@ -28,7 +29,7 @@ export function CheckPanel() {
   useEffect(() => {
     setAnswer(undefined);
     setProblem(undefined);
-    // A mask is what a claim is judged under, and none by itself.
+    // A mask is not a claim: the claims are checked with it.
     if (Object.keys(claims).every((each) => each === 'mask')) return undefined;
     const controller = (asking.current = new AbortController());
     setSince(performance.now());
@@ -50,7 +51,7 @@ export function CheckPanel() {
 
   const stop = () => {
     asking.current?.abort();
-    setProblem('Stopped: nothing has been said of what is yours. Check it again, or with smaller tensors.');
+    setProblem('Stopped before there was a verdict. Check again, or use smaller tensors.');
   };
 
   if (claimable.length === 0) return null;
@@ -59,7 +60,7 @@ export function CheckPanel() {
     <section class="check" aria-labelledby="check-title">
       <h2 id="check-title">Check mine</h2>
       <p class="note">
-        Paste what your own implementation gives for these inputs, and read what went wrong, if anything did.
+        Paste the results of your own implementation for these inputs to see whether they are correct, and if not, why.
       </p>
       <div class="claim">
         <label for="claim-name">Mine is</label>{' '}
@@ -92,26 +93,31 @@ export function CheckPanel() {
         {problem !== undefined && <div class="problem">{problem}</div>}
         {answer &&
           Object.entries(answer.tensors).map(([tensor, verdict]) => (
-            <VerdictCard key={tensor} name={tensor} verdict={verdict} claim={claims[tensor]} right={right[tensor]} />
+            <VerdictCard
+              key={tensor}
+              name={tensor}
+              verdict={verdict}
+              tolerance={answer}
+              claim={claims[tensor]}
+              right={right[tensor]}
+            />
           ))}
-        {answer?.notes?.map(({ id, explanation }) => (
+        {answer?.notes.map(({ id, explanation }) => (
           <p class="note" key={id}>
             {explanation}
           </p>
         ))}
-        {answer && <HiddenMistakes hidden={answer.indistinguishable ?? []} />}
+        {answer && <HiddenMistakes hidden={answer.indistinguishable} />}
       </div>
     </section>
   );
 }
 
-/** A mask is drawn at will, so it can be neither right nor wrong. */
+/** A mask is random, so it can be neither correct nor wrong. */
 function OwnMask({ isAlone }: { isAlone: boolean }) {
   return (
     <p class="note">
-      {isAlone
-        ? 'This mask is kept. Now paste the out or dx that you had with it: they are judged under it.'
-        : 'Judged under your own mask.'}{' '}
+      {isAlone ? 'Mask saved. Now paste the out or dx that you computed with it.' : 'Checked with your own mask.'}{' '}
       <button
         type="button"
         aria-label="forget my mask"
@@ -125,20 +131,19 @@ function OwnMask({ isAlone }: { isAlone: boolean }) {
   );
 }
 
-/** What a claim on this input says nothing of, and a way to an input on which it would. */
-function HiddenMistakes({ hidden }: { hidden: readonly Hidden[] }) {
+/** Mistakes that this input cannot reveal, each with a button for an input that does. */
+function HiddenMistakes({ hidden }: { hidden: readonly HiddenMistake[] }) {
   const [problem, setProblem] = useState<string>();
   if (hidden.length === 0) return null;
   return (
     <details>
       <summary>
-        {hidden.length} known {hidden.length === 1 ? 'mistake' : 'mistakes'} would not show on this input
+        {hidden.length} known {hidden.length === 1 ? 'mistake' : 'mistakes'} cannot be detected on this input
       </summary>
       <ul class="findings">
         {hidden.map((each) => (
           <li key={each.id}>
-            {each.id} ({each.tensors.join(', ')}): {each.hidden}{' '}
-            {each.try && <ShowIt instead={each.try} failed={setProblem} />}
+            {each.id} ({each.tensors.join(', ')}): {each.hidden} <ShowIt instead={each.try} failed={setProblem} />
           </li>
         ))}
       </ul>
@@ -148,7 +153,7 @@ function HiddenMistakes({ hidden }: { hidden: readonly Hidden[] }) {
 }
 
 interface ShowItProps {
-  readonly instead: NonNullable<Hidden['try']>;
+  readonly instead: HiddenMistake['try'];
   readonly failed: (detail: string) => void;
 }
 
@@ -163,16 +168,16 @@ function ShowIt({ instead: { route, body }, failed }: ShowItProps) {
   };
   return (
     <button type="button" onClick={() => void show()}>
-      take an input where it shows
+      use an input that reveals it
     </button>
   );
 }
 
-/** A case in the place of what is on the page; claims were about something else. */
+/** Replaces the state of the page by a case; claims belong to the old inputs. */
 function take({ forward: request, backward: upstream = {} }: Case): void {
   const tensors = catalogue.peek().get(state.peek().layer)?.forward.tensors ?? {};
   const inputs = Object.entries(request).filter(([name]) => name in tensors);
-  // A mask of the case's own is not for the page, which asks the service for one.
+  // The page lets the service draw a mask, so it does not use that of the case.
   const options = Object.entries(request).filter(([name]) => !(name in tensors) && name !== 'mask');
   change({
     inputs: Object.fromEntries(inputs) as Record<string, Nested>,

@@ -4,7 +4,7 @@ import { LONGEST, writeAddress } from '../state/address.js';
 import { change, page, state, stateOf } from '../state/state.js';
 import { pointed } from '../state/explained.js';
 
-/** Whole states with a meaning, to start from. */
+/** Examples to start from. */
 export function Examples() {
   const { examples, name } = page.value;
   return (
@@ -27,14 +27,14 @@ export function Examples() {
       </button>
       {writeAddress(state.value).length > LONGEST && (
         <span class="label" role="status">
-          These numbers are too many for the address: a link shows the first example.
+          There are too many numbers for the address: a link shows the first example instead.
         </span>
       )}
     </div>
   );
 }
 
-/** Every tensor anew, in its shape; what holds integers or variances keeps its values, since random ones would be refused. */
+/** Fills every tensor with random values, except lengths and variances, which might then be refused. */
 function randomise(): void {
   const { inputs, upstream } = state.value;
   const anew = (tensors: typeof inputs) =>

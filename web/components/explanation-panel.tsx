@@ -1,10 +1,10 @@
 import type { Explanation, Share, Term } from '../explain/explanation.js';
 import { explained, pin } from '../state/explained.js';
-import { state } from '../state/state.js';
+import { page, state } from '../state/state.js';
 import { formatCell, formatNumber } from '../tensors/format.js';
 import { Formula } from './formula.js';
 
-/** Where the shown cell came from. */
+/** Where the shown cell comes from. */
 export function ExplanationPanel() {
   const now = explained.value;
   return (
@@ -22,12 +22,16 @@ export function ExplanationPanel() {
             </h2>
             {now.explanation && <Explained explanation={now.explanation} />}
             {!now.explanation && now.differs === undefined && (
-              <p class="note">Its formula has too many terms to show here; smaller tensors have fewer.</p>
+              <p class="note">
+                {page.value.explain
+                  ? 'The formula has too many terms to show here. Use smaller tensors to see it.'
+                  : 'A gradient is the sum of the upstream gradients times the derivatives of the outputs. Point at a cell of an output to see its derivatives.'}
+              </p>
             )}
             {now.differs !== undefined && (
               <p class="note">
-                The page’s own sum comes to {formatNumber(now.differs, 8)}, which is not the service’s value, so it is
-                not shown.
+                The page computes {formatNumber(now.differs, 8)} for this cell, which differs from the service’s value,
+                so the formula is not shown.
               </p>
             )}
           </>
@@ -35,8 +39,8 @@ export function ExplanationPanel() {
           <>
             <h2>Where does it come from?</h2>
             <p class="note">
-              Point at a cell of an output or a gradient, with the mouse, a finger or the arrow keys: what feeds it
-              lights up, and its formula stands here with the numbers filled in. A click keeps it.
+              Point at a cell of an output or a gradient, with the mouse, a finger or the arrow keys. The cells that it
+              depends on are highlighted, and its formula is shown here with the numbers filled in. Click to pin it.
             </p>
           </>
         )}
@@ -49,7 +53,7 @@ export function ExplanationPanel() {
             pin(undefined);
           }}
         >
-          Let go
+          Unpin
         </button>
       )}
     </aside>
@@ -71,7 +75,7 @@ function Explained({ explanation }: { explanation: Explanation }) {
   );
 }
 
-/** Enough for a kernel of 5 × 5; a sum over a whole picture is not read term by term. */
+/** Enough for a kernel of 5 × 5; a person does not read a longer sum term by term. */
 const MOST_TERMS = 27;
 
 function Sum({ name, terms, value }: { name: string; terms: readonly Term[]; value: number }) {
@@ -97,12 +101,12 @@ function Sum({ name, terms, value }: { name: string; terms: readonly Term[]; val
   );
 }
 
-/** Bars to both sides of zero: paths may be against each other. */
+/** Bars on both sides of zero: paths may have opposite signs. */
 function Shares({ shares }: { shares: readonly Share[] }) {
   const most = Math.max(...shares.map(({ value }) => Math.abs(value))) || 1;
   return (
     <table class="shares">
-      <caption>By which path</caption>
+      <caption>Contribution of each path</caption>
       <tbody>
         {shares.map(({ path, value }) => (
           <tr key={path}>

@@ -1,9 +1,9 @@
 import { useEffect, useRef } from 'preact/hooks';
 
-/** Fetched when the first formula is: the page stands before it is there. */
+/** Fetched separately, so that the page is shown before it arrives. */
 const typesetter = import('temml');
 
-/** TeX as MathML, which browsers set, and screen readers read, by themselves. */
+/** TeX as MathML, which browsers can typeset and screen readers can read. */
 export function Formula({ tex, display = false }: { tex: string; display?: boolean }) {
   const place = useRef<HTMLSpanElement>(null);
   useEffect(() => {

@@ -1,4 +1,4 @@
-/** A tensor's values as tables of cells: to look at and point to, or to type in. */
+/** A tensor's values as tables of cells, to explore or to edit. */
 import { useState } from 'preact/hooks';
 import { formatCell, formatNumber } from '../tensors/format.js';
 import { flat, nestedAt, numberOf, shapeOf, type Index, type Nested } from '../tensors/tensor.js';
@@ -8,16 +8,16 @@ import { moveFocus } from './keys.js';
 import { MOST, planesOf, type Plane } from './planes.js';
 
 export interface GridProps {
-  /** The tensor's, by which its rows and cells are known. */
+  /** Name of the tensor, which identifies its rows and cells. */
   readonly name: string;
-  /** What the table is called, where there are two of one tensor. */
+  /** Title of the table, if one tensor has two. */
   readonly title?: string;
   readonly tensor: Nested;
-  /** Makes the cells fields. */
+  /** If present, the cells can be edited. */
   readonly onType?: (index: Index, value: number | string) => void;
-  /** Makes the cells things to point at. */
+  /** Whether pointing at a cell explains it. */
   readonly explained?: boolean;
-  /** Cells to mark, with what is said of them. */
+  /** Cells to mark, with the text for each. */
   readonly marks?: ReadonlyMap<string, string>;
 }
 
@@ -151,7 +151,7 @@ function PlaneTable({ plane, scale, row, column, ...grid }: PlaneProps) {
 const span = (first: number, all: number, most: number): number[] =>
   Array.from({ length: Math.min(most, all - first) }, (_, i) => first + i);
 
-/** Characters of the longest number, so that all columns are of one width. */
+/** Characters of the longest number, so that all columns have the same width. */
 function widest(tensor: Nested, plane: Plane, rows: readonly number[], columns: readonly number[]): number {
   const texts = rows.flatMap((i) => columns.map((j) => formatNumber(nestedAt(tensor, plane.cellAt(i, j))).length));
   return Math.max(...texts);
@@ -181,7 +181,7 @@ interface PagerProps {
   readonly go: (first: number) => void;
 }
 
-/** Of what is too large to be drawn at once: which part is shown, and the way to the others. */
+/** Shows which part of a large tensor is drawn, with buttons to move to the others. */
 function Pager({ what, of, most, first, go }: PagerProps) {
   if (of <= most) return null;
   const last = Math.min(first + most, of);

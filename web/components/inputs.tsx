@@ -1,21 +1,22 @@
 import type { LayerEntry, TensorEntry } from '../state/catalogue.js';
 import { forward } from '../state/answers.js';
+import { shapeOfAbsent } from '../layers/page.js';
 import { page, setTensor, state } from '../state/state.js';
 import { filled, randomTensor } from '../tensors/random.js';
 import { flat, shapeOf, type Nested } from '../tensors/tensor.js';
 import { Stacks } from './stacks.js';
 import { TensorEditor } from './tensor-editor.js';
 
-/** What forward takes. */
+/** The inputs of forward. */
 export function Inputs({ entry }: { entry: LayerEntry }) {
   const { tensors } = entry.forward;
   const { inputs } = state.value;
   const add = (name: string) => {
     const { added, examples } = page.value;
-    // What must be there, and is not, was lost with a link.
+    // A required tensor is missing only if a link did not contain it.
     if (tensors[name].required) setTensor('inputs', name, examples[0].inputs[name]);
     else {
-      const { shape, value } = added(name, inputs);
+      const { shape, value } = added?.(name, inputs) ?? { shape: shapeOfAbsent(name, entry, inputs), value: 0 };
       setTensor('inputs', name, filled(shape, value));
     }
   };
@@ -33,7 +34,7 @@ export function Inputs({ entry }: { entry: LayerEntry }) {
   );
 }
 
-/** The gradients that come from above, of the outputs that the service has answered. */
+/** The upstream gradients, of the outputs in the service's answer. */
 export function Upstream({ entry }: { entry: LayerEntry }) {
   const { tensors } = entry.backward;
   const { upstream } = state.value;
@@ -63,7 +64,7 @@ export function Upstream({ entry }: { entry: LayerEntry }) {
                 </button>
                 {flat(upstream[name]).every((value) => value === 1) && (
                   <span class="warning" role="status">
-                    Ones hide mistakes: batchnorm’s dx becomes zero, and a wrong backward passes. Random is safer.
+                    Ones hide mistakes: batchnorm’s dx becomes zero even if it is wrong. Use random numbers instead.
                   </span>
                 )}
               </p>
@@ -88,7 +89,7 @@ interface AbsentProps {
   readonly add: (name: string) => void;
 }
 
-/** What may be given and is not. */
+/** Buttons to add the tensors that are not given. */
 function Absent({ tensors, there, add }: AbsentProps) {
   const absent = Object.entries(tensors).filter(([name]) => !(name in there));
   if (absent.length === 0) return null;

@@ -1,4 +1,4 @@
-/** Arrow keys, from cell to cell of a grid. */
+/** Arrow keys move from cell to cell of a grid. */
 
 const MOVES: Readonly<Record<string, readonly [number, number]>> = {
   ArrowUp: [-1, 0],
@@ -13,7 +13,7 @@ export function moveFocus(event: KeyboardEvent): void {
   const move = MOVES[event.key] as readonly [number, number] | undefined;
   if (!(from instanceof HTMLElement) || !move) return;
   const isField = from instanceof HTMLInputElement;
-  // In a cell that is pointed at, Enter pins.
+  // In a cell that cannot be edited, Enter pins it.
   if (event.key === 'Enter' && !isField) return;
   if (isField && !leavesText(from, event.key)) return;
   const [row, column] = (from.dataset.place ?? '').split(',').map(Number);
@@ -24,7 +24,7 @@ export function moveFocus(event: KeyboardEvent): void {
   if (next instanceof HTMLInputElement) next.select();
 }
 
-/** Within a number the left and right keys move among its digits. */
+/** Within a number, the left and right keys move among its digits. */
 function leavesText(field: HTMLInputElement, key: string): boolean {
   const { selectionStart, selectionEnd, value } = field;
   const isWhole = selectionStart === 0 && selectionEnd === value.length;

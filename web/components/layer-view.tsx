@@ -12,7 +12,7 @@ import { GeneralProblem } from './problems.js';
 import { RequestPanel } from './request-panel.js';
 
 export function LayerView() {
-  const { name, purpose, forward, backward } = page.value;
+  const { name, purpose } = page.value;
   const entry = catalogue.value.get(name);
   return (
     <main id="main" tabIndex={-1}>
@@ -23,14 +23,25 @@ export function LayerView() {
           {entry && (
             <>
               {' '}
-              <a href={entry.reference}>Derivation, conventions, other frameworks</a>
+              <a href={entry.reference.slice(1)}>Derivation, conventions, other frameworks</a>
             </>
           )}
         </p>
-        <div class="formulas">
-          <Formulas title="Forward" lines={forward} />
-          <Formulas title="Backward" lines={backward} />
-        </div>
+        {entry && (
+          <>
+            <div class="formulas">
+              <Formulas title="Forward" lines={entry.forward.tex} />
+              <Formulas title="Backward" lines={entry.backward.tex} />
+            </div>
+            <p class="letters">
+              {Object.entries(entry.dimensions).map(([letter, meaning]) => (
+                <span key={letter}>
+                  <b>{letter}</b> {meaning}
+                </span>
+              ))}
+            </p>
+          </>
+        )}
       </section>
       <div class="bench">
         <div class="work">
@@ -86,8 +97,7 @@ function Formulas({ title, lines }: { title: string; lines: readonly string[] })
   );
 }
 
-/** Formulas that stand side by side in a line; where there is no room for that, they stand below each other. */
+/** Formulas of a line, and its label, which are shown below each other where they do not fit next to each other. */
 function partsOf(line: string): string[] {
-  const parts = line.split(String.raw`, \quad `);
-  return parts.map((part, i) => (i < parts.length - 1 ? `${part},` : part));
+  return line.split(/(?<=,|:\}) \\quad /);
 }

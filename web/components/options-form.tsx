@@ -1,12 +1,12 @@
 import { useState } from 'preact/hooks';
 import { parseNumber } from '../tensors/parse.js';
-import { DTYPE, type LayerEntry, type OptionEntry } from '../state/catalogue.js';
+import type { LayerEntry, OptionEntry } from '../state/catalogue.js';
 import { setOption, state } from '../state/state.js';
 import { ProblemNote, problemsOf } from './problems.js';
 
-/** Made from the catalogue: a field for each option that there is. */
+/** A field for each option in the catalogue. */
 export function OptionsForm({ entry }: { entry: LayerEntry }) {
-  const options = { ...entry.forward.options, dtype: DTYPE };
+  const options = { ...entry.forward.options, dtype: entry.forward.request.dtype };
   return (
     <form
       class="options"
@@ -69,7 +69,7 @@ interface TextFieldProps {
   readonly set: (value: unknown) => void;
 }
 
-/** Keeps what is being typed: 0. is a number, but not the one that is meant. */
+/** Keeps the text while it is typed: "0." is already a number, but not yet the intended one. */
 function TextField({ attributes, value, set }: TextFieldProps) {
   const [draft, setDraft] = useState<string>();
   return (
@@ -91,20 +91,20 @@ function TextField({ attributes, value, set }: TextFieldProps) {
   );
 }
 
-/** The values of an option that has a few. */
-export function choicesOf({ schema }: OptionEntry): readonly unknown[] | undefined {
+/** The values of an option, if it has a fixed set of them. */
+function choicesOf({ schema }: OptionEntry): readonly unknown[] | undefined {
   if (schema.type === 'boolean') return [true, false];
   const literals = schema.anyOf?.map((each) => each.const);
   return literals?.every((literal) => literal !== undefined) ? literals : undefined;
 }
 
-export function optionText(value: unknown): string {
+function optionText(value: unknown): string {
   if (value === undefined) return '';
   return typeof value === 'string' ? value : JSON.stringify(value).replaceAll(',', ', ');
 }
 
-/** What cannot be read is sent as it is: the service says what it expects. */
-export function readOption(text: string): unknown {
+/** Text that cannot be read is sent as it is, and the service says what it expects. */
+function readOption(text: string): unknown {
   const bare = text.trim();
   if (bare === '') return undefined;
   const number = parseNumber(bare);
@@ -113,7 +113,7 @@ export function readOption(text: string): unknown {
     try {
       return JSON.parse(json) as unknown;
     } catch {
-      // A word, such as same.
+      // A word, such as "same".
     }
   return bare;
 }

@@ -1,9 +1,9 @@
-/** A tensor as tables: its last two axes are rows and columns, and the others say which table. */
+/** A tensor as tables: its last two axes are rows and columns, and each index of the others is a table. */
 import type { Index, Shape } from '../tensors/tensor.js';
 import { indicesOf } from '../tensors/tensor.js';
 
 export interface Plane {
-  /** Of the axes in front. */
+  /** Index along the leading axes. */
   readonly leading: Index;
   readonly rows: number;
   readonly columns: number;
@@ -24,5 +24,5 @@ export function planesOf(shape: Shape): Plane[] {
   }));
 }
 
-/** A page of a thousand cells can be looked at; one of a million cannot even be drawn. */
+/** What is drawn at once: a few thousand cells at most, because a browser cannot draw a million. */
 export const MOST = { planes: 6, rows: 32, columns: 24 } as const;

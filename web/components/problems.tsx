@@ -1,10 +1,10 @@
-/** What the service refused, where it was typed. */
+/** Shows what the service refused next to where it was typed. */
 import { computed } from '@preact/signals';
 import { problem } from '../state/answers.js';
 
 interface Place {
   readonly name: string;
-  /** Of a tensor's cell, or of an entry of an array. */
+  /** Index of a tensor's cell, or of an entry of an array. */
   readonly index: readonly number[];
   readonly detail: string;
 }
@@ -21,7 +21,7 @@ export function problemsOf(name: string): readonly Place[] {
   return places.value.filter((place) => place.name === name);
 }
 
-/** Pointers are for programs: here the sentence stands at its place. */
+/** Without the JSON Pointer's slash and prefix, because the sentence is shown at its place. */
 const sentence = (detail: string): string => detail.replace(/^\/(forward\/)?/, '');
 
 export function ProblemNote({ name, id }: { name: string; id: string }) {
@@ -35,7 +35,7 @@ export function ProblemNote({ name, id }: { name: string; id: string }) {
   );
 }
 
-/** What has no place: the service cannot be reached, or asks for less work. */
+/** A problem without a place: the service cannot be reached, or the request exceeds a limit. */
 export function GeneralProblem() {
   const now = problem.value?.problem;
   if (!now || (now.errors?.length ?? 0) > 0) return null;

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { askAgain, busySince, stop, stopped } from '../state/answers.js';
 
-/** What is answered sooner than this needs no bar. */
+/** A request that is answered sooner needs no progress bar. */
 const PATIENCE_MS = 400;
 
 /** Says that a long computation is under way, and lets it be stopped. */
@@ -9,7 +9,7 @@ export function Progress() {
   if (stopped.value)
     return (
       <div class="progress" role="status">
-        <span>Stopped. What is shown may be of before.</span>
+        <span>Stopped. The values shown may be out of date.</span>
         <button type="button" onClick={askAgain}>
           Compute
         </button>
@@ -19,15 +19,15 @@ export function Progress() {
 }
 
 interface BusyProps {
-  /** By `performance.now()`; absent where nothing is under way. */
+  /** From `performance.now()`; undefined if nothing is running. */
   readonly since: number | undefined;
   readonly what: string;
   readonly stop: () => void;
-  /** Over the page, wherever it is scrolled to. */
+  /** Whether it floats over the page, at any scroll position. */
   readonly float?: boolean;
 }
 
-/** For how long it has gone on by now. */
+/** The elapsed time, and a button to stop. */
 export function Busy({ since, what, stop, float = false }: BusyProps) {
   const [elapsed, setElapsed] = useState(0);
   useEffect(() => {

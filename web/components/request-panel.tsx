@@ -4,7 +4,7 @@ import { backwardRequest, checkRequest, forwardRequest, type Direction } from '.
 import { state } from '../state/state.js';
 import { snippets } from '../snippets/snippets.js';
 
-/** The request behind what is seen, to be copied. */
+/** The request behind the numbers on the page, for copying. */
 export function RequestPanel() {
   const [language, setLanguage] = useState(snippets[0]);
   const [asked, setAsked] = useState<Direction | 'check'>('forward');
@@ -19,7 +19,7 @@ export function RequestPanel() {
       : direction === 'backward'
         ? backwardRequest(state.value, options)
         : checkRequest(state.value);
-  const text = language.write(location.origin, request);
+  const text = language.write(new URL('.', location.href).href.replace(/\/$/, ''), request);
   const copy = async () => {
     await navigator.clipboard.writeText(text);
     setCopied(true);

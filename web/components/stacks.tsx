@@ -7,7 +7,7 @@ export interface Carded {
   readonly card: ComponentChildren;
 }
 
-/** Rows from which on a tensor is tall. */
+/** A tensor with at least this many rows is tall. */
 const TALL = 6;
 
 function isTall(tensor: Nested | undefined): boolean {
@@ -16,7 +16,7 @@ function isTall(tensor: Nested | undefined): boolean {
   return planes.length * planes[0].rows >= TALL;
 }
 
-/** Cards in their order; beside a tall one, small ones that follow each other share a column. */
+/** Cards in order. If one of them is tall, small ones that follow each other share a column. */
 export function Stacks({ cards }: { cards: readonly Carded[] }) {
   if (!cards.some(({ tensor }) => isTall(tensor))) return <>{cards.map(({ card }) => card)}</>;
   const columns: ComponentChildren[][] = [];

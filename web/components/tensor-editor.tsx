@@ -1,4 +1,4 @@
-/** A tensor to type in: cell by cell, as text in any form that people have numbers in, by its shape, or at random. */
+/** Edits a tensor: cell by cell, as text, by its shape, or with random numbers. */
 import { useState } from 'preact/hooks';
 import type { TensorEntry } from '../state/catalogue.js';
 import { setTensor, type Tensors } from '../state/state.js';
@@ -26,7 +26,7 @@ export function TensorEditor({ kind, name, tensor, entry, tools }: TensorEditorP
     setUnreadable(undefined);
     setTensor(kind, name, value);
   };
-  /** One number belongs in its cell; more of them are the whole tensor. */
+  /** One number goes into its cell; several replace the whole tensor. */
   const paste = (event: ClipboardEvent) => {
     const text = event.clipboardData?.getData('text/plain') ?? '';
     if (parseNumber(text) !== undefined) return;
@@ -35,7 +35,7 @@ export function TensorEditor({ kind, name, tensor, entry, tools }: TensorEditorP
       set(ofRank(parseTensor(text), shape.length));
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error;
-      setUnreadable(`What was pasted cannot be read. ${error.message}`);
+      setUnreadable(`The pasted text cannot be read. ${error.message}`);
     }
   };
   const title = `card-${name}`;
@@ -56,7 +56,7 @@ export function TensorEditor({ kind, name, tensor, entry, tools }: TensorEditorP
           <button
             type="button"
             aria-label={`${name} at random`}
-            title="At random"
+            title="Random numbers"
             onClick={() => {
               set(anew(entry, tensor));
             }}
@@ -78,7 +78,7 @@ export function TensorEditor({ kind, name, tensor, entry, tools }: TensorEditorP
             <button
               type="button"
               aria-label={`without ${name}`}
-              title="Take away"
+              title="Remove"
               onClick={() => {
                 set(undefined);
               }}
@@ -117,17 +117,17 @@ export function TensorEditor({ kind, name, tensor, entry, tools }: TensorEditorP
   );
 }
 
-/** Lengths of sequences cannot be just any numbers: they begin at one step. */
+/** Random lengths of sequences would be invalid, so all of them become one step. */
 function anew({ element }: TensorEntry, tensor: Nested): Nested {
   return element === 'integer' ? resized([], shapeOf(tensor), () => 1) : randomTensor(shapeOf(tensor));
 }
 
-/** What is in both shapes stays, where both have the same axes. */
+/** Keeps the values that are in both shapes, if both have the same rank. */
 function resizedTo(tensor: Nested, shape: Shape): Nested {
   return shapeOf(tensor).length === shape.length ? resized(tensor, shape, () => randomNumber()) : randomTensor(shape);
 }
 
-/** Far more than a page can show, and no more than it can make in a moment. */
+/** Maximum number of elements: far more than a page can show, but still created in a moment. */
 const LARGEST = 100_000;
 
 function ShapeField({ name, shape, resize }: { name: string; shape: Shape; resize: (shape: Shape) => void }) {
@@ -147,7 +147,7 @@ function ShapeField({ name, shape, resize }: { name: string; shape: Shape; resiz
       class="shape"
       type="text"
       aria-label={`shape of ${name}`}
-      title="Its shape: change it to grow or shrink"
+      title="Shape: edit it to resize the tensor"
       size={Math.max(1, (draft ?? text).length)}
       value={draft ?? text}
       onInput={({ currentTarget }) => {

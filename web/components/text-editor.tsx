@@ -10,12 +10,12 @@ interface TextEditorProps {
   readonly action?: string;
 }
 
-/** Takes JSON, Python lists, what NumPy prints, and rows of a spreadsheet. */
+/** Accepts JSON, Python lists, NumPy output, and rows of a spreadsheet. */
 export function TextEditor({ label, tensor, apply, action = 'Use these numbers' }: TextEditorProps) {
   const given = tensor === undefined ? '' : prettyJson(tensor);
   const [text, setText] = useState(given);
   const [problem, setProblem] = useState<string>();
-  // The tensor may change by another way than this text: forgotten, at random, by a link.
+  // The tensor may change by other means than this text: it is removed, filled at random, or set by a link.
   useEffect(() => {
     if (readsAs(text, given)) return;
     setText(given);
@@ -36,7 +36,7 @@ export function TextEditor({ label, tensor, apply, action = 'Use these numbers' 
         aria-label={label}
         rows={6}
         spellcheck={false}
-        placeholder="[[1, 2], [3, 4]], a NumPy print, or cells of a spreadsheet"
+        placeholder="[[1, 2], [3, 4]], NumPy output, or cells of a spreadsheet"
         value={text}
         onInput={({ currentTarget }) => {
           setText(currentTarget.value);
@@ -54,7 +54,7 @@ export function TextEditor({ label, tensor, apply, action = 'Use these numbers' 
   );
 }
 
-/** What a person pasted stays as it was pasted. */
+/** Whether the text already has the values of the tensor: then it stays as a person pasted it. */
 function readsAs(text: string, given: string): boolean {
   try {
     return prettyJson(parseTensor(text)) === given;

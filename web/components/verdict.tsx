@@ -1,4 +1,4 @@
-import type { Verdict } from '../state/check.js';
+import type { CheckAnswer, TensorVerdict } from '../../schemas/check.js';
 import { wrongCells } from '../state/check.js';
 import { setTensor, state } from '../state/state.js';
 import { formatCell, formatNumber } from '../tensors/format.js';
@@ -7,19 +7,20 @@ import { Grid } from './grid.js';
 
 interface VerdictProps {
   readonly name: string;
-  readonly verdict: Verdict;
+  readonly verdict: TensorVerdict;
+  readonly tolerance: Pick<CheckAnswer, 'rtol' | 'atol'>;
   readonly claim: Nested | undefined;
-  /** The service's answer, as the page has it. */
+  /** The service's own result. */
   readonly right: Nested | undefined;
 }
 
-export function VerdictCard({ name, verdict, claim, right }: VerdictProps) {
-  const { pass, worst, diagnosis, notes = [], statistics, detail } = verdict;
+export function VerdictCard({ name, verdict, tolerance, claim, right }: VerdictProps) {
+  const { pass, worst, diagnosis, notes, statistics, detail } = verdict;
   return (
     <article class={pass ? 'verdict pass' : 'verdict fail'} aria-label={`verdict on ${name}`}>
       <header>
         <h3>
-          {pass ? '✓' : '✗'} {name} {pass ? 'is right' : 'is wrong'}
+          {pass ? '✓' : '✗'} {name} {pass ? 'is correct' : 'is wrong'}
         </h3>
         <button
           type="button"
@@ -55,20 +56,22 @@ export function VerdictCard({ name, verdict, claim, right }: VerdictProps) {
           <p class="id">{id}</p>
         </div>
       ))}
-      {!pass && detail === undefined && diagnosis.length === 0 && <p>No known mistake gives this.</p>}
+      {!pass && detail === undefined && diagnosis.length === 0 && <p>No known mistake explains this.</p>}
       {notes.map(({ id, explanation }) => (
         <p class="note" key={id}>
           {explanation}
         </p>
       ))}
-      {!pass && statistics?.findings && (
+      {!pass && statistics && (
         <ul class="findings">
           {statistics.findings.map((finding) => (
             <li key={finding}>{finding}</li>
           ))}
         </ul>
       )}
-      {!pass && claim !== undefined && right !== undefined && <Marked name={name} claim={claim} right={right} />}
+      {!pass && claim !== undefined && right !== undefined && (
+        <Marked name={name} claim={claim} right={right} statistics={statistics} {...tolerance} />
+      )}
     </article>
   );
 }
@@ -83,17 +86,25 @@ function Fact({ name, value }: { name: string; value: number | string | null }) 
   );
 }
 
-/** The claim, its wrong cells marked by comparison with the answer that the page has. */
-function Marked({ name, claim, right }: { name: string; claim: Nested; right: Nested }) {
+interface MarkedProps extends Pick<CheckAnswer, 'rtol' | 'atol'> {
+  readonly name: string;
+  readonly claim: Nested;
+  readonly right: Nested;
+  readonly statistics: TensorVerdict['statistics'];
+}
+
+/** The claim, with its wrong cells marked. */
+function Marked({ name, claim, right, statistics, rtol, atol }: MarkedProps) {
   const claimed = tensorOf(claim);
   const expected = tensorOf(right);
+  const dtype = state.value.options.dtype === 'float32' ? 'float32' : 'float64';
   if (!claimed || !expected || String(claimed.shape) !== String(expected.shape)) return null;
   return (
     <Grid
       name={name}
       title={`my ${name}`}
       tensor={claim}
-      marks={wrongCells(claimed, expected, state.value.options.dtype)}
+      marks={wrongCells(claimed, expected, { statistics, rtol, atol, dtype })}
     />
   );
 }

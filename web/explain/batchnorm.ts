@@ -2,7 +2,7 @@ import { at, indicesOf, type Index, type Tensor } from '../tensors/tensor.js';
 import { texAdded, texFactor, texNumber } from '../tensors/format.js';
 import { sumExplanation, sumOf, term, type Call, type Explain, type Explanation, type Feed } from './explanation.js';
 
-/** What the formulas have of one channel. */
+/** The quantities of one channel in the formulas. */
 interface Channel {
   readonly c: number;
   readonly places: readonly Index[];
@@ -35,7 +35,7 @@ export function channelOf({ inputs, options, outputs }: Call, x: Tensor, c: numb
     root,
     gamma: gamma ? at(gamma, [c]) : 1,
     beta: beta ? at(beta, [c]) : 0,
-    // A channel that does not vary is all zeros, even where epsilon is 0: outputs has what the service normalised with.
+    // A constant channel becomes zeros, even if epsilon is 0: `outputs.var` is the variance that the service used.
     normal: (place) => (outputs.var?.data[c] === 0 && root === 0 ? 0 : (at(x, place) - mean) / root),
   };
 }
@@ -107,7 +107,7 @@ function explainOut(index: Index, channel: Channel, x: Tensor, call: Call): Expl
       ...given(['gamma', 'beta'], call, c),
     ],
     note: training
-      ? 'The whole channel feeds this cell: its own value most, the others through the mean and the variance.'
+      ? 'The whole channel affects this cell: its own x directly, and every x through the mean and the variance.'
       : 'The running statistics are constants here, so no other value of the batch matters.',
   };
 }
@@ -139,7 +139,7 @@ function explainVariance({ c, places, m, mean, variance }: Channel, x: Tensor, c
 }
 
 function copied(value: number, formula: string, tensor: string, call: Call, c: number): Explanation {
-  return { value, formula, filled: [], feeds: given([tensor], call, c), note: 'Inference uses it as it was given.' };
+  return { value, formula, filled: [], feeds: given([tensor], call, c), note: 'Inference uses the given value.' };
 }
 
 function explainRunning(tensor: 'running_mean' | 'running_var', channel: Channel, call: Call): Explanation | undefined {
@@ -162,11 +162,11 @@ function explainRunning(tensor: 'running_mean' | 'running_var', channel: Channel
       String.raw`(1 - ${texNumber(momentum)}) \cdot ${texFactor(past)} + ${texNumber(momentum)} \cdot ${texFactor(batch)} = ${texNumber(value)}`,
     ],
     feeds: [...given([tensor], call, c), ...channel.places.map((index) => ({ tensor: 'x', index }))],
-    note: 'p is the momentum: the weight of the batch. The running variance takes the unbiased batch variance.',
+    note: 'p is the momentum: the weight of the batch. The running variance uses the unbiased variance of the batch.',
   };
 }
 
-/** The three paths from x to the loss: by itself, and through the mean and the variance that all of its channel share. */
+/** The three paths from x to the loss: directly, and through the mean and the variance of its channel. */
 function explainDx(index: Index, channel: Channel, dout: Tensor, call: Call): Explanation {
   const { c, places, m, root, gamma, normal } = channel;
   const own = at(dout, index);
@@ -179,7 +179,7 @@ function explainDx(index: Index, channel: Channel, dout: Tensor, call: Call): Ex
         String.raw`\text{dx} = \frac{${texNumber(gamma)}}{${texNumber(root)}} \cdot ${texFactor(own)} = ${texNumber(scale * own)}`,
       ],
       feeds: [{ tensor: 'dout', index, weight: scale * own }, ...given(['gamma', 'running_var'], call, c)],
-      note: 'In inference the statistics are constants: there is the direct path alone.',
+      note: 'In inference the statistics are constants, so there is only the direct path.',
     };
   const dbeta = sumOf(places.map((place) => at(dout, place)));
   const dgamma = sumOf(places.map((place) => at(dout, place) * normal(place)));
@@ -200,7 +200,7 @@ function explainDx(index: Index, channel: Channel, dout: Tensor, call: Call): Ex
       String.raw`\text{dx} = ${texNumber(direct)} ${texAdded(throughMean)} ${texAdded(throughVariance)} = ${texNumber(value)}`,
     ],
     feeds: [
-      // The derivative of this dx by each dout, times that dout.
+      // The derivative of this dx with respect to each dout, times that dout.
       ...places.map((place) => ({
         tensor: 'dout',
         index: place,

@@ -4,18 +4,18 @@ import { MOST_PRODUCTS, sumExplanation, term, type Call, type Cell, type Explain
 import { convolutionAxes, tapsOf, windowsOver } from './windows.js';
 
 /**
- * A convolution joins two sides by its weight: the folded side, where windows lie, and the windowed side, with one
- * cell a window. x is folded and out is windowed; transposed, it is the other way round.
+ * A convolution connects two sides through its weight: the folded side, which the windows cover, and the windowed side,
+ * with one cell per window. x is folded and out is windowed; in a transposed convolution it is the reverse.
  */
 interface Sides {
   readonly axes: ReturnType<typeof convolutionAxes>;
-  /** Channels of a group on either side. */
+  /** Channels per group on each side. */
   readonly folded: number;
   readonly windowed: number;
   readonly groups: number;
 }
 
-/** Reads one tensor, and knows its name. */
+/** A tensor with its name. */
 interface Named {
   readonly name: string;
   readonly tensor: Tensor;
@@ -44,7 +44,7 @@ function gather([n, o, ...place]: Index, folded: Named, weight: Named, sides: Si
   );
 }
 
-/** The terms of a cell on the folded side, from all windows that it lies in. */
+/** The terms of a cell on the folded side, from all windows that cover it. */
 function scatter([n, channel, ...input]: Index, windowed: Named, weight: Named, sides: Sides): Term[] {
   const group = Math.floor(channel / sides.folded);
   const c = channel % sides.folded;

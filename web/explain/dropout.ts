@@ -2,7 +2,7 @@ import { at } from '../tensors/tensor.js';
 import { texFactor, texNumber } from '../tensors/format.js';
 import type { Explain, Feed } from './explanation.js';
 
-/** `out = x · mask / (1 − rate)` and its like; the way back is the same with dout in x's place. */
+/** `out = x · mask / (1 − rate)` and its variants; backward is the same with dout instead of x. */
 export const explainDropout: Explain = ({ tensor, index }, { inputs, options, outputs, upstream }) => {
   const { mask } = outputs;
   const rate = Number(options.rate);
@@ -16,7 +16,7 @@ export const explainDropout: Explain = ({ tensor, index }, { inputs, options, ou
       formula: String.raw`\text{mask}_i = \begin{cases} 0 & \text{with probability rate} \\ 1 & \text{otherwise} \end{cases}`,
       filled: [String.raw`\text{rate} = ${texNumber(rate)}, \; \text{mask} = ${at(mask, index)}`],
       feeds: [],
-      note: 'Drawn from the seed: one seed, shape and rate give one mask.',
+      note: 'The seed determines the mask: the same seed, shape and rate always produce the same mask.',
     };
   if (!source || (tensor !== 'out' && tensor !== 'dx')) return undefined;
   const value = at(source, index);
@@ -50,6 +50,6 @@ export const explainDropout: Explain = ({ tensor, index }, { inputs, options, ou
     note:
       kept === 0
         ? 'Dropped: nothing passes here, forward or backward.'
-        : 'Kept, and scaled so that the expected value stays.',
+        : 'Kept. Inverted scaling divides it by 1 − rate, so that the expected value stays the same.',
   };
 };

@@ -1,7 +1,7 @@
 /**
- * How a cell came about: which cells feed it, and its formula with their numbers in.
+ * How a cell was computed: the cells that it depends on, and its formula with the numbers filled in.
  *
- * An explanation reckons its cell once more, by plain loops; it is shown only where that agrees with the service.
+ * An explanation computes its cell again with plain loops; it is shown only if the result agrees with the service.
  */
 import type { Index, Tensor } from '../tensors/tensor.js';
 
@@ -10,7 +10,7 @@ export interface Cell {
   readonly index: Index;
 }
 
-/** A cell that goes into another one; `weight` is its part in it, where that can be told. */
+/** A cell that another one depends on; `weight` is its contribution, if it is known. */
 export interface Feed extends Cell {
   readonly weight?: number;
 }
@@ -22,7 +22,7 @@ export interface Term {
   readonly value: number;
 }
 
-/** One way by which a gradient arrives. */
+/** What one path contributes to a gradient. */
 export interface Share {
   readonly path: string;
   readonly value: number;
@@ -32,9 +32,9 @@ export interface Explanation {
   readonly value: number;
   /** TeX, in symbols. */
   readonly formula: string;
-  /** TeX, line by line, with numbers in the symbols' places. */
+  /** TeX, line by line, with numbers filled in. */
   readonly filled: readonly string[];
-  /** A sum whose products can be pointed at, and what it comes to. */
+  /** A sum whose terms are shown, and its value. */
   readonly sum?: { readonly name: string; readonly terms: readonly Term[]; readonly value: number };
   readonly feeds: readonly Feed[];
   /** They add up to `value`. */
@@ -42,20 +42,20 @@ export interface Explanation {
   readonly note?: string;
 }
 
-/** One call of a layer, forward and, where there is an upstream gradient, backward. */
+/** One call of a layer, forward and, if there is an upstream gradient, backward. */
 export interface Call {
   readonly inputs: Readonly<Record<string, Tensor | undefined>>;
-  /** All of them: what is not given has its default. */
+  /** All options, with defaults for those that are not given. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly outputs: Readonly<Record<string, Tensor | undefined>>;
   readonly upstream: Readonly<Record<string, Tensor | undefined>>;
   readonly gradients: Readonly<Record<string, Tensor | undefined>>;
 }
 
-/** `undefined` where there is nothing to tell, or more than can be reckoned while somebody points. */
+/** `undefined` if there is no explanation, or if computing it would take too long while a person points at a cell. */
 export type Explain = (cell: Cell, call: Call) => Explanation | undefined;
 
-/** Products that an explanation may take: a tenth of a second. */
+/** Maximum number of products in an explanation; computing them takes a tenth of a second. */
 export const MOST_PRODUCTS = 10_000_000;
 
 export const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
@@ -74,12 +74,12 @@ export function sumExplanation(formula: string, name: string, terms: readonly Te
   return { value, formula, filled: [], sum: { name, terms, value }, feeds: feedsOf(terms) };
 }
 
-/** Every cell of a sum, with the part that it has in it. */
-export function feedsOf(terms: readonly Term[]): Feed[] {
+/** Every cell of a sum, with the value of its term. */
+function feedsOf(terms: readonly Term[]): Feed[] {
   return terms.flatMap(({ cells, value }) => cells.map((cell) => ({ ...cell, weight: value })));
 }
 
-/** Float32 keeps seven digits, of the largest term rather than of the sum. */
+/** Float32 keeps seven digits of the largest term, not of the sum. */
 const TOLERANCE = { float64: 1e-9, float32: 1e-4 } as const;
 
 export function agrees(explanation: Explanation, service: number, dtype: 'float64' | 'float32'): boolean {

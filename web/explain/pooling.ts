@@ -4,8 +4,8 @@ import { texNumber } from '../tensors/format.js';
 import { sumExplanation, sumOf, term, type Call, type Explain, type Explanation, type Term } from './explanation.js';
 import { poolingAxes, tapsOf, windowsOver, type Tap } from './windows.js';
 
-/** What an average divides by: taps in the padding count or not, those beyond it never do. */
-export function countOf(axes: readonly WindowAxis[], place: Index, includePad: boolean): number {
+/** The divisor of an average. Taps in the padding count if `includePad` is true; taps beyond it never do. */
+function countOf(axes: readonly WindowAxis[], place: Index, includePad: boolean): number {
   return tapsOf(axes, place).filter(({ input }) =>
     input.every((position, i) => {
       const { before, after, input: size } = axes[i];
@@ -14,14 +14,14 @@ export function countOf(axes: readonly WindowAxis[], place: Index, includePad: b
   ).length;
 }
 
-/** The tap that wins: the first of equals, and NaN over all. */
-export function winnerOf(x: Tensor, plane: Index, taps: readonly Tap[]): Tap | undefined {
+/** The tap with the maximum: the first of equal values. NaN is above all values; of several, the last one wins. */
+function winnerOf(x: Tensor, plane: Index, taps: readonly Tap[]): Tap | undefined {
   let best: Tap | undefined;
   let most = -Infinity;
   for (const each of taps) {
     if (!each.inside) continue;
     const value = at(x, [...plane, ...each.input]);
-    if (best && (Number.isNaN(most) || !(value > most || Number.isNaN(value)))) continue;
+    if (best && !(value > most || Number.isNaN(value))) continue;
     [best, most] = [each, value];
   }
   return best;
@@ -49,7 +49,7 @@ export const explainPooling: Explain = ({ tensor, index }, call) => {
       ),
       value: sum / count,
       filled: [String.raw`\text{out} = \frac{${texNumber(sum)}}{${count}} = ${texNumber(sum / count)}`],
-      ...(taps.length < count ? { note: 'Taps in the padding add 0, and count in the divisor.' } : {}),
+      ...(taps.length < count ? { note: 'Taps in the padding add 0 but count in the divisor.' } : {}),
     };
   }
   const winner = winnerOf(x, plane, taps);
@@ -64,7 +64,7 @@ export const explainPooling: Explain = ({ tensor, index }, call) => {
     filled: [String.raw`\max( ${listed} ) = ${texNumber(value)}`],
     feeds,
     ...(ties > 1
-      ? { note: `${ties} cells are equal; the first of them is the maximum, and takes the whole gradient.` }
+      ? { note: `${ties} cells are equal; the first of them counts as the maximum and gets the whole gradient.` }
       : {}),
   };
   if (tensor === 'out') return maximum;
@@ -75,7 +75,7 @@ export const explainPooling: Explain = ({ tensor, index }, call) => {
     ...maximum,
     value: position,
     formula: String.raw`\text{index}_{n,c,p} = \operatorname{argmax}_k \, x_{n,c,\,p s - a + k d}`,
-    filled: [String.raw`x[${winner.input.join(', ')}] \text{ is number } ${position} \text{ of its plane}`],
+    filled: [String.raw`x[${winner.input.join(', ')}] \text{ has row-major index } ${position}`],
   };
 };
 
@@ -110,7 +110,7 @@ function explainDx(
     ...(average
       ? {}
       : {
-          note: `It lies in ${windows.length} ${windows.length === 1 ? 'window' : 'windows'} and is the maximum of ${windows.length - lost}.`,
+          note: `This cell is in ${windows.length} ${windows.length === 1 ? 'window' : 'windows'} and is the maximum of ${windows.length - lost}.`,
         }),
   };
 }

@@ -1,4 +1,4 @@
-/** The cells of rnn and lstm, from the trace of their sequence. */
+/** Explains the cells of rnn and lstm from the trace of their sequence. */
 import { texFactor, texNumber } from '../tensors/format.js';
 import { at, type Index } from '../tensors/tensor.js';
 import {
@@ -50,7 +50,7 @@ const isState = (tensor: string) => /^d?[hc](_n|0)$/.test(tensor);
 
 export const explainRecurrence: Explain = (cell, call) => {
   const layout = layoutOf(call);
-  // Each step's part in a gradient takes a way back of its own.
+  // The contribution of each step to a gradient takes a separate backward pass.
   if (!layout || layout.T * productsOf(layout) > MOST_PRODUCTS) return undefined;
   const { tensor, index } = cell;
   const two = layout.directions.length === 2;
@@ -65,7 +65,7 @@ export const explainRecurrence: Explain = (cell, call) => {
         formula: String.raw`\text{out}_t = 0`,
         filled: [],
         feeds: [],
-        note: 'Past the end of its sequence.',
+        note: 'This step is past the end of its sequence.',
       };
     return explainState(sequence, step, feature % layout.H, 'h');
   }
@@ -83,7 +83,7 @@ export const explainRecurrence: Explain = (cell, call) => {
   return explainParameter(tensor, d, inner, call, layout);
 };
 
-/** The state before a step stands in `out` one step earlier, or in the first state. */
+/** The cell with the state before a step: in `out` one step earlier, or in `h0`. */
 function before(sequence: Sequence, step: Step, steps: readonly Step[], h: number): Cell | undefined {
   const { call, layout, n, d } = sequence;
   const s = steps.findIndex(({ t }) => t === step.t);
@@ -91,7 +91,7 @@ function before(sequence: Sequence, step: Step, steps: readonly Step[], h: numbe
   return call.inputs.h0 ? { tensor: 'h0', index: stacked(layout, d, n, h) } : undefined;
 }
 
-/** `z[r]` as the sum that it is. */
+/** The terms of the sum `z[r]`. */
 function preActivation(sequence: Sequence, step: Step, r: number): Term[] {
   const { call, layout, n, d } = sequence;
   const { weight_ih, weight_hh } = call.inputs;
@@ -151,11 +151,11 @@ function explainState(sequence: Sequence, step: Step, h: number, state: 'h' | 'c
         : []),
     ],
     feeds,
-    note: 'Each gate is a weighted sum of the same inputs, with its own rows of the weights: all of them are lit.',
+    note: 'Each gate has a weighted sum of the same inputs, with its own rows of the weights. All of them are highlighted.',
   };
 }
 
-/** What of a value that is linear in the upstream gradients comes from each of them. */
+/** The contribution of each upstream gradient to a value that is linear in them. */
 function origins(
   { call, layout, n, d }: Sequence,
   valueOf: (dz: (t: number) => readonly number[], end: { dh0: readonly number[]; dc0: readonly number[] }) => number,
@@ -216,7 +216,7 @@ function explainDx(index: Index, call: Call, layout: Layout): Explanation | unde
     ...sum,
     feeds: [...feeds, ...sum.feeds],
     shares: paths.map((path): Share => ({ path: PATH_NAMES[path], value: shares[path] })),
-    ...(terms.length === 0 ? { note: 'Past the end of its sequence.' } : {}),
+    ...(terms.length === 0 ? { note: 'This step is past the end of its sequence.' } : {}),
   };
 }
 

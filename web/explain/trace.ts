@@ -1,6 +1,6 @@
 /**
- * One sequence of an rnn or lstm in one direction, step by step, forward and backward, with everything between that
- * the service's answers do not show: gates, cell states, and where each part of a gradient comes from.
+ * One sequence of an rnn or lstm in one direction, step by step, forward and backward, with the intermediate values
+ * that the service's answers do not contain: gates, cell states, and where each part of a gradient comes from.
  */
 import { at, type Index, type Tensor } from '../tensors/tensor.js';
 import { sumOf, type Call } from './explanation.js';
@@ -19,7 +19,7 @@ export interface Layout {
 }
 
 export interface Step {
-  /** Where it stands in time. */
+  /** Its index in time. */
   readonly t: number;
   readonly x: Vector;
   readonly hBefore: Vector;
@@ -32,22 +32,22 @@ export interface Step {
   readonly h: Vector;
 }
 
-/** By which way a gradient came to a step. */
+/** The paths by which a gradient reaches a step. */
 export const PATHS = ['out', 'hidden', 'cell'] as const;
 export type Path = (typeof PATHS)[number];
 
 export interface BackStep {
   readonly t: number;
   readonly dh: Vector;
-  /** Of the cell state after the step. */
+  /** Gradient with respect to the cell state after the step. */
   readonly dc: Vector;
   readonly dz: Vector;
-  /** dz, split: it is linear in what arrives. */
+  /** dz by path: it is the sum of what each path contributes. */
   readonly parts: Readonly<Record<Path, Vector>>;
 }
 
 export interface Backward {
-  /** In the order of time's passing, as the forward steps. */
+  /** In the order of the forward steps. */
   readonly steps: readonly BackStep[];
   readonly dh0: Vector;
   readonly dc0: Vector;
@@ -65,14 +65,14 @@ export function layoutOf({ inputs, options }: Call): Layout | undefined {
   return { N, T, I: x.shape[2], H, gates, directions, timeMajor };
 }
 
-/** An index of a weight or state: with the axis of the directions in front where there are two. */
+/** An index of a weight or state: if there are two directions, the direction comes first. */
 export const stacked = ({ directions }: Layout, d: number, ...index: Index): Index =>
   directions.length === 2 ? [d, ...index] : index;
 
 export const placed = ({ timeMajor }: Layout, n: number, t: number, feature: number): Index =>
   timeMajor ? [t, n, feature] : [n, t, feature];
 
-/** Of all sequences in one direction, there or back. */
+/** Number of products in one direction of the layer, for all sequences, forward or backward. */
 export const productsOf = ({ N, T, I, H, gates }: Layout): number => N * T * gates * H * (I + H);
 
 const sigmoid = (z: number): number => 1 / (1 + Math.exp(-z));
@@ -99,7 +99,7 @@ function parametersOf(call: Call, layout: Layout, d: number): Parameters {
   };
 }
 
-export function lengthOf({ inputs: { sequence_lengths } }: Call, { T }: Layout, n: number): number {
+function lengthOf({ inputs: { sequence_lengths } }: Call, { T }: Layout, n: number): number {
   return sequence_lengths ? sequence_lengths.data[n] : T;
 }
 
@@ -133,7 +133,7 @@ export function traceForward(call: Call, layout: Layout, n: number, d: number): 
   });
 }
 
-/** What arrives at the outputs of one sequence; `at` a step, or at the end. */
+/** The upstream gradients of one sequence, at each step and at the final states. */
 export interface Arriving {
   readonly dout: (t: number) => Vector;
   readonly dh_n: Vector;
@@ -151,7 +151,7 @@ export function arriving(call: Call, layout: Layout, n: number, d: number): Arri
   };
 }
 
-/** What arrives at one step alone, to see what of a gradient comes from there. */
+/** Only the upstream gradient at one step or final state, to find its contribution to another gradient. */
 export function only(from: Arriving, t: number | 'dh_n' | 'dc_n', H: number): Arriving {
   return {
     dout: (step) => (step === t ? from.dout(step) : zeros(H)),

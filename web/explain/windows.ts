@@ -1,4 +1,4 @@
-/** Which input a window's tap falls on, over any number of spatial axes. */
+/** Which input each tap of a window falls on, for any number of spatial axes. */
 import { padOf, outputSize, transposedOutputSize, type Padding, type WindowAxis } from '../../src/tensor/windows.js';
 import { indicesOf, type Index, type Shape } from '../tensors/tensor.js';
 
@@ -29,7 +29,7 @@ export function poolingAxes(spatial: Shape, options: Options): WindowAxis[] {
   }));
 }
 
-/** Transposed, the windows lie over the output, whose size follows from the input's. */
+/** In a transposed convolution the windows cover the output, whose size follows from that of the input. */
 export function convolutionAxes(spatial: Shape, kernel: Shape, options: Options): WindowAxis[] {
   const axes = uncounted(spatial, kernel, options);
   if (options.transposed !== true) return axes.map((axis) => ({ ...axis, output: outputSize(axis) }));
@@ -41,7 +41,7 @@ export function convolutionAxes(spatial: Shape, kernel: Shape, options: Options)
   }));
 }
 
-/** A tap of a window: which one it is, and where it falls; outside of the input that is the padding. */
+/** A tap of a window: its index in the kernel, and where it falls, which is in the padding unless it is inside. */
 export interface Tap {
   readonly tap: Index;
   readonly input: Index;
@@ -55,7 +55,7 @@ export function tapsOf(axes: readonly WindowAxis[], place: Index): Tap[] {
   });
 }
 
-/** The windows that an input lies in, and the tap that falls on it. */
+/** The windows that cover an input, and the tap of each that falls on it. */
 export function windowsOver(
   axes: readonly WindowAxis[],
   input: Index,

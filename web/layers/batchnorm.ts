@@ -3,7 +3,7 @@ import { randomTensor, seeded } from '../tensors/random.js';
 import type { Nested } from '../tensors/tensor.js';
 import { rounded, shapesOf, type LayerPage } from './page.js';
 
-/** Twelve rows: one channel leans to the right, one is far off, one hardly varies. */
+/** Twelve rows: one channel is skewed to the right, one is far from zero, one hardly varies. */
 function skewed(): Nested {
   const random = seeded(11);
   return Array.from({ length: 12 }, () => [
@@ -16,15 +16,7 @@ function skewed(): Nested {
 export const batchnorm: LayerPage = {
   name: 'batchnorm',
   purpose:
-    'Batch normalisation brings each channel to mean 0 and variance 1 over the batch, then lets the network choose a scale γ and a shift β. Layers behind it see inputs of a steady size, so deep networks train faster and stand larger steps. Its backward pass is the hard part: mean and variance depend on every row, so every row’s gradient reaches every other.',
-  forward: [
-    String.raw`\mu_c = \frac{1}{m} \sum_n x_{n,c}, \quad \sigma_c^2 = \frac{1}{m} \sum_n (x_{n,c} - \mu_c)^2`,
-    String.raw`\hat{x}_{n,c} = \frac{x_{n,c} - \mu_c}{\sqrt{\sigma_c^2 + \epsilon}}, \quad \text{out}_{n,c} = \gamma_c \, \hat{x}_{n,c} + \beta_c`,
-  ],
-  backward: [
-    String.raw`\text{d}\beta_c = \sum_n \text{dout}_{n,c}, \quad \text{d}\gamma_c = \sum_n \text{dout}_{n,c} \, \hat{x}_{n,c}`,
-    String.raw`\text{dx}_{n,c} = \frac{\gamma_c}{\sqrt{\sigma_c^2 + \epsilon}} \left( \text{dout}_{n,c} - \frac{\text{d}\beta_c}{m} - \hat{x}_{n,c} \frac{\text{d}\gamma_c}{m} \right)`,
-  ],
+    'Batch normalisation gives each channel mean 0 and variance 1 over the batch, then lets the network choose a scale γ and a shift β. The layers after it get inputs of a stable scale, so deep networks train faster and tolerate larger learning rates. Its backward pass is the hard part: mean and variance depend on every row, so the upstream gradient of each row affects every other row.',
   examples: [
     {
       name: 'A skewed batch',

@@ -1,20 +1,12 @@
 import { explainConvolution } from '../explain/convolution.js';
 import { randomTensor, seeded } from '../tensors/random.js';
 import { digit } from './digit.js';
-import { shapesOf, type LayerPage } from './page.js';
+import type { LayerPage } from './page.js';
 
 export const convolution: LayerPage = {
   name: 'convolution',
   purpose:
-    'A convolution slides one small kernel over a picture (or a signal, or a volume) and asks at every place how well it fits: the weighted sum of what lies under it. The same few weights serve everywhere, so a feature is found wherever it stands. As in every framework the kernel is not turned round (cross-correlation).',
-  forward: [
-    String.raw`\text{out}_{n,o,p} = b_o + \sum_c \sum_k x_{n,c,\,p s - a + k d} \; w_{o,c,k}`,
-    String.raw`s \text{ stride}, \; a \text{ padding before}, \; d \text{ dilation}`,
-  ],
-  backward: [
-    String.raw`\text{dx}_{n,c,i} = \sum_o \sum_{p,k:\; p s - a + k d = i} \text{dout}_{n,o,p} \; w_{o,c,k}`,
-    String.raw`\text{dw}_{o,c,k} = \sum_n \sum_p \text{dout}_{n,o,p} \; x_{n,c,\,p s - a + k d}, \quad \text{db}_o = \sum_n \sum_p \text{dout}_{n,o,p}`,
-  ],
+    'A convolution slides a small kernel over an image (or a signal, or a volume) and computes at every position how well it matches: the weighted sum of the values under it. The same few weights are used everywhere, so a feature is found wherever it is. As in every framework, the kernel is not flipped (cross-correlation).',
   examples: [
     {
       name: 'Edges of a digit',
@@ -70,6 +62,5 @@ export const convolution: LayerPage = {
       upstream: { dout: randomTensor([1, 1, 7, 7], seeded(36)) },
     },
   ],
-  added: (_, inputs) => ({ shape: [shapesOf(inputs).weight[0]], value: 0 }),
   explain: explainConvolution,
 };

@@ -1,4 +1,4 @@
-/** A seven, eight by eight, for what looks at pictures. */
+/** A seven in 8 × 8 pixels, for the layers that process images. */
 const PICTURE = `
   ........
   .####99.
@@ -10,7 +10,7 @@ const PICTURE = `
   ...#3...
 `;
 
-/** `#` is full ink, a figure tenths of it. */
+/** `#` is full ink; a digit is that many tenths of it. */
 const INK: Readonly<Record<string, number>> = { '.': 0, '#': 1 };
 
 export const digit: number[][] = PICTURE.trim()

@@ -5,11 +5,7 @@ import type { LayerPage } from './page.js';
 export const dropout: LayerPage = {
   name: 'dropout',
   purpose:
-    'Dropout sets a random part of the values to zero while a network trains, so that no unit can lean on another one always being there. What is left is scaled up by 1 / (1 − rate): on average each value stays what it was, and nothing has to change at inference. Backward drops and scales by the very same mask.',
-  forward: [
-    String.raw`\text{out}_i = \frac{x_i \, \text{mask}_i}{1 - \text{rate}}, \quad \text{mask}_i \sim \text{Bernoulli}(1 - \text{rate})`,
-  ],
-  backward: [String.raw`\text{dx}_i = \frac{\text{dout}_i \, \text{mask}_i}{1 - \text{rate}}`],
+    'Dropout sets a random fraction of the values to zero while a network trains, so that no unit can rely on another one being present. The remaining values are multiplied by 1 / (1 − rate): each value keeps its expectation, and nothing has to change at inference. Backward drops and scales with the same mask.',
   examples: [
     {
       name: 'Rising values',
@@ -24,12 +20,11 @@ export const dropout: LayerPage = {
       upstream: { dout: randomTensor([6, 6], seeded(22)) },
     },
     {
-      name: 'Scaled at inference',
+      name: 'Scaling at inference',
       inputs: { x: randomTensor([3, 4], seeded(23)) },
       options: { rate: 0.25, scaling: 'test_time', training: false },
       upstream: { dout: randomTensor([3, 4], seeded(24)) },
     },
   ],
-  added: () => ({ shape: [1], value: 0 }),
   explain: explainDropout,
 };

@@ -1,17 +1,11 @@
 import { explainLinear } from '../explain/linear.js';
 import { randomTensor, seeded } from '../tensors/random.js';
-import { shapesOf, type LayerPage } from './page.js';
+import type { LayerPage } from './page.js';
 
 export const linear: LayerPage = {
   name: 'linear',
   purpose:
-    'A linear (fully connected, dense) layer gives every output its own weighted sum of all inputs, plus a bias. It is the plainest way to go from one set of features to another, and the last layer of most classifiers: one output per class.',
-  forward: [String.raw`\text{out} = x \, W^{\mathsf{T}} + b`],
-  backward: [
-    String.raw`\text{dx} = \text{dout} \; W`,
-    String.raw`\text{dW} = \text{dout}^{\mathsf{T}} \, x`,
-    String.raw`\text{db} = \sum_n \text{dout}_n`,
-  ],
+    'In a linear (fully connected, dense) layer, each output is a weighted sum of all inputs, plus a bias. It is the simplest way to map one set of features to another, and the last layer of most classifiers, with one output per class.',
   examples: [
     {
       name: 'Two rows, three features',
@@ -47,6 +41,5 @@ export const linear: LayerPage = {
       upstream: { dout: randomTensor([2, 3, 2], seeded(6)) },
     },
   ],
-  added: (_, inputs) => ({ shape: [shapesOf(inputs).weight[0]], value: 0 }),
   explain: explainLinear,
 };

@@ -3,7 +3,7 @@ import { randomTensor, seeded } from '../tensors/random.js';
 import type { LayerPage } from './page.js';
 import { added, impulse, lastStepOf, sine, upstreamOf, weights } from './recurrent.js';
 
-/** Rows of weights and biases stand in four blocks, and people mistake their order more than anything else. */
+/** Rows of weights and biases are in four blocks, whose order is easily confused. */
 function gateOf(tensor: string, row: number, rows: number): string | undefined {
   if (!/^d?(weight|bias)_/.test(tensor)) return undefined;
   const H = rows / 4;
@@ -13,19 +13,7 @@ function gateOf(tensor: string, row: number, rows: number): string | undefined {
 export const lstm: LayerPage = {
   name: 'lstm',
   purpose:
-    'An LSTM carries two states: what it shows, h, and what it remembers, c. Gates between 0 and 1 decide at each step what of c is forgotten (f), what is taken in (i) and what is shown (o). While the forget gate stays near 1 the gradient runs back along c almost undiminished, which is how it learns what lies far back.',
-  forward: [
-    String.raw`z = W_{ih} \, x_t + b_{ih} + W_{hh} \, h_{t-1} + b_{hh}`,
-    String.raw`i, f, o = \sigma(z_i), \sigma(z_f), \sigma(z_o), \quad g = \tanh(z_g)`,
-    String.raw`c_t = f \odot c_{t-1} + i \odot g, \quad h_t = o \odot \tanh(c_t)`,
-  ],
-  backward: [
-    String.raw`\text{dh}_t = \text{dout}_t + W_{hh}^{\mathsf{T}} \, \text{dz}_{t+1}`,
-    String.raw`\text{dc}_t = \text{dc}_{t+1} \odot f_{t+1} + \text{dh}_t \odot o \odot (1 - \tanh^2 c_t)`,
-    String.raw`\text{dz}_i = \text{dc}_t \, g \, i (1 - i), \quad \text{dz}_f = \text{dc}_t \, c_{t-1} \, f (1 - f)`,
-    String.raw`\text{dz}_g = \text{dc}_t \, i \, (1 - g^2), \quad \text{dz}_o = \text{dh}_t \tanh(c_t) \, o (1 - o)`,
-    String.raw`\text{dx}_t = W_{ih}^{\mathsf{T}} \, \text{dz}_t, \quad \text{dW}_{ih} = \sum_t \text{dz}_t \, x_t^{\mathsf{T}}`,
-  ],
+    'An LSTM carries two states: its output, h, and its memory, c. At each step, gates between 0 and 1 decide how much of c is kept (f), how much new input is added to it (i), and how much of it is output (o). While the forget gate f stays near 1, the gradient flows back along c almost undiminished, so an LSTM can learn from steps far in the past.',
   examples: [
     {
       name: 'A sine wave',
@@ -48,7 +36,7 @@ export const lstm: LayerPage = {
       upstream: { dout: lastStepOf(12, 1) },
     },
     {
-      name: 'Both ways, two lengths',
+      name: 'Bidirectional, two lengths',
       inputs: {
         x: randomTensor([2, 5, 1], seeded(64)),
         weight_ih: weights([2, 4, 1], 65),

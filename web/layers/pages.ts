@@ -1,4 +1,4 @@
-/** Every layer that has a page, in the order in which people meet them. */
+/** What layers add to their pages, in the order in which people meet them. Other layers follow. */
 import { batchnorm } from './batchnorm.js';
 import { convolution } from './convolution.js';
 import { dropout } from './dropout.js';

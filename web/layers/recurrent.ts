@@ -3,17 +3,17 @@ import { randomTensor, seeded } from '../tensors/random.js';
 import { nest, sizeOf, type Nested, type Shape } from '../tensors/tensor.js';
 import { rounded, shapesOf } from './page.js';
 
-/** Two waves of a sine in `T` steps. */
+/** Two periods of a sine in `T` steps. */
 export function sine(T: number): Nested {
   return [Array.from({ length: T }, (_, t) => [rounded(Math.sin((4 * Math.PI * t) / T))])];
 }
 
-/** Nothing until one step, then one: how long is it remembered? */
+/** 1 at one step and 0 elsewhere, to show how long the layer remembers it. */
 export function impulse(T: number): Nested {
   return [Array.from({ length: T }, (_, t) => [t === 1 ? 1 : 0])];
 }
 
-/** Small enough that gates stay in the middle of their range. */
+/** Weights small enough that gates stay in the middle of their range. */
 export function weights(shape: Shape, seed: number): Nested {
   const random = seeded(seed);
   return nest(
@@ -22,7 +22,7 @@ export function weights(shape: Shape, seed: number): Nested {
   );
 }
 
-/** A gradient at the last step alone: what is seen of it earlier has come back through time. */
+/** A gradient only at the last step: all of it at earlier steps has come back through time. */
 export function lastStepOf(T: number, H: number): Nested {
   return [Array.from({ length: T }, (_, t) => Array.from({ length: H }, () => (t === T - 1 ? 1 : 0)))];
 }

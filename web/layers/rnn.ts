@@ -6,15 +6,7 @@ import { added, impulse, lastStepOf, sine, upstreamOf, weights } from './recurre
 export const rnn: LayerPage = {
   name: 'rnn',
   purpose:
-    'A recurrent layer reads a sequence step by step and keeps a state: each step sees its input and what the step before left. One set of weights serves all steps, so sequences of any length will do. Backward goes through time, from the last step to the first, and the gradient is multiplied by the same matrix each time: it fades, or it explodes.',
-  forward: [
-    String.raw`h_t = f(W_{ih} \, x_t + b_{ih} + W_{hh} \, h_{t-1} + b_{hh}), \quad f = \tanh \text{ or } \mathrm{relu}`,
-  ],
-  backward: [
-    String.raw`\text{dh}_t = \text{dout}_t + W_{hh}^{\mathsf{T}} \, \text{dz}_{t+1}, \quad \text{dz}_t = \text{dh}_t \odot f'(z_t)`,
-    String.raw`\text{dx}_t = W_{ih}^{\mathsf{T}} \, \text{dz}_t`,
-    String.raw`\text{dW}_{ih} = \sum_t \text{dz}_t \, x_t^{\mathsf{T}}, \quad \text{dW}_{hh} = \sum_t \text{dz}_t \, h_{t-1}^{\mathsf{T}}`,
-  ],
+    'A recurrent layer processes a sequence step by step and carries a state: each step combines its input with the state after the previous step. All steps share one set of weights, so a sequence can have any length. Backward goes through time, from the last step to the first, and multiplies the gradient by the same matrix at each step, so the gradient tends to vanish or explode.',
   examples: [
     {
       name: 'A sine wave',
@@ -39,7 +31,7 @@ export const rnn: LayerPage = {
       upstream: { dout: lastStepOf(12, 2) },
     },
     {
-      name: 'Both ways, two lengths',
+      name: 'Bidirectional, two lengths',
       inputs: {
         x: randomTensor([2, 5, 1], seeded(53)),
         weight_ih: weights([2, 2, 1], 54),

@@ -1,4 +1,4 @@
-/** batchnorm: where each feature's values lie, before and after. */
+/** batchnorm: the distribution of each channel's values, before and after. */
 import { channelOf } from '../explain/batchnorm.js';
 import { sumOf } from '../explain/explanation.js';
 import { currentCall, MOST_CELLS } from '../state/explained.js';
@@ -12,7 +12,7 @@ interface Feature {
   readonly deviation: number;
 }
 
-/** More would be a smear. */
+/** More would not be legible. */
 const MOST_FEATURES = 8;
 
 export function Distributions() {
@@ -39,13 +39,13 @@ export function Distributions() {
         <Strips title="out" features={features(out)} />
       </div>
       <p class="note">
-        Each dot is a value; the tick is its channel’s mean, the bar one standard deviation to either side.
+        Each dot is a value. The tick is the mean of the channel, and the bar is one standard deviation to either side.
       </p>
     </section>
   );
 }
 
-/** What rounding leaves of a mean of zero is not shown. */
+/** The mean; zero if it differs from zero only by rounding. */
 function settledMean(values: readonly number[]): number {
   const mean = sumOf(values) / values.length;
   const scale = Math.max(...values.map(Math.abs));

@@ -12,7 +12,7 @@ const pictures: Readonly<Record<string, () => preact.JSX.Element | null>> = {
   rnn: TimeLines,
 };
 
-/** The layer seen another way, where there is one. */
+/** The picture of a layer, if it has one. */
 export function Picture({ layer }: { layer: string }) {
   const Found = pictures[layer] as (typeof pictures)[string] | undefined;
   return Found ? <Found /> : null;

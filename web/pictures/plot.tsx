@@ -1,20 +1,20 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import 'uplot/dist/uPlot.min.css';
 
-/** Fetched with the first plot: most layers have none. */
+/** Fetched with the first plot, because most layers have none. */
 const plotter = () => import('uplot');
 
 export interface Line {
   readonly label: string;
   readonly values: readonly number[];
-  /** Number of its colour in the page's order. */
+  /** Index of its colour in the theme. */
   readonly colour: number;
   readonly dashed?: boolean;
 }
 
 interface PlotProps {
   readonly title: string;
-  /** Of the horizontal axis. */
+  /** Label of the horizontal axis. */
   readonly unit: string;
   readonly places: readonly number[];
   readonly lines: readonly Line[];
@@ -22,7 +22,7 @@ interface PlotProps {
 
 const HEIGHT = 190;
 
-/** Lines over time or draws. What it shows, a table beside it tells. */
+/** Lines over time or draws. */
 export function Plot({ title, unit, places, lines }: PlotProps) {
   const host = useRef<HTMLDivElement>(null);
   const drawn = JSON.stringify([places, lines]);
@@ -90,10 +90,10 @@ export function Plot({ title, unit, places, lines }: PlotProps) {
   );
 }
 
-/** Colours that a theme has for lines. */
+/** Number of colours for lines in a theme. */
 const SERIES = 6;
 
-/** A canvas keeps the colours that it was drawn with. */
+/** Whether the dark theme is active: a canvas keeps its colours, so it is drawn again when this changes. */
 function useDarkness(): boolean {
   const [scheme] = useState(() => matchMedia('(prefers-color-scheme: dark)'));
   const [isDark, setIsDark] = useState(scheme.matches);

@@ -1,4 +1,4 @@
-/** convolution and pooling: the window, going over the padded input, one output after the other. */
+/** convolution and pooling: the window as it slides over the padded input, one output after the other. */
 import { useEffect, useState } from 'preact/hooks';
 import { convolutionAxes, poolingAxes, tapsOf } from '../explain/windows.js';
 import { currentCall, pin, shown } from '../state/explained.js';
@@ -10,7 +10,7 @@ import type { WindowAxis } from '../../src/tensor/windows.js';
 
 const STEP_MS = 700;
 
-/** The windows, and the tensor that they lie over: x, but for a transposed convolution, where they lie over out. */
+/** The windows, which cover x, or out in a transposed convolution. */
 function windowsOf({ inputs: { x, weight }, options }: Call): readonly WindowAxis[] | undefined {
   if (!x) return undefined;
   const spatial = x.shape.slice(2);
@@ -86,7 +86,7 @@ export function SlidingWindow() {
       </div>
       {transposed ? (
         <p class="note">
-          Transposed, the windows lie over out: each cell of x is spread over one, and where they overlap they add up.
+          In a transposed convolution the windows cover out: each cell of x is spread over one, and overlaps add up.
         </p>
       ) : (
         <PaddedPlane call={call} axes={axes} place={place} />
@@ -95,7 +95,7 @@ export function SlidingWindow() {
   );
 }
 
-/** Arrow keys step, on any of the buttons. */
+/** Arrow keys step while any of the buttons has the focus. */
 const stepBy = (go: (by: number) => void) => (event: KeyboardEvent) => {
   const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
   if (by === undefined) return;
@@ -103,10 +103,10 @@ const stepBy = (go: (by: number) => void) => (event: KeyboardEvent) => {
   go(by);
 };
 
-/** Beyond it a picture says nothing. */
+/** A larger picture would not be legible. */
 const MOST_CELLS = 1024;
 
-/** One plane of x with its padding around it. What it shows, the explanation tells in words. */
+/** One plane of x with its padding around it. Hidden from screen readers: the explanation has the same numbers. */
 function PaddedPlane({ call, axes, place }: { call: Call; axes: readonly WindowAxis[]; place: Index }) {
   const { x, weight } = call.inputs;
   if (!x) return null;

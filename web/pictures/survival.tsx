@@ -1,4 +1,4 @@
-/** dropout: what the mask leaves, and what is left on average over many draws. */
+/** dropout: how much the mask keeps, and the average output over many draws. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Grid } from '../components/grid.js';
 import { sumOf } from '../explain/explanation.js';
@@ -12,7 +12,7 @@ import { Plot } from './plot.js';
 
 const DRAWS = 200;
 
-/** Seeds are drawn in the range that reads well; the service takes up to 2⁵³ − 1. */
+/** Seeds are drawn from a range that is easy to read; the service accepts up to 2⁵³ − 1. */
 const SEEDS = 1_000_000;
 
 interface Tally {
@@ -113,7 +113,7 @@ async function drawMany(signal: AbortSignal, before: Tally, show: (tally: Tally)
     });
     total += sumOf(values);
     course.push(total / (values.length * (course.length + 1)));
-    // Now and then: to draw a picture takes longer than to draw a mask.
+    // Not after every draw: updating the picture takes longer than drawing a mask.
     if (i % 10 === 9) show({ draws: course.length, sums: [...sums], course: [...course] });
   }
 }

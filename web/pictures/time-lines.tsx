@@ -44,13 +44,13 @@ export function TimeLines() {
       {isRight ? (
         <Lines steps={steps} back={back.steps} layout={layout} call={call} n={n} h={h} />
       ) : (
-        <p class="note">The page’s own states are not those of the service, so they are not drawn.</p>
+        <p class="note">The page computes states that differ from the service’s, so the lines are not shown.</p>
       )}
     </section>
   );
 }
 
-/** Gates are reckoned here; they are shown only where the states that they make are the service's. */
+/** The page computes the gates; they are shown only if the resulting states agree with the service's. */
 function agreesWithService(call: Call, layout: Layout, n: number, d: number, steps: readonly Step[]): boolean {
   const { out } = call.outputs;
   const tolerance = call.options.dtype === 'float32' ? 1e-4 : 1e-9;
@@ -72,7 +72,7 @@ interface LinesProps {
 }
 
 function Lines({ steps, back, layout, call, n, h }: LinesProps) {
-  // A reverse pass goes from the end; lines go the way of time.
+  // A reverse pass starts at the end, but the lines run in time order.
   const ordered = steps.map((step, s) => ({ ...step, back: back[s] })).sort((a, b) => a.t - b.t);
   const { H, gates, I } = layout;
   const { dx } = call.gradients;

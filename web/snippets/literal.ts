@@ -1,22 +1,22 @@
-/** Text as the string literals of the languages that requests are shown in. */
+/** Text as string literals in the languages in which requests are shown. */
 
 /** The text in pieces of at most `longest` characters. */
 export const pieces = (text: string, longest: number): string[] =>
   Array.from({ length: Math.ceil(text.length / longest) }, (_, i) => text.slice(i * longest, (i + 1) * longest));
 
-/** Within single quotes of a POSIX shell. */
+/** In single quotes, for a POSIX shell. */
 export const shellQuoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
-/** JSON's own escapes are those of JavaScript, Java and Go. */
+/** The escapes of JSON are also valid in JavaScript, Java and Go. */
 export const doubleQuoted = (text: string): string => JSON.stringify(text);
 
-/** `r#"…"#` with as many hashes as the text asks for. */
+/** `r#"…"#` with as many hashes as the text requires. */
 export function rawRust(text: string): string {
   const hashes = '#'.repeat(1 + Math.max(0, ...[...text.matchAll(/"(#*)/g)].map(([, run]) => run.length)));
   return `r${hashes}"${text}"${hashes}`;
 }
 
-/** JSON whose innermost arrays stand in one line each. */
+/** JSON with each innermost array on one line. */
 export function prettyJson(value: unknown, indent = ''): string {
   const inner = `${indent}  `;
   if (Array.isArray(value)) {
@@ -34,7 +34,7 @@ export function prettyJson(value: unknown, indent = ''): string {
   return JSON.stringify(value);
 }
 
-/** JSON as Python writes it. */
+/** A JSON value as a Python literal. */
 export function python(value: unknown, indent = ''): string {
   const inner = `${indent}    `;
   if (value === true) return 'True';

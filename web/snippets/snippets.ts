@@ -1,4 +1,4 @@
-/** A request as a program that makes it, in the languages that callers have. Each needs no more than it names. */
+/** A request as a program in several languages. Each program names everything that it needs. */
 import type { ServiceRequest } from '../state/request.js';
 import { doubleQuoted, pieces, prettyJson, python, rawRust, shellQuoted } from './literal.js';
 
@@ -12,15 +12,15 @@ const lines = (...all: readonly string[]): string => all.join('\n');
 
 const compact = ({ body }: ServiceRequest): string => JSON.stringify(body);
 
-/** Linux takes arguments of up to 128 KiB each. */
+/** Linux limits an argument to 128 KiB. */
 const LONGEST_ARGUMENT = 120_000;
 
-/** A constant of Java holds up to 65,535 bytes. */
+/** Java limits a string constant to 65,535 bytes. */
 const LONGEST_CONSTANT = 60_000;
 
 function javaString(text: string): string {
   if (text.length <= LONGEST_CONSTANT) return doubleQuoted(text);
-  // A sum of constants would be one constant again.
+  // The compiler would join constants that are added with +.
   return `String.join("", ${pieces(text, LONGEST_CONSTANT).map(doubleQuoted).join(', ')})`;
 }
 
@@ -69,7 +69,7 @@ export const snippets: readonly Snippet[] = [
         `  headers: { 'content-type': 'application/json' },`,
         '  body: JSON.stringify(body),',
         '});',
-        // By itself console.log leaves out what is nested deeper than two arrays.
+        // console.log abbreviates deeply nested arrays.
         'console.log(JSON.stringify(await response.json()));',
       ),
   },

@@ -1,15 +1,18 @@
-/** The state as the part of an address behind `#`, which browsers keep to themselves: `#/linear?x=[[1,2]]&at=out[0,1]`. */
+/**
+ * The state as the fragment of the address, which browsers do not send: `#/linear?x=[[1,2]]&at=out,0,1`. Brackets are
+ * read as they are, but written percent-encoded.
+ */
 import type { Cell } from '../explain/explanation.js';
 import { isTensor, type Nested } from '../tensors/tensor.js';
 import type { State } from './state.js';
 
-/** Browsers take two million characters; what people send each other takes fewer. */
+/** In characters. Browsers accept two million; the programs in which people share links accept fewer. */
 export const LONGEST = 500_000;
 
-/** What marks the name of an option, of an upstream gradient and of a claim; a bare name is an input. */
+/** Prefixes of the names of options, upstream gradients and claims; a name without a prefix is an input. */
 const MARKS = { options: '.', upstream: '-', claims: '!' } as const;
 
-/** Leaves what is legible in an address, and no part of the syntax, as it is. */
+/** Percent-encodes text, except for commas, colons and slashes: they are legible, and not part of the syntax. */
 function encode(text: string): string {
   return encodeURIComponent(text).replace(/%(2C|3A|2F)/g, decodeURIComponent);
 }
@@ -25,9 +28,9 @@ export function writeAddress({ layer, inputs, options, upstream, claims, pinned 
   return `#/${layer}?${pairs.join('&')}`;
 }
 
-/** @returns `undefined` where the address names no layer of these; what cannot be read in it is left out */
+/** @returns `undefined` if the address does not name one of the layers; parts that cannot be read are left out */
 export function readAddress(hash: string, layers: readonly string[]): { layer: string; state?: State } | undefined {
-  const [, layer, query] = /^#\/([a-z]+)(?:\?(.*))?$/s.exec(hash) ?? [];
+  const [, layer, query] = /^#\/([a-z_]+)(?:\?(.*))?$/s.exec(hash) ?? [];
   if (!layers.includes(layer)) return undefined;
   if (!query) return { layer };
   const parts = {
@@ -40,8 +43,9 @@ export function readAddress(hash: string, layers: readonly string[]): { layer: s
   for (const pair of query.split('&')) {
     const [name, text] = split(pair);
     if (name === 'at') {
-      const [tensor, ...index] = text.split(',');
-      pinned = { tensor, index: index.map(Number) };
+      const [tensor, ...places] = text.split(',');
+      const index = places.map(Number);
+      if (index.every(Number.isInteger)) pinned = { tensor, index };
       continue;
     }
     const value = jsonOf(text);

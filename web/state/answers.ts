@@ -1,4 +1,4 @@
-/** What the service answers to the state: asked for again whenever it changes, one question at a time. */
+/** The service's answers for the current state, requested again whenever it changes, one request at a time. */
 import { batch, computed, effect, signal } from '@preact/signals';
 import { randomNumber, randomTensor } from '../tensors/random.js';
 import { resized, shapeOf, tensorOf, type Nested, type Shape, type Tensor } from '../tensors/tensor.js';
@@ -14,22 +14,22 @@ export interface Placed {
 export const forward = signal<Answer | undefined>(undefined);
 export const backward = signal<Answer | undefined>(undefined);
 export const problem = signal<Placed | undefined>(undefined);
-/** When the question under way was asked, by `performance.now()`. */
+/** When the current request was sent, by `performance.now()`. */
 export const busySince = signal<number | undefined>(undefined);
 export const stopped = signal(false);
 
-/** Typing a number takes a few keys: asking after each would be asking for what nobody meant. */
+/** Typing a number takes a few keys, and a request after each would be for an unfinished number. */
 const PAUSE_MS = 120;
 
 let asking: AbortController | undefined;
 
-/** Of the state, what the answer depends on. */
+/** The part of the state that the answers depend on. */
 const question = computed(() => {
   const { layer, inputs, options, upstream } = state.value;
   return JSON.stringify({ layer, inputs, options, upstream });
 });
 
-/** Asks after every change, until the page is closed. */
+/** Sends requests after every change, until the page is closed. */
 export function keepAnswering(): void {
   let layer = '';
   effect(() => {
@@ -37,7 +37,7 @@ export function keepAnswering(): void {
     const now = state.peek();
     asking?.abort();
     if (now.layer !== layer) {
-      // Another layer's numbers under this one's names would be wrong ones.
+      // The numbers of another layer must not be shown under this one's names.
       layer = now.layer;
       batch(() => {
         forward.value = backward.value = problem.value = undefined;
@@ -59,7 +59,7 @@ export function stop(): void {
   });
 }
 
-/** The same question once more: after a stop, or when the service could not be reached. */
+/** Repeats the request: after a stop, or if the service could not be reached. */
 export function askAgain(): void {
   asking?.abort();
   asking = new AbortController();
@@ -76,12 +76,10 @@ async function ask(now: State, controller: AbortController, asked: string): Prom
     const outputs = await call(forwardRequest(now), controller.signal);
     const fitted = fitUpstream(now, outputs);
     forward.value = outputs;
-    // The gradient follows with the next question, which this change asks.
+    // This change causes another request, which also gets the gradients.
     if (fitted) return;
     direction = 'backward';
-    const seed = outputs.seed as number | undefined;
-    const options = seed === undefined ? now.options : { ...now.options, seed };
-    const gradients = await call(backwardRequest(now, options), controller.signal);
+    const gradients = await call(backwardRequest(now, optionsOf(now, outputs)), controller.signal);
     batch(() => {
       backward.value = gradients;
       problem.value = undefined;
@@ -100,7 +98,15 @@ async function ask(now: State, controller: AbortController, asked: string): Prom
   }
 }
 
-/** Upstream gradients of another shape than what they are the gradients of are made anew. */
+/** The options with the seed that forward drew, so that backward uses the same mask. */
+export function optionsOf({ options }: State, { seed }: Answer): State['options'] {
+  return (seed as Nested | undefined) === undefined ? options : { ...options, seed };
+}
+
+/**
+ * Fits the upstream gradients to the shapes of their outputs.
+ * @returns whether any changed
+ */
 function fitUpstream({ upstream }: State, outputs: Answer): boolean {
   let changed = false;
   batch(() => {
@@ -119,7 +125,7 @@ function fitted(gradient: Nested, shape: Shape): Nested {
   return isOfRank ? resized(gradient, shape, () => randomNumber()) : randomTensor(shape);
 }
 
-/** The tensors of an answer; what else is in it, a seed, has no cells. */
+/** The tensors of an answer, without other fields such as a seed. */
 export function tensorsOf(answer: Answer | undefined): Record<string, Tensor | undefined> {
   return Object.fromEntries(
     Object.entries(answer ?? {})

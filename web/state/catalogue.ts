@@ -1,4 +1,4 @@
-/** `GET /layers`: what forms and labels are made from. */
+/** `GET /layers`: the source of forms and labels. */
 import { signal } from '@preact/signals';
 import { get } from './service.js';
 
@@ -9,7 +9,7 @@ export interface TensorEntry {
   readonly required: boolean;
 }
 
-/** The part of JSON Schema that options are made of. */
+/** The part of JSON Schema that options use. */
 export interface OptionSchema {
   readonly type?: string;
   readonly const?: unknown;
@@ -27,17 +27,24 @@ export interface OptionEntry {
 export interface LayerEntry {
   readonly layer: string;
   readonly summary: string;
-  /** Where its page in words is. */
+  /** Path of its page in the documentation. */
   readonly reference: string;
   readonly dimensions: Readonly<Record<string, string>>;
   readonly forward: {
     readonly tensors: Readonly<Record<string, TensorEntry>>;
     readonly options: Readonly<Record<string, OptionEntry>>;
+    /** Fields of every forward request. */
+    readonly request: Readonly<Record<'dtype' | 'session', OptionEntry>>;
     readonly answers: Readonly<Record<string, TensorEntry | OptionEntry>>;
+    /** Formulas, a line each. */
+    readonly tex: readonly string[];
+    readonly example: Readonly<Record<string, unknown>>;
   };
   readonly backward: {
     readonly tensors: Readonly<Record<string, TensorEntry>>;
     readonly answers: Readonly<Record<string, TensorEntry>>;
+    readonly tex: readonly string[];
+    readonly example: Readonly<Record<string, unknown>>;
   };
   readonly conventions: readonly string[];
   readonly sources: readonly string[];
@@ -50,19 +57,10 @@ export async function loadCatalogue(): Promise<void> {
   catalogue.value = new Map(layers.map((entry) => [entry.layer, entry]));
 }
 
-/** Every option, at its default unless it is given. */
+/** All options: the given ones, and the defaults of the others. */
 export function settled(entry: LayerEntry, given: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const defaults = Object.entries(entry.forward.options)
     .filter(([, option]) => 'default' in option)
     .map(([name, option]) => [name, option.default] as const);
   return { ...Object.fromEntries(defaults), ...given };
 }
-
-/** Precision stands beside the options of every layer. */
-export const DTYPE: OptionEntry = {
-  description: 'Precision of the arithmetic and of the answer.',
-  expected: '"float64" or "float32"',
-  required: false,
-  default: 'float64',
-  schema: { anyOf: [{ const: 'float64' }, { const: 'float32' }] },
-};

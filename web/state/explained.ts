@@ -1,15 +1,18 @@
-/** The cell that is pointed at, and where it came from. */
-import { computed, signal } from '@preact/signals';
+/** The cell that a person points at, and its explanation. */
+import { computed, effect, signal } from '@preact/signals';
 import { agrees, type Call, type Cell, type Explanation, type Feed } from '../explain/explanation.js';
+import { explainByRow, oneAt } from '../explain/jacobian.js';
 import { at, tensorOf, type Nested } from '../tensors/tensor.js';
-import { backward, forward, tensorsOf } from './answers.js';
+import { backward, forward, optionsOf, tensorsOf } from './answers.js';
 import { catalogue, settled } from './catalogue.js';
+import { backwardRequest } from './request.js';
+import { call as callService, Refused } from './service.js';
 import { change, page, state } from './state.js';
 
-/** Under the mouse or the keyboard's focus; passes when they go on. */
+/** The cell under the pointer, or with the keyboard focus. */
 export const pointed = signal<Cell | undefined>(undefined);
 
-/** What passes hides what stays. */
+/** The cell that is pointed at takes precedence over the pinned one. */
 export const shown = computed(() => pointed.value ?? state.value.pinned);
 
 export function pin(cell: Cell | undefined): void {
@@ -32,16 +35,48 @@ export const currentCall = computed((): Call | undefined => {
   };
 });
 
+/** Derivatives of a cell, for a layer whose page has no explanations. */
+const row = signal<{ readonly cell: Cell; readonly gradients: Call['gradients'] } | undefined>(undefined);
+
+/** Asks for the derivatives of the shown cell whenever it changes, until the page is closed. */
+export function keepExplaining(): void {
+  effect(() => {
+    const [cell, call, entry] = [shown.value, currentCall.value, catalogue.value.get(state.value.layer)];
+    const upstream = !page.value.explain && cell && call && entry && oneAt(cell, entry, call);
+    if (!upstream) return undefined;
+    const controller = new AbortController();
+    const now = state.peek();
+    const request = backwardRequest({ ...now, upstream }, optionsOf(now, forward.peek() ?? {}));
+    callService(request, controller.signal).then(
+      (answer) => {
+        row.value = { cell, gradients: tensorsOf(answer) };
+      },
+      (error: unknown) => {
+        // The page's main request shows the reason of a refusal.
+        if (!(error instanceof Refused) && !controller.signal.aborted) throw error;
+      },
+    );
+    return () => {
+      controller.abort();
+    };
+  });
+}
+
+function explanationOf(cell: Cell, call: Call, value: number): Explanation | undefined {
+  if (page.value.explain) return page.value.explain(cell, call);
+  return row.value?.cell === cell ? explainByRow(cell, value, row.value.gradients) : undefined;
+}
+
 export interface Explained {
   readonly cell: Cell;
-  /** The service's. */
+  /** The service's value. */
   readonly value: number;
-  /** Absent where there is none, or where it does not come to the service's value. */
+  /** Absent if there is none, or if its result differs from the service's value. */
   readonly explanation?: Explanation | undefined;
   readonly differs?: number;
 }
 
-/** Beyond it the page would be busier than the service. */
+/** Beyond this size an explanation would take longer than the layer itself. */
 export const MOST_CELLS = 20_000;
 
 export const explained = computed((): Explained | undefined => {
@@ -53,7 +88,7 @@ export const explained = computed((): Explained | undefined => {
     return undefined;
   const value = at(tensor, cell.index);
   if ((call.inputs.x?.data.length ?? 0) > MOST_CELLS) return { cell, value };
-  const explanation = page.value.explain(cell, call);
+  const explanation = explanationOf(cell, call, value);
   if (!explanation) return { cell, value };
   const dtype = state.value.options.dtype === 'float32' ? 'float32' : 'float64';
   if (agrees(explanation, value, dtype)) return { cell, value, explanation };
@@ -62,7 +97,7 @@ export const explained = computed((): Explained | undefined => {
 
 export const cellKey = (tensor: string, index: readonly number[]): string => `${tensor}:${index.join(',')}`;
 
-/** How brightly each cell that feeds the shown one is lit, from 0 to 1. */
+/** Brightness, from 0 to 1, of each cell that the shown one depends on. */
 export const lit = computed((): ReadonlyMap<string, number> => {
   const feeds: readonly Feed[] = explained.value?.explanation?.feeds ?? [];
   const most = new Map<string, number>();
@@ -77,5 +112,5 @@ export const lit = computed((): ReadonlyMap<string, number> => {
   return lights;
 });
 
-/** A cell that feeds another one with nothing is still one of them. */
+/** Brightness of a cell whose contribution is 0: it is highlighted, too. */
 const FAINTEST = 0.12;

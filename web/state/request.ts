@@ -1,4 +1,4 @@
-/** The requests that the page makes, and shows to be copied. */
+/** The requests that the page sends, and shows for copying. */
 import type { Nested } from '../tensors/tensor.js';
 import type { State } from './state.js';
 
@@ -9,17 +9,17 @@ export interface ServiceRequest {
 
 export type Direction = 'forward' | 'backward';
 
-/** Nothing is kept: the page sends all of it each time. */
+/** Without a session: the page sends everything each time. */
 export function forwardRequest({ layer, inputs, options }: State): ServiceRequest {
   return { path: `/${layer}/forward`, body: { ...inputs, ...options, session: false } };
 }
 
-/** @param options more than the person's, where the answer of forward decided one: dropout's seed */
+/** @param options those of the state, and any that the answer of forward determined, such as dropout's seed */
 export function backwardRequest({ layer, inputs, upstream, ...state }: State, options = state.options): ServiceRequest {
   return { path: `/${layer}/backward`, body: { forward: { ...inputs, ...options }, ...upstream } };
 }
 
-/** A mask is drawn anew by every implementation, so a claim is judged under its own. */
+/** Every implementation draws its own mask, so claims are checked with the mask that belongs to them. */
 export function checkRequest({ layer, inputs, upstream, options, claims }: State): ServiceRequest {
   const { mask, ...claimed } = claims;
   const needsBackward = Object.keys(claimed).some((name) => name.startsWith('d'));

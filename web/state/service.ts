@@ -1,4 +1,4 @@
-/** Talks to the service. Every number that the page shows comes from here. */
+/** Calls the service. */
 import type { Nested } from '../tensors/tensor.js';
 import type { ServiceRequest } from './request.js';
 
@@ -11,7 +11,7 @@ export interface Problem {
 
 export type Answer = Readonly<Record<string, Nested>>;
 
-/** A refusal, or no answer at all, as a problem to show. */
+/** A refusal, or a service that cannot be reached, as a problem to show. */
 export class Refused extends Error {
   override readonly name = 'Refused';
 
@@ -37,7 +37,8 @@ export async function get<T>(path: string): Promise<T> {
 
 async function reach(path: string, init: RequestInit): Promise<Response> {
   try {
-    return await fetch(path, init);
+    // Relative to the page, which is at the service's root: a proxy may serve both below a prefix.
+    return await fetch(path.slice(1), init);
   } catch (error) {
     if (init.signal?.aborted) throw error;
     throw new Refused({ status: 0, title: 'No answer', detail: 'The service cannot be reached. Is it running?' });
@@ -49,7 +50,7 @@ async function answerOf<T>(response: Response): Promise<T> {
   return (await response.json()) as T;
 }
 
-/** Something between here and the service may answer with what is no problem document. */
+/** A proxy may answer without problem details. */
 async function problemOf(response: Response): Promise<Problem> {
   const fallback = {
     status: response.status,

@@ -1,8 +1,10 @@
-/** What a person has set: all of it stands in the address, so that a link shows the same. */
+/** Everything that a person has set. All of it is in the address, so that a link shows the same. */
 import { computed, signal } from '@preact/signals';
 import type { Cell } from '../explain/explanation.js';
+import { pageFrom } from '../layers/page.js';
 import { pages, type LayerPage } from '../layers/pages.js';
 import type { Nested } from '../tensors/tensor.js';
+import { catalogue } from './catalogue.js';
 
 export interface State {
   readonly layer: string;
@@ -11,7 +13,7 @@ export interface State {
   readonly options: Readonly<Record<string, unknown>>;
   readonly upstream: Readonly<Record<string, Nested>>;
   readonly claims: Readonly<Record<string, Nested>>;
-  /** The cell whose explanation stays. */
+  /** The cell whose explanation remains shown. */
   readonly pinned?: Cell | undefined;
 }
 
@@ -27,7 +29,13 @@ export function stateOf(layer: string, example: LayerPage['examples'][number]): 
   return { layer, inputs, options, upstream, claims: {} };
 }
 
-export const pageOf = (layer: string): LayerPage => pages.find(({ name }) => name === layer) ?? pages[0];
+export function pageOf(layer: string): LayerPage {
+  const entry = catalogue.value.get(layer);
+  return pages.find(({ name }) => name === layer) ?? (entry ? pageFrom(entry) : pages[0]);
+}
+
+/** Every layer that the service has. */
+export const layerNames = computed(() => [...new Set([...pages.map(({ name }) => name), ...catalogue.value.keys()])]);
 
 export const state = signal<State>(initialState(pages[0].name));
 
@@ -41,7 +49,7 @@ function without<T>(record: Readonly<Record<string, T>>, name: string): Record<s
   return Object.fromEntries(Object.entries(record).filter(([key]) => key !== name));
 }
 
-/** `undefined` takes it away. */
+/** `undefined` removes the tensor. */
 export function setTensor(kind: Tensors, name: string, value: Nested | undefined): void {
   const rest = without(state.value[kind], name);
   change({ [kind]: value === undefined ? rest : { ...state.value[kind], [name]: value } });

@@ -1,4 +1,4 @@
-/** Numbers for eyes: few digits, a true minus. */
+/** Formats numbers for display: few digits, a true minus sign. */
 
 const DIGITS = 4;
 
@@ -17,7 +17,7 @@ export function formatNumber(value: number | string, digits = DIGITS): string {
   return text === '-0' ? '0' : text.replaceAll('-', '−');
 }
 
-/** The same for TeX, where a negative number within a product stands in brackets. */
+/** The same for TeX. */
 export function texNumber(value: number, digits = DIGITS): string {
   const [mantissa, exponent] = formatNumber(value, digits).replaceAll('−', '-').replace('∞', '\\infty').split('e') as [
     string,
@@ -28,16 +28,18 @@ export function texNumber(value: number, digits = DIGITS): string {
   return `${mantissa} \\cdot 10^{${exponent}}`;
 }
 
+/** A factor of a product in TeX: a negative number is in brackets. */
+/** A factor of a product in TeX: a negative number is in brackets. */
 export function texFactor(value: number): string {
   return value < 0 ? `(${texNumber(value)})` : texNumber(value);
 }
 
-/** With its sign in front, to go on a sum. */
+/** A further term of a sum in TeX, with its sign. */
 export function texAdded(value: number): string {
   return value < 0 ? `- ${texNumber(-value)}` : `+ ${texNumber(value)}`;
 }
 
 export const formatShape = (shape: readonly number[]): string => shape.join(' × ');
 
-/** A cell's name, as in every language with brackets. */
+/** The name of a cell: `out[0, 1]`. */
 export const formatCell = (tensor: string, index: readonly number[]): string => `${tensor}[${index.join(', ')}]`;

@@ -1,7 +1,7 @@
-/** Numbers as people have them on their clipboard, to nested arrays. */
+/** Parses numbers in the forms that people paste, as nested arrays. */
 import { isRagged, shapeOf, type Nested } from './tensor.js';
 
-/** What was wrong with a text, in words for the person who typed it. */
+/** What is wrong with a text, in words for the person who typed it. */
 export class Unreadable extends Error {
   override readonly name = 'Unreadable';
 }
@@ -17,26 +17,26 @@ const NAMES: Readonly<Record<string, string>> = {
   false: '0',
 };
 
-/** A number of NumPy within a list of Python, as it prints itself: `np.float64(1.5)`. */
+/** A NumPy scalar as it is printed in a Python list: `np.float64(1.5)`. */
 const SCALAR = /\b(?:np|numpy)\.[a-z]+\d*_?\(([^()[\]]*)\)/g;
 
 /**
- * Reads JSON, Python lists and tuples, what NumPy and PyTorch print (`array([[1., 2.]])`, `tensor(…)`, or without
- * commas), and rows of a spreadsheet, by tabs, blanks, commas or semicolons.
+ * Reads JSON, Python lists and tuples, the output of NumPy and PyTorch (`array([[1., 2.]])`, `tensor(…)`, or without
+ * commas), and rows of a spreadsheet, separated by tabs, blanks, commas or semicolons.
  * @throws {Unreadable}
  */
 export function parseTensor(text: string): Nested {
   const bare = unwrapped(text.trim()).replace(SCALAR, '$1');
-  if (bare === '') throw new Unreadable('There is nothing here; expected numbers.');
-  if (bare.includes('...')) throw new Unreadable('The print is shortened by "..."; print the whole array.');
+  if (bare === '') throw new Unreadable('The text is empty; expected numbers.');
+  if (bare.includes('...')) throw new Unreadable('The array is abbreviated with "..."; print all of it.');
   const tensor = /[[(]/.test(bare) ? bracketed(bare) : table(bare);
   const shape = shapeOf(tensor);
-  if (isRagged(tensor, shape)) throw new Unreadable('Its rows are not all of one length.');
-  if (shape.includes(0)) throw new Unreadable('There is an empty array in it; expected numbers.');
+  if (isRagged(tensor, shape)) throw new Unreadable('The rows have different lengths.');
+  if (shape.includes(0)) throw new Unreadable('It contains an empty array; expected numbers.');
   return tensor;
 }
 
-/** `np.array([…], dtype=float32)` without what surrounds the brackets. */
+/** `np.array([…], dtype=float32)` without the text around the brackets. */
 function unwrapped(text: string): string {
   const call = /^(?:[\w.]+\s*=\s*)?(?:[a-z_][\w.]*)\(\s*([[(][\s\S]*[\])])[^\])]*\)\s*;?$/i.exec(text);
   if (call) return call[1];
@@ -67,7 +67,7 @@ function bracketed(text: string): Nested {
     else if (token === ']' || token === ')') {
       const inner = stack.pop();
       const outer = stack.at(-1);
-      if (!inner || !outer) throw new Unreadable('There is a closing bracket too many.');
+      if (!inner || !outer) throw new Unreadable('There is one closing bracket too many.');
       outer.push(inner);
     } else stack.at(-1)?.push(numberIn(token));
   const [whole] = stack;
@@ -76,10 +76,11 @@ function bracketed(text: string): Nested {
   return whole[0];
 }
 
-/** One line a row; a single line is a vector. */
+/** Each line is a row; a single line is a vector. */
 function table(text: string): Nested {
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '');
-  // Between numbers of several lines, semicolons part cells; in one line, or at the end of each, rows, as in MATLAB.
+  // In several lines, semicolons between numbers separate cells. In one line, or at the ends of lines, they separate
+  // rows, as in MATLAB.
   const areCells = lines.length > 1 && lines.some((line) => /;\s*[^\s;]/.test(line));
   const rows = (areCells ? lines : lines.flatMap((line) => line.split(';')))
     .filter((line) => line.trim() !== '')
@@ -91,7 +92,7 @@ function table(text: string): Nested {
 }
 
 function cellsOf(line: string, areCells: boolean): string[] {
-  // With tabs or semicolons between them, a comma is what some spreadsheets have for a point.
+  // If tabs or semicolons separate the cells, a comma is a decimal comma.
   const separator = areCells ? ';' : line.includes('\t') ? '\t' : undefined;
   if (separator) return withoutEnd(line.split(separator)).map((word) => word.replace(',', '.'));
   const bare = line.trim();
@@ -100,10 +101,10 @@ function cellsOf(line: string, areCells: boolean): string[] {
     : bare.split(/\s+/);
 }
 
-/** A separator at the end of a line has nothing behind it. */
+/** Drops the empty cell after a separator at the end of a line. */
 const withoutEnd = (words: string[]): string[] => (words.at(-1)?.trim() === '' ? words.slice(0, -1) : words);
 
-/** Without the quotes that CSV may have around it. */
+/** A cell without the quotes that CSV may have around it. */
 function bareCell(word: string, row: number): string {
   const bare = word.trim().replace(/^"(.*)"$/, '$1');
   if (bare === '') throw new Unreadable(`Row ${row + 1} has an empty cell; expected a number in each.`);

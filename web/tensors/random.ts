@@ -1,10 +1,10 @@
-/** Random tensors with few decimals, so that a cell can be read. */
+/** Random tensors with few decimals, so that cells are easy to read. */
 import { nest, sizeOf, type Nested, type Shape } from './tensor.js';
 
 /** Normal, by Box and Muller. */
 export function randomNumber(random: () => number = Math.random): number {
   const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-  // A zero has no sign, as in JSON.
+  // Adding 0 turns -0 into 0.
   return Math.round(normal * 100) / 100 + 0;
 }
 

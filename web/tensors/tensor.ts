@@ -1,9 +1,9 @@
-/** A tensor as the page holds it: flat and row-major, beside the nested arrays of JSON. */
+/** Tensors as the page uses them: flat and row-major, or as the nested arrays of JSON. */
 
 export type Shape = readonly number[];
 export type Index = readonly number[];
 
-/** JSON of a tensor. A string is one of the three that stand for NaN and infinities, or what a person mistyped. */
+/** A tensor in JSON. A string is NaN or an infinity, or text that a person typed by mistake. */
 export type Nested = number | string | readonly Nested[];
 
 export interface Tensor {
@@ -13,7 +13,7 @@ export interface Tensor {
 
 export const sizeOf = (shape: Shape): number => shape.reduce((size, axis) => size * axis, 1);
 
-/** Follows the first elements down; the service says where the others differ. */
+/** The shape by the first entry of each axis; the service says where others differ. */
 export function shapeOf(nested: Nested): Shape {
   return Array.isArray(nested)
     ? [(nested as readonly Nested[]).length, ...shapeOf((nested as readonly Nested[])[0] ?? 0)]
@@ -26,14 +26,14 @@ export function isRagged(nested: Nested, shape: Shape = shapeOf(nested)): boolea
   return (nested as readonly Nested[]).some((inner) => isRagged(inner, shape.slice(1)));
 }
 
-/** Whether a value from outside is one that can be drawn: nested evenly, and of numbers, or what was typed for them. */
+/** Whether a value from outside can be shown: evenly nested arrays of numbers, or of text typed in their place. */
 export function isTensor(value: unknown): value is Nested {
   const isNested = (each: unknown): each is Nested =>
     Array.isArray(each) ? each.every(isNested) : typeof each === 'number' || typeof each === 'string';
   return Array.isArray(value) && isNested(value) && !isRagged(value) && !shapeOf(value).includes(0);
 }
 
-/** `undefined` where something in it is not a number, or where it is ragged. */
+/** `undefined` if an entry is not a number, or if the tensor is ragged. */
 export function tensorOf(nested: Nested): Tensor | undefined {
   const shape = shapeOf(nested);
   if (isRagged(nested, shape)) return undefined;
@@ -90,7 +90,7 @@ export function indicesOf(shape: Shape): Index[] {
   return Array.from({ length: sizeOf(shape) }, (_, offset) => indexAt(shape, offset));
 }
 
-/** Keeps what lies in both shapes; what is new comes from `fill`. Ranks must be equal. */
+/** Keeps the values inside both shapes, and fills new positions from `fill`. Ranks must be equal. */
 export function resized(nested: Nested, shape: Shape, fill: () => number): Nested {
   const old = shapeOf(nested);
   const values = indicesOf(shape).map((index) =>
@@ -99,7 +99,7 @@ export function resized(nested: Nested, shape: Shape, fill: () => number): Neste
   return nest(values, shape);
 }
 
-/** A claim of another rank that means the same: axes of 1 in front come and go. */
+/** The same values with another rank, by adding or removing leading axes of size 1. */
 export function ofRank(nested: Nested, rank: number): Nested {
   let result = nested;
   while (shapeOf(result).length < rank) result = [result];

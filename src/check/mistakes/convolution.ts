@@ -1,23 +1,24 @@
-/** How convolution goes wrong, plain and transposed, along one to three axes. */
+/** Known mistakes in convolution, plain and transposed, along one to three axes. */
 import type { Static } from '@sinclair/typebox';
 import type { ConvolutionInputs, ConvolutionOptions, ConvolutionUpstream } from '../../../schemas/convolution.js';
 import { convolution as layer } from '../../layers/convolution.js';
 import type { Decoded } from '../../layers/definition.js';
 import { sizeOf } from '../../tensor/tensor.js';
 import { transposedOutputSize } from '../../tensor/windows.js';
-import { defineChecks, type Call } from '../definition.js';
+import { convolution as bounds } from '../bounds/convolution.js';
+import { defineChecks, PLACE, idleWindows, type Instance } from '../definition.js';
 import { backwardMistakes } from './convolution/backward.js';
 import { forwardMistakes } from './convolution/forward.js';
 import { transposedMistakes } from './convolution/transposed.js';
 import { steps, type Given, type Made } from './convolution/walk.js';
 
-function given({ inputs, options, upstream }: Call): Given {
-  const { x, weight, bias } = inputs as Decoded<typeof ConvolutionInputs>;
-  const { dout } = upstream as Partial<Decoded<typeof ConvolutionUpstream>>;
-  const { N, C, O, groups, axes, transposed, outputs } = layer.plan(
-    inputs as Decoded<typeof ConvolutionInputs>,
-    options as Static<typeof ConvolutionOptions>,
-  );
+const planOf = ({ inputs, options }: Instance) =>
+  layer.plan(inputs as Decoded<typeof ConvolutionInputs>, options as Static<typeof ConvolutionOptions>);
+
+function given(instance: Instance): Given {
+  const { x, weight, bias } = instance.inputs as Decoded<typeof ConvolutionInputs>;
+  const { dout } = instance.upstream as Partial<Decoded<typeof ConvolutionUpstream>>;
+  const { N, C, O, groups, axes, transposed, outputs } = planOf(instance);
   return {
     N,
     groups,
@@ -37,8 +38,8 @@ function given({ inputs, options, upstream }: Call): Given {
 }
 
 /**
- * By how many axes there are: windows overlap, pads differ from side to side, and no axis has the same step for its
- * taps as for its windows, which would leave every other place of a transposed output empty.
+ * One example per number of axes. Windows overlap, padding is asymmetric, and dilation never equals stride, which would
+ * leave every other position of a transposed output empty.
  */
 const EXAMPLES = [
   {
@@ -84,12 +85,13 @@ const EXAMPLES = [
 
 export const convolution = defineChecks<Given, Made>({
   layer,
+  bounds,
   given,
   steps,
   mistakes: [...backwardMistakes, ...forwardMistakes, ...transposedMistakes],
   axes: (name, { transposed }) => {
     if (name === 'dbias') return ['channel'];
-    if (name !== 'dweight') return ['batch', 'channel', 'place'];
+    if (name !== 'dweight') return ['batch', 'channel', PLACE];
     const channels = ['output channel', 'input channel'];
     return [...(transposed === true ? channels.reverse() : channels), 'tap'];
   },
@@ -99,21 +101,22 @@ export const convolution = defineChecks<Given, Made>({
     return { N, C, taps, groups: options.groups as number };
   },
   readings: () => [
-    ...['valid', 'same', 'same_lower'].map((value) => ({
-      option: 'padding',
-      value,
-      because: 'a padding of that name',
-    })),
-    ...[1, 2].map((value) => ({ option: 'dilation', value, because: 'another dilation' })),
-    { option: 'groups', value: 1, because: 'all channels see each other' },
+    ...['valid', 'same', 'same_lower'].map((value) => ({ option: 'padding', value })),
+    ...[1, 2].map((value) => ({ option: 'dilation', value })),
+    { option: 'groups', value: 1, because: 'every output channel sees every input channel' },
   ],
+  idle: {
+    ...idleWindows((instance) => planOf(instance).axes),
+    groups: ({ options }) => options.groups === 1,
+    output_padding: (instance) => given(instance).outputPadding.every((size) => size === 0),
+  },
   spatial: true,
   kind: ({ transposed }) => (transposed === true ? { transposed } : {}),
   example(numbers, needs, axes = 2) {
     const [N, C, O, groups] = [2, 4, 4, 2];
     const transposed = needs.transposed === true;
     const { options, kernel, ...sizes } = EXAMPLES[axes - 1];
-    // An output padding fits the steps of the example, and need not fit others.
+    // The output padding fits the stride and dilation of the example, and may not fit others.
     const stepped = !('stride' in needs || 'dilation' in needs);
     return {
       inputs: {

@@ -1,11 +1,12 @@
-/** How dropout goes wrong, with the mask that the implementation drew. */
+/** Known mistakes in dropout, given the mask that the implementation drew. */
 import type { Static } from '@sinclair/typebox';
 import type { DropoutInputs, DropoutOptions, DropoutUpstream } from '../../../schemas/dropout.js';
 import type { Decoded } from '../../layers/definition.js';
 import { dropout as layer } from '../../layers/dropout.js';
-import type { FloatArray, MaskTensor, Tensor } from '../../tensor/tensor.js';
+import { tensor, type FloatArray, type MaskTensor, type Tensor } from '../../tensor/tensor.js';
 import { each } from '../arrays.js';
-import { defineChecks, type Call, type Mistake, type Tensors } from '../definition.js';
+import { dropout as bounds } from '../bounds/dropout.js';
+import { defineChecks, sharing, type Instance, type Mistake, type Tensors } from '../definition.js';
 
 interface Given {
   readonly training: boolean;
@@ -15,13 +16,13 @@ interface Given {
   readonly dout: FloatArray;
   /** All ones in inference. */
   readonly kept: Uint8Array;
-  /** What the person's own backward gave: some mistakes are read from it. */
+  /** The claimed dx; some mistakes are derived from it. */
   readonly claimed: Tensor | undefined;
   readonly claimedOut: Tensor | undefined;
 }
 
 interface Made {
-  /** What is multiplied by in each phase, beside the mask. */
+  /** Factors in training and in inference, apart from the mask. */
   readonly trainingScale: number;
   readonly inferenceScale: number;
   readonly scale: number;
@@ -34,7 +35,7 @@ interface Made {
 
 type State = Given & Made;
 
-/** What is dropped is 0 whatever it was. */
+/** Dropped values are 0, even if they were infinite or NaN. */
 const masked = (values: FloatArray, mask: FloatArray, scale: number) =>
   each(values.length, (i) => (mask[i] ? values[i] * mask[i] * scale : 0));
 
@@ -53,9 +54,11 @@ const steps = {
   dx: (s: State) => masked(s.dout, s.backwardMask, s.backwardScale),
 };
 
-/** Where out is not 0. Where that says nothing: a mask that is as good as any. */
+/**
+ * The mask that the claims imply: an element is kept if out, or dx where x is 0, is not 0. If they imply the right mask,
+ * an arbitrary wrong one.
+ */
 const maskOfOut = (s: State) => {
-  // What is 0 itself was dropped where its gradient was.
   const source = (i: number) => (s.x[i] === 0 && s.claimed ? s.claimed : s.claimedOut);
   const mask = s.claimedOut && each(s.x.length, (i) => (source(i)?.data[i] ? 1 : 0));
   if (mask?.includes(0) && mask.some((kept, i) => s.x[i] && kept !== s.kept[i])) return mask;
@@ -63,17 +66,15 @@ const maskOfOut = (s: State) => {
 };
 
 const TRAINING = { training: true, scaling: 'inverted' };
-const BOTH = ['out', 'dx'];
 
-const mistakes: readonly Mistake<Given, Made>[] = [
+const mistakes: readonly Mistake<Given, Made>[] = sharing({ tensors: ['out', 'dx'], needs: { training: true } }, [
   {
     id: 'mask_missing_in_backward',
     tensors: ['dx'],
     explanation: 'The gradient was not masked: it is nonzero where x was dropped.',
     fix: 'dx = dout · mask / (1 − rate)',
     hidden: 'nothing was dropped',
-    needs: { training: true },
-    ways: [{ steps: { backwardMask: ones } }],
+    steps: { backwardMask: ones },
   },
   {
     id: 'scale_missing_in_backward',
@@ -82,95 +83,83 @@ const mistakes: readonly Mistake<Given, Made>[] = [
     fix: 'dx = dout · mask / (1 − rate)',
     hidden: 'rate is 0',
     needs: TRAINING,
-    ways: [{ steps: { backwardScale: () => 1 } }],
+    steps: { backwardScale: () => 1 },
   },
   {
     id: 'backward_does_nothing',
     tensors: ['dx'],
-    explanation: 'dout was handed on as it came: neither masked nor scaled.',
+    explanation: 'dout was returned unchanged, neither masked nor scaled.',
     fix: 'dx = dout · mask / (1 − rate)',
     hidden: 'rate is 0',
     needs: TRAINING,
-    ways: [{ steps: { backwardMask: ones, backwardScale: () => 1 } }],
+    steps: { backwardMask: ones, backwardScale: () => 1 },
   },
   {
     id: 'mask_guessed_from_out',
     tensors: ['dx'],
-    explanation: 'Backward took out ≠ 0 for the mask: a kept 0 looks as if it had been dropped.',
+    explanation: 'Backward used out ≠ 0 as the mask, so a kept 0 counts as dropped.',
     fix: 'keep the mask of forward and use it in backward',
-    hidden: 'x has no 0 among what was kept',
-    needs: { training: true },
-    ways: [{ steps: { backwardMask: (s) => s.out.map((value) => (value ? 1 : 0)) } }],
+    hidden: 'no kept element of x is 0',
+    steps: { backwardMask: (s) => s.out.map((value) => (value ? 1 : 0)) },
   },
   {
     id: 'scale_missing',
-    tensors: BOTH,
-    explanation: 'What was kept was not divided by 1 − rate, as dropout with scaling at test time has it.',
+    explanation: 'The kept values were not divided by 1 − rate, as if scaling were test_time.',
     fix: 'out = x · mask / (1 − rate) in training',
     hidden: 'rate is 0',
     needs: TRAINING,
-    ways: [{ steps: { trainingScale: () => 1 } }],
+    steps: { trainingScale: () => 1 },
   },
   {
     id: 'scaled_by_rate',
-    tensors: BOTH,
-    explanation: 'What was kept was multiplied by rate.',
+    explanation: 'The kept values were multiplied by rate.',
     fix: 'divide by 1 − rate',
-    needs: { training: true },
-    ways: [{ steps: { trainingScale: (s) => s.rate } }],
+    steps: { trainingScale: (s) => s.rate },
   },
   {
     id: 'scaled_by_one_minus_rate',
-    tensors: BOTH,
-    explanation: 'What was kept was multiplied by 1 − rate, not divided by it.',
+    explanation: 'The kept values were multiplied by 1 − rate, not divided by it.',
     fix: 'divide by 1 − rate',
     hidden: 'rate is 0',
-    needs: { training: true },
-    ways: [{ steps: { trainingScale: (s) => 1 - s.rate } }],
+    steps: { trainingScale: (s) => 1 - s.rate },
   },
   {
     id: 'scaled_by_inverse_rate',
-    tensors: BOTH,
-    explanation: 'What was kept was divided by rate: the keep probability was taken for the rate.',
+    explanation: 'The kept values were divided by rate, as if rate were the fraction that is kept.',
     fix: 'divide by 1 − rate; rate is the fraction that is dropped',
     hidden: 'rate is 0.5',
     needs: TRAINING,
-    ways: [{ steps: { trainingScale: (s) => inverse(s.rate) } }],
+    steps: { trainingScale: (s) => inverse(s.rate) },
   },
   {
     id: 'scaled_twice',
-    tensors: BOTH,
-    explanation: 'What was kept was divided by 1 − rate twice.',
+    explanation: 'The kept values were divided by 1 − rate twice.',
     fix: 'divide by 1 − rate once',
     hidden: 'rate is 0',
     needs: TRAINING,
-    ways: [{ steps: { trainingScale: (s) => inverse(1 - s.rate) ** 2 } }],
+    steps: { trainingScale: (s) => inverse(1 - s.rate) ** 2 },
   },
   {
     id: 'scaled_in_training_for_test_time',
-    tensors: BOTH,
-    explanation: 'What was kept was divided by 1 − rate, though scaling is test_time.',
+    explanation: 'The kept values were divided by 1 − rate, although scaling is test_time.',
     fix: 'out = x · mask in training, x · (1 − rate) in inference',
     hidden: 'rate is 0',
     needs: { training: true, scaling: 'test_time' },
-    ways: [{ steps: { trainingScale: (s) => inverse(1 - s.rate) } }],
+    steps: { trainingScale: (s) => inverse(1 - s.rate) },
   },
   {
     id: 'mask_inverted',
-    tensors: BOTH,
-    explanation: 'What should have been dropped was kept, and the other way round.',
+    explanation: 'The mask was inverted: values that should have been dropped were kept, and vice versa.',
     fix: 'mask is 1 where x is kept',
-    needs: { training: true },
-    ways: [{ steps: { mask: (s) => Float64Array.from(s.kept, (value) => 1 - value) } }],
+    steps: { mask: (s) => Float64Array.from(s.kept, (value) => 1 - value) },
   },
   {
     id: 'not_dropped_in_training',
-    tensors: BOTH,
     explanation: 'Nothing was dropped in training: out is x.',
     fix: 'out = x · mask / (1 − rate) in training',
     hidden: 'nothing was dropped',
     needs: TRAINING,
-    ways: [{ steps: { mask: ones, trainingScale: () => 1 } }],
+    steps: { mask: ones, trainingScale: () => 1 },
   },
   {
     id: 'scaled_without_mask',
@@ -179,12 +168,11 @@ const mistakes: readonly Mistake<Given, Made>[] = [
     fix: 'out = x · mask / (1 − rate) in training',
     hidden: 'nothing was dropped',
     needs: TRAINING,
-    ways: [{ steps: { mask: ones } }],
+    steps: { mask: ones },
   },
   {
     id: 'scaled_in_inference_too',
-    tensors: BOTH,
-    explanation: 'x was scaled in inference though training has made up for it already.',
+    explanation: 'x was scaled in inference, although training already compensates for the dropped values.',
     fix: 'out = x in inference',
     hidden: 'rate is 0',
     needs: { training: false, scaling: 'inverted' },
@@ -194,42 +182,40 @@ const mistakes: readonly Mistake<Given, Made>[] = [
   },
   {
     id: 'not_scaled_in_inference',
-    tensors: BOTH,
-    explanation: 'x was handed on as it came in inference, though scaling is test_time.',
+    explanation: 'x was returned unchanged in inference, although scaling is test_time.',
     fix: 'out = x · (1 − rate) in inference',
     hidden: 'rate is 0',
     needs: { training: false, scaling: 'test_time' },
-    ways: [{ steps: { inferenceScale: () => 1 } }],
+    steps: { inferenceScale: () => 1 },
   },
   {
     id: 'scaled_by_rate_in_inference',
-    tensors: BOTH,
     explanation: 'x was multiplied by rate in inference.',
     fix: 'out = x · (1 − rate) in inference',
     hidden: 'rate is 0.5',
     needs: { training: false, scaling: 'test_time' },
-    ways: [{ steps: { inferenceScale: (s) => s.rate } }],
+    steps: { inferenceScale: (s) => s.rate },
   },
   {
     id: 'dropped_in_inference',
-    tensors: BOTH,
     explanation: 'Values were dropped in inference, as in training.',
     fix: 'out = x in inference, or x · (1 − rate) where scaling is test_time',
     hidden: 'nothing was dropped',
     needs: { training: false },
     ways: [(s: State) => inverse(1 - s.rate), () => 1].map((inferenceScale) => ({
+      isFitted: true,
       steps: { mask: maskOfOut, inferenceScale },
     })),
   },
-  // Read from the claim, and so the last to be thought of.
+  // Derived from the claim, and therefore last.
   {
     id: 'new_mask_in_backward',
     tensors: ['dx'],
-    explanation: 'Backward drew a mask of its own: the gradient is dropped in other places than x was.',
+    explanation: 'Backward drew a new mask: the gradient was dropped at different positions than x.',
     fix: 'keep the mask of forward and use it in backward',
-    hidden: 'both masks came out the same',
-    needs: { training: true },
+    hidden: 'both masks happen to be equal',
     ways: [1, 0].map((scaled) => ({
+      isFitted: true,
       steps: {
         backwardMask: (s: State) =>
           s.claimed ? Float64Array.from(s.claimed.data, (value) => (value ? 1 : 0)) : s.mask,
@@ -240,29 +226,28 @@ const mistakes: readonly Mistake<Given, Made>[] = [
   {
     id: 'another_mask_in_forward',
     tensors: ['out'],
-    explanation:
-      'out was dropped in other places than the mask says: forward drew another one than was given, or than seed draws here.',
-    fix: 'give the mask that forward drew as forward.mask',
-    hidden: 'both masks came out the same',
-    needs: { training: true },
-    ways: [{ steps: { mask: maskOfOut } }],
+    explanation: 'Forward used another mask: out was dropped at different positions than the given mask.',
+    fix: 'send the mask that forward used as forward.mask',
+    hidden: 'both masks happen to be equal',
+    isFitted: true,
+    steps: { mask: maskOfOut },
   },
-];
+]);
 
-/** Of the standard deviation of how many are dropped: once in 16,000 masks. */
+/** Standard deviations of the number of dropped values: exceeded by chance once in 16,000 masks. */
 const DEVIATIONS = 4;
 
-/** Beyond that, where a few values are dropped: two of sixteen at a rate of 0.01 are no wonder. */
+/** Added for small numbers: two dropped values of sixteen at a rate of 0.01 are not unlikely. */
 const FEW = 2;
 
-/** Whether so many of `count` are hardly ever dropped. */
+/** Whether this many of `count` values are very rarely dropped by chance. */
 function isUnlikely(dropped: number, count: number, rate: number): boolean {
   const apart = Math.abs(dropped - count * rate);
   if (rate === 0 || rate === 1) return apart > 0;
   return apart > DEVIATIONS * Math.sqrt(count * rate * (1 - rate)) + FEW;
 }
 
-function given({ inputs, options, upstream, drawn }: Call, claims: Tensors, right: Tensors): Given {
+function given({ inputs, options, upstream, drawn }: Instance, claims: Tensors, right: Tensors): Given {
   const { x } = inputs as Decoded<typeof DropoutInputs>;
   const { dout } = upstream as Partial<Decoded<typeof DropoutUpstream>>;
   const { rate, training, scaling } = options as Static<typeof DropoutOptions>;
@@ -283,6 +268,7 @@ function given({ inputs, options, upstream, drawn }: Call, claims: Tensors, righ
 
 export const dropout = defineChecks<Given, Made>({
   layer,
+  bounds,
   given,
   steps,
   mistakes,
@@ -295,7 +281,7 @@ export const dropout = defineChecks<Given, Made>({
     {
       option: 'scaling',
       value: scaling === 'inverted' ? 'test_time' : 'inverted',
-      because: 'the other of the two ways to make up for what is dropped',
+      because: 'the other convention',
     },
     {
       option: 'rate',
@@ -317,15 +303,15 @@ export const dropout = defineChecks<Given, Made>({
     return [
       {
         id: 'mask_contradicts_rate',
-        explanation: `mask drops ${dropped} of ${count} values, a share of ${share}, where rate is ${rate}: chance alone does not go so far.${inverted}`,
+        explanation: `mask drops ${dropped} of ${count} values, a fraction of ${share}, but rate is ${rate}: that is very unlikely by chance.${inverted}`,
       },
     ];
   },
   forward({ inputs, options, drawn }, plan, kernels) {
-    const call = layer.forward(inputs as Decoded<typeof DropoutInputs>, plan as never, kernels);
+    const computed = layer.forward(inputs as Decoded<typeof DropoutInputs>, plan as never, kernels);
     const { mask } = drawn as { mask?: MaskTensor };
-    if (!mask || options.training !== true) return call as unknown as { outputs: Tensors; cache: Tensors };
-    // What backward does to dout is what forward does to x.
+    if (!mask || options.training !== true) return computed as unknown as { outputs: Tensors; cache: Tensors };
+    // Backward does the same to dout as forward does to x.
     const { dx: out } = layer.backward({ mask }, plan as never, { dout: inputs.x as never }, kernels);
     return { outputs: { out, mask }, cache: { mask } };
   },
@@ -333,15 +319,15 @@ export const dropout = defineChecks<Given, Made>({
     const shape = [4, 4];
     const x = numbers.tensor(shape);
     const mask = Uint8Array.from({ length: x.data.length }, () => (numbers.integer(1, 10) <= 3 ? 0 : 1));
-    // A 0 that is kept, and one dropped element at least.
+    // Two kept zeros, and at least one dropped element.
     mask[numbers.integer(8, 15)] = 0;
-    mask[0] = 1;
-    x.data[0] = 0;
+    mask.fill(1, 0, 2);
+    x.data.fill(0, 0, 2);
     return {
       inputs: { x },
       options: { rate: 0.3, training: true, scaling: 'inverted', seed: 0, ...needs },
       upstream: ['out'],
-      drawn: { mask: { dtype: 'uint8', shape, data: mask } },
+      drawn: { mask: tensor(shape, mask) },
     };
   },
 });

@@ -1,10 +1,11 @@
-/** How linear goes wrong. N is all rows of x, whatever axes they come from. */
+/** Known mistakes in linear. N counts the rows of x over all of its leading axes. */
 import type { LinearInputs, LinearUpstream } from '../../../schemas/linear.js';
 import type { Decoded } from '../../layers/definition.js';
 import { linear as layer } from '../../layers/linear.js';
 import { sizeOf, tensor, type FloatArray, type Shape, type Tensor } from '../../tensor/tensor.js';
-import { each, sumOf } from '../arrays.js';
-import { defineChecks, type Call, type Mistake } from '../definition.js';
+import { each, scaled, sumOf } from '../arrays.js';
+import { linear as bounds } from '../bounds/linear.js';
+import { defineChecks, type Instance, type Mistake } from '../definition.js';
 
 interface Given {
   readonly N: number;
@@ -23,36 +24,31 @@ interface Made {
   readonly out: FloatArray;
   readonly dx: FloatArray;
   readonly dweight: FloatArray;
-  /** What comes out in another shape is a tensor. */
+  /** A tensor if its shape is wrong. */
   readonly dbias: FloatArray | Tensor | undefined;
 }
 
 type State = Given & Made;
 
+/** A matrix, row by row. */
+const matrix = (rows: number, columns: number, value: (row: number, column: number) => number) =>
+  each(rows * columns, (i) => value(Math.floor(i / columns), i % columns));
+
 const bySum = (s: State) => each(s.O, (o) => sumOf(s.N, (n) => s.dout[n * s.O + o]));
 
 const steps = {
-  product: (s: State) =>
-    each(s.N * s.O, (i) => {
-      const [n, o] = [Math.floor(i / s.O), i % s.O];
-      return sumOf(s.I, (k) => s.x[n * s.I + k] * s.weight[o * s.I + k]);
-    }),
+  product: (s: State) => matrix(s.N, s.O, (n, o) => sumOf(s.I, (k) => s.x[n * s.I + k] * s.weight[o * s.I + k])),
   out: (s: State) => s.product.map((value, i) => value + s.bias[i % s.O]),
-  dx: (s: State) =>
-    each(s.N * s.I, (i) => {
-      const [n, k] = [Math.floor(i / s.I), i % s.I];
-      return sumOf(s.O, (o) => s.dout[n * s.O + o] * s.weight[o * s.I + k]);
-    }),
-  dweight: (s: State) =>
-    each(s.O * s.I, (i) => {
-      const [o, k] = [Math.floor(i / s.I), i % s.I];
-      return sumOf(s.N, (n) => s.dout[n * s.O + o] * s.x[n * s.I + k]);
-    }),
+  dx: (s: State) => matrix(s.N, s.I, (n, k) => sumOf(s.O, (o) => s.dout[n * s.O + o] * s.weight[o * s.I + k])),
+  dweight: (s: State) => matrix(s.O, s.I, (o, k) => sumOf(s.N, (n) => s.dout[n * s.O + o] * s.x[n * s.I + k])),
   dbias: bySum,
 };
 
-/** What people divide by and call the batch size. */
+/** Numbers that are mistaken for the batch size. */
 const counts = [(s: State) => s.N, (s: State) => s.shape[0], (s: State) => s.N / s.shape[0]];
+
+const averaged = (...names: readonly ('dx' | 'dweight' | 'dbias')[]) =>
+  counts.map((count) => ({ steps: scaled(steps, names, (s: State) => 1 / count(s)) }));
 
 /** Rows that are left where each row overwrites the one before, or where the loop is missing. */
 const oneRow = [(s: State) => s.N - 1, () => 0];
@@ -61,15 +57,10 @@ const mistakes: readonly Mistake<Given, Made>[] = [
   {
     id: 'divided_by_batch_size',
     tensors: ['dweight', 'dbias'],
-    explanation: 'dweight and dbias were divided by the batch size; the loss has done so already.',
-    fix: 'dweight = doutᵀ · x, dbias = Σ dout',
+    explanation: 'The gradient was divided by the batch size; averaging belongs to the loss, not to the layer.',
+    fix: 'sum over the batch: dweight = doutᵀ · x',
     hidden: 'the batch has one row',
-    ways: counts.map((count) => ({
-      steps: {
-        dweight: (s: State) => steps.dweight(s).map((value) => value / count(s)),
-        dbias: (s: State) => bySum(s).map((value) => value / count(s)),
-      },
-    })),
+    ways: averaged('dweight', 'dbias'),
   },
   {
     id: 'dbias_averaged',
@@ -77,7 +68,7 @@ const mistakes: readonly Mistake<Given, Made>[] = [
     explanation: 'dbias is the mean of dout over the batch, not the sum.',
     fix: 'dbias = Σ dout, over every axis but the last',
     hidden: 'the batch has one row',
-    ways: counts.map((count) => ({ steps: { dbias: (s: State) => bySum(s).map((value) => value / count(s)) } })),
+    ways: averaged('dbias'),
   },
   {
     id: 'dweight_averaged',
@@ -85,9 +76,7 @@ const mistakes: readonly Mistake<Given, Made>[] = [
     explanation: 'dweight is a mean over the batch, not a sum.',
     fix: 'dweight = doutᵀ · x',
     hidden: 'the batch has one row',
-    ways: counts.map((count) => ({
-      steps: { dweight: (s: State) => steps.dweight(s).map((value) => value / count(s)) },
-    })),
+    ways: averaged('dweight'),
   },
   {
     id: 'dx_averaged',
@@ -95,78 +84,59 @@ const mistakes: readonly Mistake<Given, Made>[] = [
     explanation: 'dx was divided by the batch size.',
     fix: 'dx = dout · weight',
     hidden: 'the batch has one row',
-    ways: counts.map((count) => ({ steps: { dx: (s: State) => steps.dx(s).map((value) => value / count(s)) } })),
+    ways: averaged('dx'),
   },
   {
     id: 'weight_not_transposed',
     tensors: ['out'],
-    explanation: 'x was multiplied by weight as if it were [I, O]: it is [O, I].',
+    explanation: 'x was multiplied by weight as if weight were [I, O]; it is [O, I].',
     fix: 'out = x · weightᵀ + bias',
     hidden: 'weight is square and symmetric',
-    ways: [
-      {
-        steps: {
-          product: (s) =>
-            each(s.N * s.O, (i) => {
-              const [n, o] = [Math.floor(i / s.O), i % s.O];
-              return sumOf(s.I, (k) => s.x[n * s.I + k] * s.weight[k * s.O + o]);
-            }),
-        },
-      },
-    ],
+    steps: {
+      product: (s) => matrix(s.N, s.O, (n, o) => sumOf(s.I, (k) => s.x[n * s.I + k] * s.weight[k * s.O + o])),
+    },
   },
   {
     id: 'dx_weight_transposed',
     tensors: ['dx'],
-    explanation: 'dout was multiplied by weightᵀ: going back it is weight itself.',
+    explanation: 'dout was multiplied by weightᵀ instead of weight.',
     fix: 'dx = dout · weight',
     hidden: 'weight is square and symmetric',
-    ways: [
-      {
-        steps: {
-          dx: (s) =>
-            each(s.N * s.I, (i) => {
-              const [n, k] = [Math.floor(i / s.I), i % s.I];
-              return sumOf(s.O, (o) => s.dout[n * s.O + o] * s.weight[k * s.O + o]);
-            }),
-        },
-      },
-    ],
+    steps: {
+      dx: (s) => matrix(s.N, s.I, (n, k) => sumOf(s.O, (o) => s.dout[n * s.O + o] * s.weight[k * s.O + o])),
+    },
   },
   {
     id: 'dweight_transposed',
     tensors: ['dweight'],
-    explanation: 'dweight is xᵀ · dout, of shape [I, O], where weight is [O, I].',
+    explanation: 'dweight is xᵀ · dout, which has shape [I, O]; weight has shape [O, I].',
     fix: 'dweight = doutᵀ · x',
     hidden: 'dweight is square and symmetric',
-    ways: [
-      {
-        steps: {
-          dweight: (s) => {
-            const right = steps.dweight(s);
-            return each(s.O * s.I, (i) => right[(i % s.O) * s.I + Math.floor(i / s.O)]);
-          },
-        },
+    steps: {
+      dweight: (s) => {
+        const right = steps.dweight(s);
+        return matrix(s.I, s.O, (k, o) => right[o * s.I + k]);
       },
-    ],
+    },
   },
   {
     id: 'dweight_of_one_row',
     tensors: ['dweight'],
-    explanation: 'dweight is that of one row of the batch: = stands where += belongs.',
+    explanation:
+      'dweight was computed from one row of the batch: it is assigned (=) where it should be accumulated (+=).',
     fix: 'dweight = doutᵀ · x, the sum over all rows',
     hidden: 'the batch has one row',
     ways: oneRow.map((row) => ({
       steps: {
-        dweight: (s: State) =>
-          each(s.O * s.I, (i) => s.dout[row(s) * s.O + Math.floor(i / s.I)] * s.x[row(s) * s.I + (i % s.I)]),
+        dweight: (s: State) => matrix(s.O, s.I, (o, k) => s.dout[row(s) * s.O + o] * s.x[row(s) * s.I + k]),
       },
     })),
   },
   {
     id: 'dbias_of_one_row',
     tensors: ['dbias'],
-    explanation: 'dbias is that of one row of the batch: = stands where += belongs.',
+    explanation:
+      'dbias was computed from one row of the batch: it is assigned (=) where it should be accumulated (+=).',
     fix: 'dbias = Σ dout, over every axis but the last',
     hidden: 'the batch has one row',
     ways: oneRow.map((row) => ({ steps: { dbias: (s: State) => each(s.O, (o) => s.dout[row(s) * s.O + o]) } })),
@@ -174,41 +144,33 @@ const mistakes: readonly Mistake<Given, Made>[] = [
   {
     id: 'dbias_over_first_axis_alone',
     tensors: ['dbias'],
-    explanation: 'dbias was summed over the first axis alone; x has further axes before the last.',
+    explanation: 'dbias was summed only over the first axis, but x has further axes before the last.',
     fix: 'dbias = Σ dout, over every axis but the last',
-    hidden: 'x is of rank 2',
-    ways: [
-      {
-        steps: {
-          dbias: (s) => {
-            if (s.shape.length === 2) return bySum(s);
-            const inner = [...s.shape.slice(1, -1), s.O];
-            const size = sizeOf(inner);
-            return tensor(
-              inner,
-              each(size, (i) => sumOf(s.shape[0], (n) => s.dout[n * size + i])),
-            );
-          },
-        },
+    axes: 1,
+    steps: {
+      dbias: (s) => {
+        if (s.shape.length === 2) return bySum(s);
+        const inner = [...s.shape.slice(1, -1), s.O];
+        const size = sizeOf(inner);
+        return tensor(
+          inner,
+          each(size, (i) => sumOf(s.shape[0], (n) => s.dout[n * size + i])),
+        );
       },
-    ],
+    },
   },
   {
     id: 'dbias_over_features',
     tensors: ['dbias'],
-    explanation: 'dbias was summed over the output features, and so has a value for each row.',
+    explanation: 'dbias was summed over the output features, so it has one value per row.',
     fix: 'dbias = Σ dout, over every axis but the last',
-    ways: [
-      {
-        steps: {
-          dbias: (s) =>
-            tensor(
-              s.shape.slice(0, -1),
-              each(s.N, (n) => sumOf(s.O, (o) => s.dout[n * s.O + o])),
-            ),
-        },
-      },
-    ],
+    steps: {
+      dbias: (s) =>
+        tensor(
+          s.shape.slice(0, -1),
+          each(s.N, (n) => sumOf(s.O, (o) => s.dout[n * s.O + o])),
+        ),
+    },
   },
   {
     id: 'bias_missing',
@@ -216,7 +178,7 @@ const mistakes: readonly Mistake<Given, Made>[] = [
     explanation: 'The bias was not added.',
     fix: 'out = x · weightᵀ + bias',
     hidden: 'bias is 0',
-    ways: [{ given: ({ bias }) => ({ bias: new Float64Array(bias.length) }) }],
+    given: ({ bias }) => ({ bias: new Float64Array(bias.length) }),
   },
   {
     id: 'bias_subtracted',
@@ -224,11 +186,11 @@ const mistakes: readonly Mistake<Given, Made>[] = [
     explanation: 'The bias was subtracted.',
     fix: 'out = x · weightᵀ + bias',
     hidden: 'bias is 0',
-    ways: [{ given: ({ bias }) => ({ bias: bias.map((value) => -value) }) }],
+    given: ({ bias }) => ({ bias: bias.map((value) => -value) }),
   },
 ];
 
-function given({ inputs, upstream }: Call): Given {
+function given({ inputs, upstream }: Instance): Given {
   const { x, weight, bias } = inputs as Decoded<typeof LinearInputs>;
   const { dout } = upstream as Partial<Decoded<typeof LinearUpstream>>;
   const [O, I] = weight.shape;
@@ -237,7 +199,8 @@ function given({ inputs, upstream }: Call): Given {
     N,
     I,
     O,
-    shape: x.shape,
+    // Without a batch there is one row.
+    shape: x.shape.length === 1 ? [1, I] : x.shape,
     x: x.data,
     dout: dout?.data ?? new Float64Array(N * O),
     weight: weight.data,
@@ -247,6 +210,7 @@ function given({ inputs, upstream }: Call): Given {
 
 export const linear = defineChecks<Given, Made>({
   layer,
+  bounds,
   given,
   steps,
   mistakes,
@@ -254,11 +218,11 @@ export const linear = defineChecks<Given, Made>({
     if (name === 'dbias') return ['output feature'];
     return name === 'dweight'
       ? ['output feature', 'input feature']
-      : ['batch', ...Array<string>(rank - 2).fill('row'), 'feature'];
+      : ['batch', ...Array<string>(Math.max(0, rank - 2)).fill('row'), 'feature'].slice(-rank);
   },
   constants({ inputs: { x, weight } }) {
     const [O, I] = weight.shape;
-    return { N: x.shape[0], rows: x.data.length / I, I, O };
+    return { N: x.shape.length === 1 ? 1 : x.shape[0], rows: x.data.length / I, I, O };
   },
   readings: () => [],
   example(numbers) {

@@ -1,13 +1,8 @@
-/** How an lstm goes wrong, beside what recurrent layers get wrong alike. Gates: input, forget, cell, output. */
+/** Known mistakes in lstm, in addition to those of all recurrent layers. Gates: input, forget, cell, output. */
 import { lstm as layer } from '../../layers/lstm.js';
-import { defineChecks, type Mistake, type Steps } from '../definition.js';
-import {
-  recurrentAxes,
-  recurrentConstants,
-  recurrentExample,
-  recurrentGiven,
-  recurrentReadings,
-} from './recurrence/call.js';
+import { lstm as bounds } from '../bounds/lstm.js';
+import { defineChecks, sharing, type Mistake, type Steps } from '../definition.js';
+import { recurrentChecks } from './recurrence/instance.js';
 import { recurrentMistakes } from './recurrence/mistakes.js';
 import { recurrentSteps, type Given, type Made, type Unit } from './recurrence/steps.js';
 
@@ -17,17 +12,17 @@ const ALL = [...OUTPUTS, ...GRADIENTS];
 
 const sigmoid = (z: number) => 1 / (1 + Math.exp(-z));
 
-/** The parts of a unit, forward and back, that a mistake may have otherwise: each is a step, so that two may be. */
+/** The parts of a unit that a mistake may change, forward and backward. Each is a step, so that two can change at once. */
 interface Parts {
   readonly activate: (z: number, gate: number) => number;
   readonly cell: (a: readonly number[], cBefore: number) => number;
   readonly hidden: (o: number, c: number) => number;
 
-  /** What h passes on to the cell state. */
+  /** The derivative of h with respect to the cell state. */
   readonly throughHidden: (unit: Unit) => number;
-  /** The cell state's gradient, of what comes from later and of what comes through h. */
+  /** The gradient of the cell state, from the part of the later step and the part through h. */
   readonly cellGradient: (later: number, throughHidden: number) => number;
-  /** Of each gate, what the gradient of the cell state, or of h, is multiplied by. */
+  /** For each gate, the factor of the gradient of the cell state, or of h for the output gate. */
   readonly inputFactor: (unit: Unit) => number;
   readonly forgetFactor: (unit: Unit) => number;
   readonly cellFactor: (unit: Unit) => number;
@@ -37,7 +32,7 @@ interface Parts {
   readonly forgetDerivative: (unit: Unit) => number;
   readonly cellDerivative: (unit: Unit) => number;
   readonly outputDerivative: (unit: Unit) => number;
-  /** What of the cell state's gradient goes on to the step before. */
+  /** The gradient of the cell state that is passed to the previous step. */
   readonly carry: (dcell: number, unit: Unit) => number;
 }
 
@@ -98,15 +93,15 @@ const derivativesOf = (derivative: (unit: Unit, gate: number) => number): Partia
 
 const LETTERS = ['i', 'f', 'c', 'o'];
 
-/** Where each gate stands: order[gate] is the block of a weight that it takes. */
+/** The order of the gates: order[gate] is the block of a weight that the gate uses. */
 const orderOf = (names: string) => LETTERS.map((letter) => names.indexOf(letter));
 
 const gateOrder = (names: string, who: string): LstmMistake => ({
   id: `gates_${names.split('').join('_')}`,
   tensors: ALL,
-  explanation: `The gates were read in the order ${names.split('').join(', ')}, as ${who} has them.`,
+  explanation: `The gates were read in the order ${names.split('').join(', ')}, as in ${who}.`,
   fix: 'the order is input, forget, cell, output',
-  ways: [{ steps: { order: () => orderOf(names) } }],
+  steps: { order: () => orderOf(names) },
 });
 
 function permutations(rest: readonly string[]): string[] {
@@ -116,7 +111,7 @@ function permutations(rest: readonly string[]): string[] {
 
 const otherOrders = permutations(LETTERS).filter((names) => names !== 'ifco');
 
-/** Those that somebody has, and that are mistakes of their own. */
+/** The orders that are listed as separate mistakes because they are in use elsewhere. */
 const NAMED_ORDERS = ['iofc', 'icfo', 'fico', 'ifoc'];
 
 const derivativeMissing = (gate: number, name: string, derivative: string): LstmMistake => ({
@@ -124,13 +119,13 @@ const derivativeMissing = (gate: number, name: string, derivative: string): Lstm
   tensors: GRADIENTS,
   explanation: `The gradient of the ${name.replaceAll('_', ' ')} was not multiplied by the derivative of its nonlinearity.`,
   fix: `multiply by ${derivative}`,
-  ways: [{ steps: { [DERIVATIVES[gate]]: () => () => 1 } }],
+  steps: { [DERIVATIVES[gate]]: () => () => 1 },
 });
 
-/** Of what goes into a gate, where what comes out of it belongs. */
+/** The derivative computed from the pre-activation of a gate instead of its activation. */
 const slopeOfPreactivation = ({ z }: Unit, gate: number) => (gate === 2 ? 1 - z[gate] ** 2 : z[gate] * (1 - z[gate]));
 
-/** One gate's bias gradient in another's place. */
+/** The bias gradients with one gate's in place of another's. */
 const copied = (from: number, to: number) => (s: State) => {
   const R = 4 * s.H;
   return s.dbias.map((value, r) => {
@@ -139,34 +134,30 @@ const copied = (from: number, to: number) => (s: State) => {
   });
 };
 
-const mistakes: readonly LstmMistake[] = [
-  ...recurrentMistakes({ outputs: OUTPUTS, gradients: GRADIENTS }),
+const mistakes: readonly LstmMistake[] = sharing({ tensors: GRADIENTS }, [
   {
     id: 'cell_gradient_assigned',
-    tensors: GRADIENTS,
-    explanation: 'The gradient of the cell state is what comes through h alone: = stands where += belongs.',
+    explanation:
+      'The gradient of the cell state has only the path through h: it is assigned (=) where it should be accumulated (+=).',
     fix: 'dc_t = dh_t · o · (1 − tanh²(c_t)) + dc_(t+1) · f_(t+1)',
-    hidden: 'there is one step and no dc_n',
-    ways: [{ steps: { cellGradient: () => (_, throughHidden) => throughHidden } }],
+    hidden: 'no gradient of the cell state comes from later',
+    steps: { cellGradient: () => (_, throughHidden) => throughHidden },
   },
   {
     id: 'hidden_path_to_cell_missing',
-    tensors: GRADIENTS,
-    explanation: 'The gradient of the cell state lacks what comes through h.',
+    explanation: 'The gradient of the cell state lacks the path through h.',
     fix: 'dc_t = dh_t · o · (1 − tanh²(c_t)) + dc_(t+1) · f_(t+1)',
-    ways: [{ steps: { cellGradient: () => (later) => later } }],
+    steps: { cellGradient: () => (later) => later },
   },
   {
     id: 'forget_gate_missing_in_carry',
-    tensors: GRADIENTS,
-    explanation: "The cell state's gradient went to the step before without the forget gate.",
+    explanation: "The cell state's gradient was passed to the previous step without the forget gate.",
     fix: 'dc_(t−1) = dc_t · f_t',
-    ways: [{ steps: { carry: () => (dcell) => dcell } }],
+    steps: { carry: () => (dcell) => dcell },
   },
   {
     id: 'input_gate_in_carry',
-    tensors: GRADIENTS,
-    explanation: "The cell state's gradient went to the step before with another gate than the forget gate.",
+    explanation: "The cell state's gradient was passed to the previous step through the input or output gate.",
     fix: 'dc_(t−1) = dc_t · f_t',
     ways: [0, 3].map((gate) => ({
       steps: {
@@ -179,24 +170,21 @@ const mistakes: readonly LstmMistake[] = [
   },
   {
     id: 'forget_gradient_uses_c_t',
-    tensors: GRADIENTS,
     explanation: "The forget gate's gradient was computed with c_t, the cell state after the step.",
     fix: 'df = dc_t · c_(t−1)',
-    ways: [{ steps: { forgetFactor: () => (unit) => unit.c } }],
+    steps: { forgetFactor: () => (unit) => unit.c },
   },
   {
     id: 'output_gradient_without_tanh',
-    tensors: GRADIENTS,
     explanation: "The output gate's gradient was computed with c_t, not with tanh(c_t).",
     fix: 'do = dh_t · tanh(c_t)',
-    ways: [{ steps: { outputFactor: () => (unit) => unit.c } }],
+    steps: { outputFactor: () => (unit) => unit.c },
   },
   {
     id: 'input_and_cell_factors_exchanged',
-    tensors: GRADIENTS,
     explanation: 'The gradient of the input gate was computed with i, and that of the cell gate with g.',
     fix: 'di = dc_t · g, dg = dc_t · i',
-    ways: [{ steps: { inputFactor: () => (unit) => unit.a[0], cellFactor: () => (unit) => unit.a[2] } }],
+    steps: { inputFactor: () => (unit) => unit.a[0], cellFactor: () => (unit) => unit.a[2] },
   },
   {
     id: 'tanh_missing_on_cell',
@@ -216,8 +204,7 @@ const mistakes: readonly LstmMistake[] = [
   },
   {
     id: 'cell_tanh_derivative_missing',
-    tensors: GRADIENTS,
-    explanation: 'On the way from h to the cell state the derivative of tanh is missing.',
+    explanation: 'The derivative of tanh is missing on the path from h to the cell state.',
     fix: 'dc_t = dh_t · o · (1 − tanh²(c_t)) + …',
     ways: [
       { steps: { throughHidden: () => (unit) => unit.a[3] } },
@@ -226,23 +213,20 @@ const mistakes: readonly LstmMistake[] = [
   },
   {
     id: 'output_gate_missing_to_cell',
-    tensors: GRADIENTS,
-    explanation: 'On the way from h to the cell state the output gate is missing.',
+    explanation: 'The output gate is missing on the path from h to the cell state.',
     fix: 'dc_t = dh_t · o · (1 − tanh²(c_t)) + …',
-    ways: [{ steps: { throughHidden: () => (unit) => 1 - Math.tanh(unit.c) ** 2 } }],
+    steps: { throughHidden: () => (unit) => 1 - Math.tanh(unit.c) ** 2 },
   },
   {
     id: 'no_gradient_through_time',
-    tensors: GRADIENTS,
-    explanation: 'No gradient comes back from later steps, neither through the hidden nor through the cell state.',
+    explanation: 'No gradient flows back from later steps, through either the hidden or the cell state.',
     fix: 'dh_t = dout_t + weight_hhᵀ · dz_(t+1), dc_t = dh_t · o · (1 − tanh²(c_t)) + dc_(t+1) · f_(t+1)',
     hidden: 'there is one step',
-    ways: [{ steps: { handedOn: () => () => 0, carry: () => () => 0 } }],
+    steps: { handedOn: () => () => 0, carry: () => () => 0 },
   },
   {
     id: 'gate_derivatives_missing',
-    tensors: GRADIENTS,
-    explanation: 'The derivatives of the nonlinearities are missing: of all four gates, or of the three sigmoids.',
+    explanation: 'The derivatives of the nonlinearities are missing, for all four gates or for the three sigmoids.',
     fix: 'multiply by i · (1 − i), f · (1 − f), 1 − g², o · (1 − o)',
     ways: [
       { steps: derivativesOf(() => 1) },
@@ -255,12 +239,12 @@ const mistakes: readonly LstmMistake[] = [
   derivativeMissing(3, 'output_gate', 'o · (1 − o)'),
   {
     id: 'derivative_of_preactivation',
-    tensors: GRADIENTS,
-    explanation: 'The derivatives of sigmoid and tanh were taken as z · (1 − z) and 1 − z², of the pre-activations.',
+    explanation:
+      'The derivatives of sigmoid and tanh were computed as z · (1 − z) and 1 − z², from the pre-activations.',
     fix: 'i · (1 − i), f · (1 − f), 1 − g², o · (1 − o)',
     ways: [
       { steps: derivativesOf(slopeOfPreactivation) },
-      // Of one gate alone.
+      // Only for one gate.
       ...DERIVATIVES.map((name, gate) => ({
         steps: { [name]: () => (unit: Unit) => slopeOfPreactivation(unit, gate) },
       })),
@@ -273,17 +257,15 @@ const mistakes: readonly LstmMistake[] = [
   },
   {
     id: 'cell_gate_derivative_without_square',
-    tensors: GRADIENTS,
-    explanation: "The cell gate's derivative was taken as 1 − g.",
+    explanation: "The cell gate's derivative was computed as 1 − g.",
     fix: 'multiply by 1 − g²',
-    ways: [{ steps: { cellDerivative: () => (unit) => 1 - unit.a[2] } }],
+    steps: { cellDerivative: () => (unit) => 1 - unit.a[2] },
   },
   {
     id: 'derivatives_all_of_sigmoid',
-    tensors: GRADIENTS,
-    explanation: "The cell gate's derivative was taken as that of a sigmoid, g · (1 − g).",
+    explanation: "The cell gate's derivative was computed as that of a sigmoid, g · (1 − g).",
     fix: 'multiply by 1 − g²',
-    ways: [{ steps: { cellDerivative: slopeOfSigmoid(2) } }],
+    steps: { cellDerivative: slopeOfSigmoid(2) },
   },
   {
     id: 'sigmoid_for_cell_gate',
@@ -300,64 +282,59 @@ const mistakes: readonly LstmMistake[] = [
     tensors: OUTPUTS,
     explanation: 'All four gates are tanh; the input, forget and output gates are sigmoids.',
     fix: 'i = σ(z_i), f = σ(z_f), o = σ(z_o)',
-    ways: [{ steps: { activate: () => Math.tanh } }],
+    steps: { activate: () => Math.tanh },
   },
   {
     id: 'forget_gate_coupled',
     tensors: OUTPUTS,
     explanation: 'The forget gate is 1 − i.',
-    fix: 'c_t = f · c_(t−1) + i · g, with a forget gate of its own',
-    ways: [{ steps: { cell: () => (a, cBefore) => (1 - a[0]) * cBefore + a[0] * a[2] } }],
+    fix: 'c_t = f · c_(t−1) + i · g, with a separate forget gate',
+    steps: { cell: () => (a, cBefore) => (1 - a[0]) * cBefore + a[0] * a[2] },
   },
   {
     id: 'forget_gate_left_out',
     tensors: OUTPUTS,
     explanation: 'The forget gate was left out: c_t = c_(t−1) + i · g.',
     fix: 'c_t = f · c_(t−1) + i · g',
-    ways: [{ steps: { cell: () => (a, cBefore) => cBefore + a[0] * a[2] } }],
+    steps: { cell: () => (a, cBefore) => cBefore + a[0] * a[2] },
   },
   {
     id: 'input_and_forget_exchanged_in_cell',
     tensors: OUTPUTS,
-    explanation: 'The input gate weighs the past and the forget gate what is new.',
+    explanation: 'The input gate multiplies the previous cell state, and the forget gate the new values.',
     fix: 'c_t = f · c_(t−1) + i · g',
-    ways: [{ steps: { cell: () => (a, cBefore) => a[0] * cBefore + a[1] * a[2] } }],
+    steps: { cell: () => (a, cBefore) => a[0] * cBefore + a[1] * a[2] },
   },
   {
     id: 'forget_bias_added',
     tensors: ALL,
     explanation: 'A bias of 1 was added to the forget gate.',
-    fix: 'the biases are bias_ih and bias_hh; a forget bias of 1 belongs into one of them',
-    ways: [
-      {
-        given: ({ biasIh, H }) => ({
-          biasIh: biasIh.map((value, r) => (Math.floor((r % (4 * H)) / H) === 1 ? value + 1 : value)),
-        }),
-      },
-    ],
+    fix: 'do not add it: a caller who wants a forget bias puts it into the parameter',
+    given: ({ biasIh, H }) => ({
+      biasIh: biasIh.map((value, r) => (Math.floor((r % (4 * H)) / H) === 1 ? value + 1 : value)),
+    }),
   },
   {
     id: 'cell_state_for_hidden_state',
     tensors: OUTPUTS,
-    explanation: 'The cell state was fed back into the gates where the hidden state belongs.',
+    explanation: 'The cell state was fed back into the gates instead of the hidden state.',
     fix: 'z_t = weight_ih · x_t + weight_hh · h_(t−1) + …',
-    ways: [{ steps: { recurrent: () => (_, c) => c } }],
+    steps: { recurrent: () => (_, c) => c },
   },
   {
     id: 'dc_n_ignored',
-    tensors: GRADIENTS,
     explanation: 'dc_n, the gradient of the last cell state, was ignored.',
-    fix: 'start the way back with dc = dc_n',
-    hidden: 'no dc_n was given, or it is 0',
-    ways: [{ given: ({ dcLast }) => ({ dcLast: new Float64Array(dcLast.length) }) }],
+    fix: 'start the backward pass with dc = dc_n',
+    hidden: 'dc_n is 0',
+    given: ({ dcLast }) => ({ dcLast: new Float64Array(dcLast.length) }),
   },
   {
     id: 'c0_ignored',
     tensors: ALL,
-    explanation: 'c0 was ignored: the first cell state was zeros.',
+    explanation: 'c0 was ignored: the initial cell state was zero.',
     fix: 'c_1 = f · c0 + i · g',
-    hidden: 'no c0 was given, or it is 0',
-    ways: [{ given: ({ c0 }) => ({ c0: new Float64Array(c0.length) }) }],
+    hidden: 'c0 is 0',
+    given: ({ c0 }) => ({ c0: new Float64Array(c0.length) }),
   },
   gateOrder('iofc', 'ONNX'),
   gateOrder('icfo', 'TensorFlow’s BasicLSTMCell'),
@@ -378,34 +355,32 @@ const mistakes: readonly LstmMistake[] = [
   {
     id: 'gradient_gates_in_another_order',
     tensors: ['dweight_ih', 'dweight_hh', 'dbias_ih', 'dbias_hh'],
-    explanation: 'The gradients of the gates are right, but stand in another order than the gates of the weights.',
+    explanation: 'The gradients of the gates are correct, but in another order than the gates of the weights.',
     fix: 'the order is input, forget, cell, output',
     ways: otherOrders.map((names) => ({
-      explanation: `The gradients of the gates are right, but stand in the order ${names.split('').join(', ')}.`,
+      explanation: `The gradients of the gates are correct, but in the order ${names.split('').join(', ')}.`,
       steps: { gradientOrder: () => orderOf(names) },
     })),
   },
   {
     id: 'bias_gradient_copied',
     tensors: ['dbias_ih', 'dbias_hh'],
-    explanation: "One gate's bias gradient stands in the place of another's.",
-    fix: 'each gate has its own: dbias = Σ_t dz_t, all four blocks',
+    explanation: "One gate's bias gradient was also used for another gate.",
+    fix: 'each gate has its own: dbias = Σ_t dz_t, with all four blocks',
     ways: [0, 1, 2, 3].flatMap((from) =>
       [0, 1, 2, 3]
         .filter((to) => to !== from)
         .map((to) => ({ steps: { dbias_ih: copied(from, to), dbias_hh: copied(from, to) } })),
     ),
   },
-];
+]);
 
 export const lstm = defineChecks<Given, LstmMade>({
   layer,
-  given: (call) => recurrentGiven(call, 4),
+  bounds,
+  ...recurrentChecks('lstm', 'gate row'),
   steps,
-  mistakes,
+  mistakes: [...recurrentMistakes({ outputs: OUTPUTS, gradients: GRADIENTS }), ...mistakes],
   slowness: 75,
-  axes: recurrentAxes('gate row'),
-  constants: recurrentConstants,
-  readings: recurrentReadings,
-  example: (numbers, needs) => recurrentExample(numbers, needs, 4),
+  blocks: { 'gate row': ['input gate', 'forget gate', 'cell gate', 'output gate'] },
 });

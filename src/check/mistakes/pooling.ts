@@ -1,21 +1,24 @@
-/** How pooling goes wrong, along one to three axes. */
+/** Known mistakes in pooling, along one to three axes. */
 import type { Static } from '@sinclair/typebox';
 import type { PoolingInputs, PoolingOptions, PoolingUpstream } from '../../../schemas/pooling.js';
 import type { Decoded } from '../../layers/definition.js';
 import { pooling as layer } from '../../layers/pooling.js';
 import { sizeOf } from '../../tensor/tensor.js';
-import { defineChecks, type Call, type Example, type Options } from '../definition.js';
+import { pooling as bounds } from '../bounds/pooling.js';
+import { defineChecks, PLACE, idleWindows, type Instance, type Example, type Options } from '../definition.js';
 import type { Numbers } from '../random.js';
 import { averageMistakes } from './pooling/average.js';
 import { maximumMistakes } from './pooling/maximum.js';
 import { placeMistakes } from './pooling/places.js';
 import { steps, type Given, type Made } from './pooling/window.js';
 
-function given({ inputs, options, upstream }: Call): Given {
-  const { x } = inputs as Decoded<typeof PoolingInputs>;
-  const { dout } = upstream as Partial<Decoded<typeof PoolingUpstream>>;
-  const plan = layer.plan(inputs as Decoded<typeof PoolingInputs>, options as Static<typeof PoolingOptions>);
-  const { planes, axes, mode, countIncludePad, outputs } = plan;
+const planOf = ({ inputs, options }: Instance) =>
+  layer.plan(inputs as Decoded<typeof PoolingInputs>, options as Static<typeof PoolingOptions>);
+
+function given(instance: Instance): Given {
+  const { x } = instance.inputs as Decoded<typeof PoolingInputs>;
+  const { dout } = instance.upstream as Partial<Decoded<typeof PoolingUpstream>>;
+  const { planes, axes, mode, countIncludePad, outputs } = planOf(instance);
   return {
     planes,
     xShape: x.shape,
@@ -28,8 +31,8 @@ function given({ inputs, options, upstream }: Call): Given {
 }
 
 /**
- * By how many axes there are: windows overlap, and pads differ from side to side. Of each plane two elements are equal,
- * as far apart along its last axis as two taps are: the first stands at one of `ties` there.
+ * One example per number of axes. Windows overlap, and the pads before and after differ. Each plane has two equal
+ * elements, as far apart along the last axis as two adjacent taps; the first is at one of the indices in `ties`.
  */
 const EXAMPLES = [
   { x: [9], kernel_size: [3], stride: [2], padding: [[2, 1]], dilation: [2], ties: [2, 4] },
@@ -59,8 +62,8 @@ const EXAMPLES = [
 ];
 
 /**
- * With ceil_mode one window hangs over the end, and one that starts in the padding after the input is dropped. One
- * axis has room for one of the two.
+ * With ceil_mode, one window extends past the end, and one that would start in the padding after the input is dropped.
+ * An example along one axis can have only one of the two.
  */
 const CEIL = [
   [{}, { stride: [6] }],
@@ -98,7 +101,7 @@ function windowed(numbers: Numbers, needs: Options, axes: number): Example {
   const last = spatial[axes - 1];
   const rows = size / last;
   for (let plane = 0; plane < 4; plane++) {
-    // Not at the border, where there is another row.
+    // Not at the border, if there is an inner row.
     const row = rows > 2 ? numbers.integer(1, rows - 2) : 0;
     const first = plane * size + row * last + numbers.pick(ties);
     for (const at of [first, first + 2]) x.data[at] = 1.5;
@@ -110,7 +113,7 @@ function windowed(numbers: Numbers, needs: Options, axes: number): Example {
 function whole(numbers: Numbers, needs: Options, axes: number): Example {
   const x = numbers.tensor([2, 3, ...[2, 4, 3].slice(3 - axes)], -2, 1);
   const size = sizeOf(x.shape.slice(2));
-  // In every other plane no value has a larger magnitude.
+  // In every other plane, the maximum also has the largest magnitude.
   for (let plane = 0; plane < 6; plane++) {
     const first = numbers.integer(0, size - 2);
     for (const at of [first, numbers.integer(first + 1, size - 1)]) x.data[plane * size + at] = plane % 2 ? 1.5 : 2.5;
@@ -120,29 +123,39 @@ function whole(numbers: Numbers, needs: Options, axes: number): Example {
 
 export const pooling = defineChecks<Given, Made>({
   layer,
+  bounds,
   given,
   steps,
   mistakes: [...placeMistakes, ...maximumMistakes, ...averageMistakes],
   slowness: 2200,
   spatial: true,
+  idle: {
+    ...idleWindows(({ options, ...instance }) =>
+      options.global === true ? [] : planOf({ options, ...instance }).axes,
+    ),
+    kernel_size: ({ options }) => options.global === true,
+    ceil_mode: ({ options }) => options.ceil_mode !== true,
+    return_indices: ({ options }) => options.return_indices !== true,
+    count_include_pad: ({ options }) => options.mode === 'max',
+  },
   kind: ({ mode }) => ({ mode }),
-  axes: () => ['batch', 'channel', 'place'],
+  axes: () => ['batch', 'channel', PLACE],
   constants({ inputs: { x } }) {
     return { N: x.shape[0], C: x.shape[1], places: sizeOf(x.shape.slice(2)) };
   },
   readings: ({ mode, ceil_mode, kernel_size = 1 }) => [
     { option: 'mode', value: mode === 'max' ? 'average' : 'max', because: 'the other kind of pooling' },
-    { option: 'ceil_mode', value: ceil_mode !== true, because: 'the last window is where they differ' },
-    { option: 'padding', value: 'valid', because: 'no padding at all' },
-    { option: 'padding', value: 'same', because: 'as much padding as keeps the size, an odd pad after the input' },
+    { option: 'ceil_mode', value: ceil_mode !== true, because: 'only the last window differs' },
+    { option: 'padding', value: 'valid', because: 'no padding' },
+    { option: 'padding', value: 'same', because: 'padding that keeps the size, with an odd pad after the input' },
     {
       option: 'padding',
       value: 'same_lower',
-      because: 'as much padding as keeps the size, an odd pad before the input',
+      because: 'padding that keeps the size, with an odd pad before the input',
     },
-    { option: 'stride', value: kernel_size, because: 'windows side by side' },
+    { option: 'stride', value: kernel_size, because: 'adjacent windows' },
     { option: 'stride', value: 1, because: 'windows one step apart' },
-    ...[1, 2].map((value) => ({ option: 'dilation', value, because: 'another dilation' })),
+    ...[1, 2].map((value) => ({ option: 'dilation', value })),
   ],
   example: (numbers, needs, axes = 2) => (needs.global === true ? whole : windowed)(numbers, needs, axes),
 });

@@ -1,13 +1,8 @@
-/** How an rnn goes wrong, beside what recurrent layers get wrong alike. */
+/** Known mistakes in rnn, in addition to those of all recurrent layers. */
 import { rnn as layer } from '../../layers/rnn.js';
-import { defineChecks, type Steps } from '../definition.js';
-import {
-  recurrentAxes,
-  recurrentConstants,
-  recurrentExample,
-  recurrentGiven,
-  recurrentReadings,
-} from './recurrence/call.js';
+import { rnn as bounds } from '../bounds/rnn.js';
+import { defineChecks, sharing, type Steps } from '../definition.js';
+import { recurrentChecks } from './recurrence/instance.js';
 import { recurrentMistakes } from './recurrence/mistakes.js';
 import {
   recurrentSteps,
@@ -18,8 +13,9 @@ import {
   type Unit,
 } from './recurrence/steps.js';
 
-const ALL = ['out', 'h_n'];
+const OUTPUTS = ['out', 'h_n'];
 const GRADIENTS = ['dx', 'dh0', 'dweight_ih', 'dweight_hh', 'dbias_ih', 'dbias_hh'];
+const ALL = [...OUTPUTS, ...GRADIENTS];
 
 const unitWith = (f: (z: number) => number) => (z: readonly number[]) => ({
   z,
@@ -36,10 +32,12 @@ const backWith = (derivative: (unit: Unit, s: State) => number) => (s: State) =>
   dc: 0,
 });
 
-const derivativeOf = ({ h }: Unit, { nonlinearity }: State) => {
+const derivativeOf = ({ h }: Unit, { nonlinearity }: Pick<State, 'nonlinearity'>) => {
   if (nonlinearity === 'tanh') return 1 - h * h;
   return h > 0 ? 1 : 0;
 };
+
+const other = ({ nonlinearity }: Given) => ({ nonlinearity: nonlinearity === 'tanh' ? 'relu' : 'tanh' });
 
 const steps: Steps<Given, Made> = {
   ...recurrentSteps,
@@ -49,20 +47,17 @@ const steps: Steps<Given, Made> = {
 
 const TANH = { nonlinearity: 'tanh' };
 
-const mistakes: readonly RecurrentMistake[] = [
-  ...recurrentMistakes({ outputs: ALL, gradients: GRADIENTS }),
+const mistakes: readonly RecurrentMistake[] = sharing({ tensors: GRADIENTS }, [
   {
     id: 'derivative_missing',
-    tensors: GRADIENTS,
     explanation: 'The gradient was not multiplied by the derivative of the nonlinearity.',
     fix: 'dz_t = dh_t · (1 − h_t²) for tanh, and dh_t where h_t > 0 for relu',
-    ways: [{ steps: { unitBack: backWith(() => 1) } }],
+    steps: { unitBack: backWith(() => 1) },
   },
   {
     id: 'derivative_of_preactivation',
-    tensors: GRADIENTS,
     explanation:
-      "tanh's derivative was taken as 1 − z², of the pre-activation, or as 1 − tanh(h)², of what is tanh already.",
+      'The derivative of tanh was computed as 1 − z², from the pre-activation, or as 1 − tanh(h)², with tanh applied twice.',
     fix: 'dz_t = dh_t · (1 − h_t²)',
     needs: TANH,
     ways: [
@@ -72,42 +67,30 @@ const mistakes: readonly RecurrentMistake[] = [
   },
   {
     id: 'derivative_without_square',
-    tensors: GRADIENTS,
-    explanation: "tanh's derivative was taken as 1 − h.",
+    explanation: 'The derivative of tanh was computed as 1 − h.',
     fix: 'dz_t = dh_t · (1 − h_t²)',
     needs: TANH,
-    ways: [{ steps: { unitBack: backWith(({ h }) => 1 - h) } }],
+    steps: { unitBack: backWith(({ h }) => 1 - h) },
   },
   {
     id: 'derivative_of_sigmoid',
-    tensors: GRADIENTS,
     explanation: 'The derivative is that of a sigmoid, h · (1 − h).',
     fix: 'dz_t = dh_t · (1 − h_t²) for tanh, and dh_t where h_t > 0 for relu',
-    ways: [{ steps: { unitBack: backWith(({ h }) => h * (1 - h)) } }],
+    steps: { unitBack: backWith(({ h }) => h * (1 - h)) },
   },
   {
     id: 'derivative_of_the_other_nonlinearity',
-    tensors: GRADIENTS,
     explanation: 'The derivative is that of the other nonlinearity: of relu for tanh, or of tanh for relu.',
     fix: 'dz_t = dh_t · (1 − h_t²) for tanh, and dh_t where h_t > 0 for relu',
-    ways: [
-      {
-        steps: {
-          unitBack: backWith(({ h }, { nonlinearity }) => {
-            if (nonlinearity === 'relu') return 1 - h * h;
-            return h > 0 ? 1 : 0;
-          }),
-        },
-      },
-    ],
+    steps: { unitBack: backWith((unit, s) => derivativeOf(unit, other(s))) },
   },
   {
     id: 'other_nonlinearity',
-    tensors: [...ALL, ...GRADIENTS],
+    tensors: ALL,
     explanation: 'Another nonlinearity was used: relu for tanh, tanh for relu, or a sigmoid.',
-    fix: 'use the nonlinearity that was asked for; tanh is the default',
+    fix: 'use the requested nonlinearity; tanh is the default',
     ways: [
-      { given: ({ nonlinearity }) => ({ nonlinearity: nonlinearity === 'tanh' ? 'relu' : 'tanh' }) },
+      { given: other },
       {
         steps: {
           unit: () => unitWith((z) => 1 / (1 + Math.exp(-z))),
@@ -118,21 +101,18 @@ const mistakes: readonly RecurrentMistake[] = [
   },
   {
     id: 'nonlinearity_missing',
-    tensors: [...ALL, ...GRADIENTS],
+    tensors: ALL,
     explanation: 'No nonlinearity was applied: h_t = z_t.',
     fix: 'h_t = tanh(z_t), or relu',
-    ways: [{ steps: { unit: () => unitWith((z) => z), unitBack: backWith(() => 1) } }],
+    steps: { unit: () => unitWith((z) => z), unitBack: backWith(() => 1) },
   },
-];
+]);
 
 export const rnn = defineChecks<Given, Made>({
   layer,
-  given: (call) => recurrentGiven(call, 1),
+  bounds,
+  ...recurrentChecks('tanh', 'row', { nonlinearity: 'tanh' }),
   steps,
-  mistakes,
+  mistakes: [...recurrentMistakes({ outputs: OUTPUTS, gradients: GRADIENTS }), ...mistakes],
   slowness: 100,
-  axes: recurrentAxes('row'),
-  constants: recurrentConstants,
-  readings: recurrentReadings,
-  example: (numbers, needs) => recurrentExample(numbers, needs, 1),
 });

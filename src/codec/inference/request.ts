@@ -1,22 +1,30 @@
 /**
- * An inference request of the Open Inference Protocol: a JSON object, and after it the bytes of those tensors that the
- * object has no `data` of. Nothing is dropped in silence: what neither the protocol nor this service knows is refused.
- * As clients write an optional field that is not there, null stands for its absence.
+ * An inference request of the Open Inference Protocol: a JSON object, followed by the bytes of the tensors that have no
+ * `data` in it. Nothing is silently dropped: fields that neither the protocol nor this service defines are refused.
+ * Some clients send null for an optional field that is absent, so null means absent.
  *
- * Source: https://github.com/kserve/open-inference-protocol, specification/protocol/inference_rest.md; for the bytes
+ * Source: https://github.com/kserve/open-inference-protocol, specification/protocol/inference_rest.md; for the bytes,
  * Triton's extension, https://github.com/triton-inference-server/server, docs/protocol/extension_binary_data.md.
  */
-import { HIGHEST_RANK, parseJson, preview } from '../json/read.js';
-import { jsonPointer, refuse, Refusal, type Path } from '../../refusal.js';
+import { expectJson, HIGHEST_RANK, isObject, parseJson } from '../json/read.js';
+import { isNearInteger } from '../../validation/near-integer.js';
+import { preview } from '../../validation/preview.js';
+import { count, jsonPointer, placeName, refuse, Refusal, shortened, type Path } from '../../refusal.js';
 import { formatShape, sizeOf, type Shape } from '../../tensor/tensor.js';
-import type { TensorNames } from '../codec.js';
-import { packings, type PackedDtype } from '../packed.js';
+import type { Sequence, TensorNames } from '../codec.js';
+import { isShape, packings, previewSizes, type PackedDtype } from '../packed.js';
 
-/** The protocol's names of the dtypes that are spoken here. */
-export const datatypes = { FP64: 'float64', FP32: 'float32', INT64: 'int32' } as const satisfies Record<
-  string,
-  PackedDtype
->;
+/** The media types of requests and answers: JSON, and JSON followed by the bytes of tensors. */
+export const inferenceTypes = ['application/json', 'application/octet-stream'] as const;
+export type InferenceType = (typeof inferenceTypes)[number];
+
+/** The protocol's names of the supported dtypes. */
+export const datatypes = {
+  FP64: 'float64',
+  FP32: 'float32',
+  INT64: 'int64',
+  INT32: 'int32',
+} as const satisfies Record<string, PackedDtype>;
 export type Datatype = keyof typeof datatypes;
 
 export interface ModelId {
@@ -26,46 +34,50 @@ export interface ModelId {
 
 export interface InferenceInput {
   readonly name: string;
-  /** Where it stands in the request. */
+  /** Its place in the request. */
   readonly path: Path;
   readonly shape: Shape;
   readonly datatype: Datatype;
-  /** Its `data`, perhaps still text; or its bytes. */
+  /** Its `data`, which may still be text, or its bytes. */
   readonly data: { readonly json: unknown } | { readonly bytes: Uint8Array };
 }
 
 export interface WantedOutput {
   readonly name: string;
   readonly path: Path;
-  /** Whether it is wanted as bytes; what the request says of all outputs, where it says nothing of this one. */
+  /** Whether it is wanted as bytes; if undefined, `binaryOutputs` decides. */
   readonly binary: boolean | undefined;
 }
 
-export interface InferenceRequest {
+/** How to write the answer to a request. Plain data. */
+export interface InferenceForm {
+  readonly model: ModelId;
   readonly id: string | undefined;
-  /** Arrays among them are parsed already. */
-  readonly parameters: Readonly<Record<string, unknown>>;
-  /** Whether outputs are wanted as bytes that say nothing of it themselves. */
+  /** Whether outputs that do not say so themselves are wanted as bytes. */
   readonly binaryOutputs: boolean;
-  readonly inputs: readonly InferenceInput[];
-  /** In the order in which they are wanted; none means all. */
+  /** In the requested order; an empty list means all. */
   readonly outputs: readonly WantedOutput[];
-  /** Reads what is not read yet. Throws a {@link Refusal} where the text is not JSON. */
+}
+
+export interface InferenceRequest {
+  readonly form: InferenceForm;
+  /** Parameters of the layer. Arrays among them have been parsed. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly sequence: Sequence | undefined;
+  readonly inputs: readonly InferenceInput[];
+  /** Reads the rest of the JSON part. Throws a {@link Refusal} if it is not JSON. */
   readonly readRest: () => void;
 }
 
 const TENSORS: TensorNames = { inputs: [{ data: true }] };
 
-/** No model takes half as many tensors or parameters. A million of either in a body took 12 s to refuse by name. */
+/** More than twice as many tensors or parameters as any model accepts. Refusing a million by name took 12 s. */
 const MOST_ENTRIES = 64;
 
-/** Characters of a pointer that a sentence repeats: an unknown key can be as long as the body. */
-const LONGEST_PLACE = 200;
-
 /**
- * @param parts.jsonBytes length of the JSON part, where the client says it
- * @param parts.nesting how many arrays and objects may stand in each other
- * @throws {Refusal} invalid-json, invalid-inference-request, invalid-request or invalid-tensor
+ * @param parts.jsonBytes length of the JSON part, if the client states it
+ * @param parts.nesting maximum nesting depth
+ * @throws {Refusal} invalid-json, duplicate-name, invalid-inference-request, invalid-request or invalid-tensor
  */
 export function readRequest(
   bytes: Buffer,
@@ -74,20 +86,22 @@ export function readRequest(
   const length = jsonBytes ?? bytes.byteLength;
   if (length > bytes.byteLength)
     throw malformed(
-      `the JSON part is said to have ${length} bytes; expected at most ${bytes.byteLength}, those of the body`,
+      `Inference-Header-Content-Length is ${length}; expected at most ${bytes.byteLength}, the length of the body`,
     );
   const json = bytes.subarray(0, length);
-  const parse = (names?: TensorNames) => {
+  const reading = <Result>(read: () => Result): Result => {
     try {
-      return parseJson(json, names, nesting);
+      return read();
     } catch (error) {
-      throw error instanceof Refusal ? inJsonPart(error, jsonBytes) : error;
+      throw error instanceof Refusal && error.kind === 'invalid-json' ? inJsonPart(error, jsonBytes) : error;
     }
   };
+  const body = reading(() => parseJson(json, TENSORS, nesting));
   const readRest = () => {
-    parse();
+    reading(() => {
+      expectJson(body);
+    });
   };
-  const body = parse(TENSORS);
   try {
     return { ...requestOf(body, model, bytes.subarray(length)), readRest };
   } catch (error) {
@@ -96,22 +110,32 @@ export function readRequest(
   }
 }
 
-export function malformed(detail: string): Refusal {
+function malformed(detail: string): Refusal {
   return new Refusal('invalid-inference-request', detail);
 }
 
 function inJsonPart({ kind, message, places }: Refusal, jsonBytes: number | undefined): Refusal {
   const detail =
     jsonBytes === undefined
-      ? `${message}; where bytes of tensors follow the JSON part, Inference-Header-Content-Length must say how long that is`
-      : `in the JSON part, the first ${jsonBytes} bytes, ${message}`;
+      ? `${message}; if binary tensor data follows the JSON part, Inference-Header-Content-Length must give the length of the JSON part`
+      : `in the JSON part, the first ${count(jsonBytes, 'byte')}, ${message}`;
   return new Refusal(kind, detail, places);
 }
 
 function requestOf(body: unknown, model: ModelId, binary: Buffer): Omit<InferenceRequest, 'readRest'> {
   const request = objectAt(body, [], ['id', 'model_name', 'model_version', 'parameters', 'inputs', 'outputs']);
   expectModel(request, model);
-  const { binary_data_output: binaryOutputs, ...parameters } = parametersOf(request.parameters, ['parameters']);
+  const {
+    binary_data_output: binaryOutputs,
+    timeout,
+    priority,
+    sequence_id,
+    sequence_start,
+    sequence_end,
+    ...parameters
+  } = parametersOf(request.parameters, ['parameters']);
+  expectHint('timeout', timeout);
+  expectHint('priority', priority);
   const inputs = listAt(request.inputs, ['inputs']);
   const outputs = listAt(request.outputs ?? [], ['outputs']).map((output, i) => outputOf(output, ['outputs', i]));
   expectNoneTwice(outputs);
@@ -126,18 +150,48 @@ function requestOf(body: unknown, model: ModelId, binary: Buffer): Omit<Inferenc
   expectNoneTwice(read);
   if (end !== binary.byteLength)
     throw malformed(
-      `${binary.byteLength} bytes follow the JSON part; expected ${end}, what the binary_data_size of the inputs add up to`,
+      `the body has ${count(binary.byteLength, 'byte')} after the JSON part; expected ${end}, the sum of binary_data_size over the inputs`,
     );
-  return {
-    id: optional(request.id, ['id'], 'string'),
-    parameters,
-    binaryOutputs: optional(binaryOutputs, ['parameters', 'binary_data_output'], 'boolean') ?? false,
-    inputs: read,
-    outputs,
-  };
+  const id = optional(request.id, ['id'], 'string');
+  const sequence = sequenceOf(sequence_id, sequence_start, sequence_end);
+  const inBytes = optional(binaryOutputs, ['parameters', 'binary_data_output'], 'boolean') ?? false;
+  return { form: { model, id, binaryOutputs: inBytes, outputs }, parameters, sequence, inputs: read };
 }
 
-/** Some clients name in the body, too, what they have named in the path. */
+/** Parameters of the protocol's extensions, which every model accepts. */
+export const EXTENSION_PARAMETERS: Path = [
+  'binary_data_output',
+  'timeout',
+  'priority',
+  'sequence_id',
+  'sequence_start',
+  'sequence_end',
+];
+
+/** Checks a hint for Triton's schedulers (schedule policy extension), which is then ignored: there is none here. */
+function expectHint(name: string, value: unknown): void {
+  if (value === undefined || (Number.isInteger(value) && (value as number) >= 0)) return;
+  throw wrong(value, ['parameters', name], 'an integer, at least 0');
+}
+
+/** Maximum length of a sequence id that is a string; a UUID has 36 characters. */
+const LONGEST_ID = 128;
+
+/** By Triton's sequence extension, an id of 0 or "" means no sequence, and "1" and 1 are different ids. */
+function sequenceOf(id: unknown, started: unknown, ended: unknown): Sequence | undefined {
+  const start = optional(started, ['parameters', 'sequence_start'], 'boolean') ?? false;
+  const end = optional(ended, ['parameters', 'sequence_end'], 'boolean') ?? false;
+  if (id === undefined || id === 0 || id === '') {
+    if (start || end) throw wrong(id, ['parameters', 'sequence_id'], 'the id of the sequence, not 0 or ""');
+    return undefined;
+  }
+  const isId = typeof id === 'string' ? id.length <= LONGEST_ID : Number.isSafeInteger(id) && (id as number) > 0;
+  if (isId) return { id: JSON.stringify(id), start, end };
+  const expected = `an integer from 1 to ${Number.MAX_SAFE_INTEGER}, or a string of at most ${LONGEST_ID} characters`;
+  throw wrong(id, ['parameters', 'sequence_id'], expected);
+}
+
+/** Some clients repeat the model's name and version in the body. */
 function expectModel(request: Readonly<Record<string, unknown>>, { name, version }: ModelId): void {
   const expected = { model_name: name, model_version: version };
   for (const [field, value] of Object.entries(expected)) {
@@ -164,7 +218,7 @@ function inputOf(
     throw refuse(
       'invalid-tensor',
       [...path, 'shape'],
-      `${name} has shape ${isSizes(shape) && shape.length <= HIGHEST_RANK ? formatShape(shape) : preview(shape)}; expected the sizes of 1 to ${HIGHEST_RANK} axes, none empty`,
+      `${name} has shape ${previewSizes(shape)}; expected the sizes of 1 to ${HIGHEST_RANK} axes, none of size 0`,
     );
   const described = { name, path, shape, datatype: datatype as Datatype, data: { json: input.data } };
   const bytes = binarySizeOf(input.parameters, described);
@@ -213,7 +267,7 @@ function expectNoneTwice(tensors: readonly { readonly name: string; readonly pat
     const first = seen.get(name);
     if (first)
       throw refuse(
-        'invalid-request',
+        'duplicate-name',
         path,
         `${jsonPointer(path)} is ${preview(name)}, as ${jsonPointer(first)} is; expected each name once`,
       );
@@ -221,7 +275,7 @@ function expectNoneTwice(tensors: readonly { readonly name: string; readonly pat
   }
 }
 
-/** Options and the like: by the protocol strings, numbers and booleans; an array is the string that is its JSON text. */
+/** Parameters are strings, numbers and booleans, as the protocol demands; an array is sent as its JSON text. */
 function parametersOf(value: unknown, path: Path): Record<string, unknown> {
   const entries = Object.entries(objectAt(value ?? {}, path));
   expectFew(entries.length, path);
@@ -229,19 +283,21 @@ function parametersOf(value: unknown, path: Path): Record<string, unknown> {
 }
 
 function parameterOf(value: unknown, path: Path): unknown {
-  // No option and no token begins so that is no array.
-  if (typeof value === 'string' && value.startsWith('['))
+  // Only arrays start with a bracket: no other option and no token does.
+  if (typeof value === 'string' && value.startsWith('[') && path[1] !== 'sequence_id')
     try {
       return parseJson(Buffer.from(value));
-    } catch {
+    } catch (error) {
+      if (error instanceof Refusal && error.kind === 'duplicate-name')
+        throw new Refusal(error.kind, `in ${placeOf(path)}, ${error.message}`, error.places).within(path);
       throw wrong(value, path, 'the JSON text of an array');
     }
-  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
+  if (['string', 'number', 'boolean'].includes(typeof value) || isNearInteger(value)) return value;
   throw wrong(value, path, 'a string, a number, true or false; an array is written as its JSON text');
 }
 
 function objectAt(value: unknown, path: Path, known?: readonly string[]): Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(value, path, 'an object');
+  if (!isObject(value)) throw wrong(value, path, 'an object');
   const unknown = known && Object.keys(value).find((key) => !known.includes(key));
   if (known && unknown !== undefined)
     throw refuse(
@@ -249,7 +305,7 @@ function objectAt(value: unknown, path: Path, known?: readonly string[]): Readon
       [...path, unknown],
       `${placeOf([...path, unknown])} is unknown; expected ${known.length === 1 ? '' : 'one of '}${known.join(', ')}`,
     );
-  return value as Record<string, unknown>;
+  return value;
 }
 
 function listAt(value: unknown, path: Path): readonly unknown[] {
@@ -280,14 +336,6 @@ function wrong(value: unknown, path: Path, expected: string): Refusal {
 }
 
 function placeOf(path: Path): string {
-  const place = jsonPointer(path) || 'the body';
-  return place.length > LONGEST_PLACE ? `${place.slice(0, LONGEST_PLACE)}…` : place;
-}
-
-function isSizes(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
-}
-
-function isShape(value: unknown): value is number[] {
-  return isSizes(value) && value.length > 0 && value.length <= HIGHEST_RANK && !value.includes(0);
+  if (path.length === 2 && path[0] === 'parameters') return shortened(`parameter ${JSON.stringify(path[1])}`);
+  return placeName(path);
 }

@@ -1,6 +1,6 @@
 import type { Path } from '../../refusal.js';
 import type { Body, Codec } from '../codec.js';
-import { decodeFloats, decodeIntegers, parseJson } from './read.js';
+import { decodeFloats, decodeIntegers, expectJson, parseJson } from './read.js';
 import { encodeJson } from './write.js';
 
 function at(values: unknown, path: Path): unknown {
@@ -15,7 +15,7 @@ export const json: Codec = {
       floats: (path, dtype) => decodeFloats(at(values, path), dtype, path),
       integers: (path) => decodeIntegers(at(values, path), path),
       readRest: () => {
-        parseJson(bytes, undefined, deepest);
+        expectJson(values);
       },
     };
   },

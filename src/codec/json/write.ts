@@ -1,25 +1,25 @@
-/** From tensors and plain values to the bytes of a JSON object. */
-import type { Dtype } from '../../tensor/tensor.js';
+/** Writes tensors and plain values as a JSON object. */
+import { dtypeOf, type Dtype } from '../../tensor/tensor.js';
 import { isList, isObject, isTensor, type Field, type Fields } from '../fields.js';
-import { printTensor } from './wasm/memory.js';
+import { printTensor } from './wasm/numbers.js';
 
 /**
- * Bytes that a number takes with its comma: of float64 and float32 from -1 to 1, which are the longest but for those
- * with an exponent. Room that is left over is memory that was never touched.
+ * Bytes of a number with its comma. For floats, those from -1 to 1, which are the longest except for numbers with an
+ * exponent. Excess space costs nothing, because memory that is never touched is never allocated.
  */
 const BYTES_PER_NUMBER: Record<Dtype, number> = { float64: 21, float32: 13, int32: 8, uint8: 2 };
 
-/** For brackets, and for what is no tensor. */
+/** Bytes for brackets and for fields that are not tensors. */
 const SMALL = 1024;
 
-/** Bytes in the order they come. One allocation if it was foreseen well. */
+/** A growing buffer. Needs a single allocation if the size was estimated well. */
 class Bytes {
   private readonly full: Buffer[] = [];
   private used = 0;
   private current: Buffer;
 
   constructor(expected: number) {
-    // Not of the slab that small buffers share: an answer's memory moves between threads.
+    // Not from the slab that small buffers share, because the memory of an answer is moved between threads.
     this.current = Buffer.allocUnsafeSlow(expected);
   }
 
@@ -30,7 +30,7 @@ class Bytes {
   }
 
   addUtf8(text: string): void {
-    // A UTF-16 unit takes three bytes at most.
+    // A UTF-16 code unit needs at most three bytes.
     this.reserve(text.length * 3);
     this.used += this.current.write(text, this.used, 'utf8');
   }
@@ -58,7 +58,7 @@ function expectedBytes(fields: Fields): number {
   let bytes = SMALL;
   for (const value of Object.values(fields)) {
     if (value === undefined) continue;
-    if (isTensor(value)) bytes += value.data.length * BYTES_PER_NUMBER[value.dtype];
+    if (isTensor(value)) bytes += value.data.length * BYTES_PER_NUMBER[dtypeOf(value.data)];
     else if (isList(value)) for (const entry of value) bytes += expectedBytes(entry);
     else if (isObject(value)) bytes += expectedBytes(value);
   }
@@ -88,5 +88,16 @@ function writeField(value: Exclude<Field, undefined>, bytes: Bytes): void {
     });
     bytes.addUtf8(']');
   } else if (isObject(value)) writeFields(value, bytes);
-  else bytes.addUtf8(JSON.stringify(value));
+  else bytes.addUtf8(jsonText(value));
+}
+
+/** Like `JSON.stringify`, except that negative zero is -0.0: Python, Ruby and Java read -0 as the integer 0. */
+export function jsonText(value: Exclude<Field, undefined>): string {
+  if (Object.is(value, -0)) return '-0.0';
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(jsonText).join(',')}]`;
+  const entries = Object.entries(value as Fields).flatMap(([name, entry]) =>
+    entry === undefined ? [] : [`${JSON.stringify(name)}:${jsonText(entry)}`],
+  );
+  return `{${entries.join(',')}}`;
 }

@@ -1,22 +1,28 @@
 /**
  * safetensors: eight bytes with the length of a header, the header as JSON, then the tensors' bytes, little-endian.
  *
- * Source: the format's own description, https://github.com/huggingface/safetensors#format. Strict as its reference
- * implementation is: the tensors cover the bytes after the header without holes and without overlap.
+ * Source: https://github.com/huggingface/safetensors#format. As strict as the reference implementation: the tensors
+ * must cover the bytes after the header without gaps or overlaps.
  */
-import { HIGHEST_RANK, parseJson, preview } from '../json/read.js';
-import { refuse, Refusal } from '../../refusal.js';
+import { HIGHEST_RANK, isObject, parseJson } from '../json/read.js';
+import { preview } from '../../validation/preview.js';
+import { count, refuse, Refusal } from '../../refusal.js';
 import { formatShape, sizeOf, tensor, type Tensor } from '../../tensor/tensor.js';
-import { packings, type PackedDtype } from '../packed.js';
+import { isShape, isSizes, packings, previewSizes, type PackedDtype } from '../packed.js';
 
 const LENGTH_BYTES = 8;
 
 /** The limit of the reference implementation; a header of this size names a million tensors. */
 const LONGEST_HEADER_BYTES = 100_000_000;
 
+/** In this entry, Hugging Face's tools name the framework of the tensors ("pt", "np"). Some tools require it. */
+const FRAMEWORK = 'format';
+
 export interface SafetensorsFile {
   readonly tensors: Readonly<Record<string, Tensor>>;
-  /** Values of `__metadata__`, each parsed as the JSON text that it is. */
+  /** The dtype of each tensor, as the file names it. */
+  readonly codes: Readonly<Record<string, string>>;
+  /** Values of `__metadata__` except the format, each parsed from its JSON text. */
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
@@ -28,9 +34,12 @@ interface Entry {
   readonly end: number;
 }
 
-const dtypes = { F64: 'float64', F32: 'float32', I64: 'int32' } as const satisfies Record<string, PackedDtype>;
+const dtypes = { F64: 'float64', F32: 'float32', I64: 'int64', I32: 'int32' } as const satisfies Record<
+  string,
+  PackedDtype
+>;
 
-/** @throws {Refusal} invalid-safetensors or invalid-tensor */
+/** @throws {Refusal} invalid-safetensors, duplicate-name, invalid-request or invalid-tensor */
 export function readSafetensors(bytes: Buffer): SafetensorsFile {
   const { header, data } = split(bytes);
   const { __metadata__: metadata, ...entries } = header;
@@ -40,7 +49,11 @@ export function readSafetensors(bytes: Buffer): SafetensorsFile {
     name,
     tensor(shape, packings[dtypes[dtype]].read(data.subarray(begin, end), name, [name])),
   ]);
-  return { tensors: Object.fromEntries(tensors) as Record<string, Tensor>, metadata: metadataOf(metadata) };
+  return {
+    tensors: Object.fromEntries(tensors) as Record<string, Tensor>,
+    codes: Object.fromEntries(parsed.map(({ name, dtype }) => [name, dtype])),
+    metadata: metadataOf(metadata),
+  };
 }
 
 const malformed = (detail: string) => new Refusal('invalid-safetensors', detail);
@@ -48,44 +61,47 @@ const malformed = (detail: string) => new Refusal('invalid-safetensors', detail)
 function split(bytes: Buffer): { header: Record<string, unknown>; data: Buffer } {
   if (bytes.byteLength < LENGTH_BYTES)
     throw malformed(
-      `the body has ${bytes.byteLength} bytes; expected ${LENGTH_BYTES} at least, the length of the header`,
+      `the body has ${count(bytes.byteLength, 'byte')}; expected at least ${LENGTH_BYTES}, for the length of the header`,
     );
   const length = bytes.readBigUInt64LE(0);
   const room = bytes.byteLength - LENGTH_BYTES;
   if (length > BigInt(Math.min(room, LONGEST_HEADER_BYTES)))
-    throw malformed(`the header is said to have ${length} bytes; expected at most the ${room} that follow`);
+    throw malformed(`the header has length ${length}; expected at most ${room}, the number of bytes that follow`);
   const start = LENGTH_BYTES + Number(length);
   let header: unknown;
   try {
     header = parseJson(bytes.subarray(LENGTH_BYTES, start));
   } catch (error) {
-    throw malformed(`in the header, ${(error as Refusal).message}`);
+    if (!(error instanceof Refusal)) throw error;
+    const detail = `in the header, ${error.message}`;
+    throw error.kind === 'duplicate-name' ? new Refusal(error.kind, detail, error.places) : malformed(detail);
   }
-  if (typeof header !== 'object' || header === null || Array.isArray(header))
-    throw malformed(`the header is ${preview(header)}; expected a JSON object`);
-  return { header: header as Record<string, unknown>, data: bytes.subarray(start) };
+  if (!isObject(header)) throw malformed(`the header is ${preview(header)}; expected a JSON object`);
+  return { header, data: bytes.subarray(start) };
 }
 
 function entryOf(name: string, entry: unknown): Entry {
-  const {
-    dtype,
-    shape,
-    data_offsets: offsets,
-  } = (typeof entry === 'object' && entry !== null ? entry : {}) as Record<string, unknown>;
+  if (!isObject(entry))
+    throw refuse(
+      'invalid-tensor',
+      [name],
+      `${name} is ${preview(entry)}; expected an object with dtype, shape and data_offsets`,
+    );
+  const { dtype, shape, data_offsets: offsets } = entry;
   if (typeof dtype !== 'string' || !Object.hasOwn(dtypes, dtype))
     throw refuse(
       'invalid-tensor',
       [name],
       `${name} has dtype ${preview(dtype)}; expected one of ${Object.keys(dtypes).join(', ')}`,
     );
-  if (!isSizes(shape) || shape.length === 0 || shape.length > HIGHEST_RANK || shape.includes(0))
+  if (!isShape(shape))
     throw refuse(
       'invalid-tensor',
       [name],
-      `${name} has shape ${preview(shape)}; expected one axis at least and ${HIGHEST_RANK} at most, and none empty`,
+      `${name} has shape ${previewSizes(shape)}; expected 1 to ${HIGHEST_RANK} axes, none of size 0`,
     );
   if (!isSizes(offsets) || offsets.length !== 2)
-    throw refuse('invalid-tensor', [name], `${name} has data_offsets ${preview(offsets)}; expected [begin, end]`);
+    throw refuse('invalid-tensor', [name], `${name} has data_offsets ${previewSizes(offsets)}; expected [begin, end]`);
   const [begin, end] = offsets;
   const kind = dtype as Entry['dtype'];
   const expected = sizeOf(shape) * packings[dtypes[kind]].bytes;
@@ -93,13 +109,9 @@ function entryOf(name: string, entry: unknown): Entry {
     throw refuse(
       'invalid-tensor',
       [name],
-      `${name} has ${end - begin} bytes at data_offsets [${begin}, ${end}]; expected ${expected}, because it is ${dtype} of shape ${formatShape(shape)}`,
+      `${name} has ${count(end - begin, 'byte')} at data_offsets [${begin}, ${end}]; expected ${expected}, because it is ${dtype} of shape ${formatShape(shape)}`,
     );
   return { name, dtype: kind, shape, begin, end };
-}
-
-function isSizes(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
 }
 
 function expectCovered(entries: readonly Entry[], bytes: number): void {
@@ -113,24 +125,29 @@ function expectCovered(entries: readonly Entry[], bytes: number): void {
       );
     at = end;
   }
-  if (at !== bytes) throw malformed(`the tensors take ${at} bytes; expected ${bytes}, all that follow the header`);
+  if (at !== bytes)
+    throw malformed(
+      `the tensors have ${count(at, 'byte')} in total; expected ${bytes}, the number of bytes after the header`,
+    );
 }
 
 function metadataOf(metadata: unknown = {}): Record<string, unknown> {
-  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata))
-    throw malformed(`__metadata__ is ${preview(metadata)}; expected an object of strings`);
+  if (!isObject(metadata)) throw malformed(`__metadata__ is ${preview(metadata)}; expected an object of strings`);
   return Object.fromEntries(
-    Object.entries(metadata as Record<string, unknown>).map(([name, text]) => {
+    Object.entries(metadata).flatMap(([name, text]) => {
+      if (name === FRAMEWORK && typeof text === 'string') return [];
       if (typeof text !== 'string')
         throw refuse(
           'invalid-request',
           [name],
-          `__metadata__.${name} is ${preview(text)}; expected a string with a JSON text in it`,
+          `__metadata__.${name} is ${preview(text)}; expected a string that contains JSON text`,
         );
       try {
-        return [name, parseJson(Buffer.from(text))];
-      } catch {
-        throw refuse('invalid-request', [name], `__metadata__.${name} is ${preview(text)}; expected a JSON text`);
+        return [[name, parseJson(Buffer.from(text))]];
+      } catch (error) {
+        if (error instanceof Refusal && error.kind === 'duplicate-name')
+          throw new Refusal(error.kind, `in __metadata__.${name}, ${error.message}`, error.places).within([name]);
+        throw refuse('invalid-request', [name], `__metadata__.${name} is ${preview(text)}; expected JSON text`);
       }
     }),
   );

@@ -1,21 +1,25 @@
-/** From fields to the bytes of a safetensors file; see `read.ts` for the format. */
+/** Writes fields as a safetensors file; see `read.ts` for the format. */
 import { isTensor, type Field, type Fields } from '../fields.js';
-import { floatDtypeOf, packedBytes, packedDtype, type PackedDtype } from '../packed.js';
+import { jsonText } from '../json/write.js';
+import { answerDtype, packedBytes, packedDtype, type PackedDtype } from '../packed.js';
 
-const codes: Readonly<Record<PackedDtype, string>> = { float64: 'F64', float32: 'F32', int32: 'I64' };
+const codes = { float64: 'F64', float32: 'F32', int64: 'I64', int32: 'I32' } as const satisfies Record<
+  PackedDtype,
+  string
+>;
 
-/** The header is filled up with blanks to this, so that tensors lie aligned in the file. */
+/** The header is padded with spaces to a multiple of this, so that tensors are aligned in the file. */
 const ALIGNMENT = 8;
 
 /**
- * Tensors become entries, everything else `__metadata__`, each value as JSON text. Integer tensors are written as
- * I64; a mask takes the dtype of the other tensors, for clients that want all alike.
+ * Tensors become entries; everything else goes into `__metadata__`, each value as JSON text. Integer tensors are
+ * written as I64; a mask has the dtype of the float tensors, for clients that expect one dtype.
  *
- * @returns the file in pieces, so that float tensors are sent from where they lie
+ * @returns the file in pieces, so that float tensors are sent without copying
  */
 export function writeSafetensors(fields: Fields): Uint8Array[] {
   const flat = flatten(fields);
-  const dtype = floatDtypeOf(flat);
+  const dtype = answerDtype(flat);
   const header: Record<string, unknown> = {};
   const metadata: Record<string, string> = {};
   const pieces: Uint8Array[] = [];
@@ -23,7 +27,7 @@ export function writeSafetensors(fields: Fields): Uint8Array[] {
   for (const [name, value] of Object.entries(flat)) {
     if (value === undefined) continue;
     if (!isTensor(value)) {
-      metadata[name] = JSON.stringify(value);
+      metadata[name] = jsonText(value);
       continue;
     }
     const bytes = packedBytes(value, dtype);
@@ -39,7 +43,7 @@ export function writeSafetensors(fields: Fields): Uint8Array[] {
   return [head(header), ...pieces];
 }
 
-/** Objects with tensors in them: their fields' names stand behind a dot, as `safetensors.ts` reads them. */
+/** Fields of objects that contain tensors get dotted names, as `safetensors.ts` reads them. */
 function flatten(fields: Fields): Fields {
   return Object.fromEntries(
     Object.entries(fields).flatMap(([name, value]) =>

@@ -1,11 +1,10 @@
 import { Type } from '@sinclair/typebox';
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import type { Layer } from '../../layers/definition.js';
-import { catalogueEntry } from '../catalogue.js';
-import { responses } from '../documentation.js';
-import { ProblemError } from '../errors.js';
+import { catalogueEntry } from '../catalogue-entry.js';
+import { ProblemError } from '../problems.js';
 import { expectJsonAccepted } from '../negotiation.js';
-import { problem } from '../problems.js';
+import { responses } from '../response-schemas.js';
 
 /** `GET /layers` and `GET /layers/{layer}`. */
 export const catalogueRoutes: FastifyPluginCallbackTypebox<{
@@ -16,10 +15,11 @@ export const catalogueRoutes: FastifyPluginCallbackTypebox<{
   const tags = ['catalogue'];
 
   app.get('/layers', {
+    config: { constant: true },
     schema: {
       tags,
       operationId: 'layers',
-      summary: 'Every layer: tensors, options, formulas, conventions, an example; and the limits in force here',
+      summary: 'List the layers: tensors, options, formulas, conventions, an example; and the limits in force',
       response: responses({ 200: Type.Object({ layers: Type.Array(Type.Object({})), limits: Type.Object({}) }) }, 406),
     },
     onRequest: expectJsonAccepted,
@@ -27,11 +27,12 @@ export const catalogueRoutes: FastifyPluginCallbackTypebox<{
   });
 
   app.get('/layers/:layer', {
+    config: { constant: true },
     schema: {
       tags,
       operationId: 'layer',
-      summary: 'One layer',
-      params: Type.Object({ layer: Type.String({ description: 'Its name.', examples: [entries[0].layer] }) }),
+      summary: 'Get one layer',
+      params: Type.Object({ layer: Type.String({ description: 'Name of the layer.', examples: [entries[0].layer] }) }),
       response: responses({ 200: Type.Object({ layer: Type.String(), limits: Type.Object({}) }) }, 404, 406),
     },
     onRequest: expectJsonAccepted,
@@ -40,7 +41,8 @@ export const catalogueRoutes: FastifyPluginCallbackTypebox<{
       if (entry) return { ...entry, limits };
       const names = entries.map(({ layer }) => layer).join(', ');
       throw new ProblemError(
-        problem('unknown-layer', `there is no layer ${JSON.stringify(request.params.layer)}; expected one of ${names}`),
+        'unknown-layer',
+        `there is no layer ${JSON.stringify(request.params.layer)}; expected one of ${names}`,
       );
     },
   });

@@ -1,6 +1,6 @@
-/** The check of somebody else's implementation: `POST /{layer}/check`, its cases, and the mistakes that are known. */
+/** Checks of a client's implementation: `POST /{layer}/check`, test cases, and the known mistakes. */
 import { Type } from '@sinclair/typebox';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyPluginCallback } from 'fastify';
 import {
   CaseAnswer,
   CaseQuery,
@@ -10,68 +10,44 @@ import {
   MistakesAnswer,
 } from '../../../schemas/check.js';
 import type { Checks } from '../../check/definition.js';
-import { anyLayer, ofGradients } from '../../check/variants.js';
-import type { Answer } from '../../compute/call.js';
-import { responses } from '../documentation.js';
-import { refuse } from '../../refusal.js';
-import { ProblemError } from '../errors.js';
-import { expectJsonAccepted, expectTensorsAccepted, JSON_TYPE } from '../negotiation.js';
-import { problem } from '../problems.js';
-import type { Post, Send } from './posting.js';
+import { mistakesOf } from '../../check/generic/registry.js';
+import { parseJson } from '../../codec/json/read.js';
+import { refuse, Refusal } from '../../refusal.js';
+import { ProblemError } from '../problems.js';
+import { acceptedType, expectJsonAccepted, expectTensorsAccepted, JSON_TYPE } from '../negotiation.js';
+import { responses, tensorContent } from '../response-schemas.js';
+import type { Send } from '../send.js';
+import { createPost } from './call-route.js';
 
-function parsed(options: string): unknown {
+/** @throws {Refusal} invalid-request or duplicate-name */
+function expectJson(options: string): void {
   try {
-    return JSON.parse(options);
-  } catch {
+    parseJson(Buffer.from(options));
+  } catch (error) {
+    if (error instanceof Refusal && error.kind === 'duplicate-name') throw error.within(['options']);
     throw refuse('invalid-request', ['options'], `/options is ${JSON.stringify(options)}; expected a JSON object`);
   }
 }
 
-/** The query of a case, as the body that asks for the same. */
-function bodyOf({ seed, answers, axes, options, ...rest }: Record<string, string | undefined>): Buffer {
-  return Buffer.from(
-    JSON.stringify({
-      ...rest,
-      ...(seed === undefined ? {} : { seed: Number(seed) }),
-      ...(axes === undefined ? {} : { axes: Number(axes) }),
-      ...(options === undefined ? {} : { options: parsed(options) }),
-      ...(answers === undefined ? {} : { answers: answers === 'true' }),
-    }),
-  );
+/** The query of a case as the equivalent request body. */
+function bodyOf(query: Record<string, string>): Buffer {
+  const fields = Object.entries(query).map(([name, text]) => `${JSON.stringify(name)}:${jsonOf(name, text)}`);
+  return Buffer.from(`{${fields.join()}}`);
 }
 
-/** Those of the layer, and those that every layer has. */
-function mistakesOf({ layer, mistakes }: Checks) {
-  const { outputs, gradients } = layer.schemas;
-  const gradientNames = Object.keys(gradients.properties);
-  const all = [...Object.keys(outputs.properties), ...gradientNames].filter((name) => name !== 'seed');
-  return [
-    ...mistakes,
-    ...anyLayer.map((mistake) => ({ ...mistake, tensors: ofGradients.includes(mistake.id) ? gradientNames : all })),
-  ];
+/** Options remain the text that they are: parsed and written again, a number would be rounded. */
+function jsonOf(name: string, text: string): string {
+  if (name === 'options') expectJson(text);
+  if (name === 'options' || name === 'answers') return text;
+  return JSON.stringify(name === 'seed' || name === 'axes' ? Number(text) : text);
 }
 
-/** A request that works: the layer's example, and a claim of what is right. */
-async function exampleOf({ layer: { name, reference } }: Checks, answer: Answer): Promise<object> {
-  const { forward, backward } = reference.example;
-  const { pieces } = await answer({
-    layer: name,
-    direction: 'backward',
-    contentType: JSON_TYPE,
-    accept: JSON_TYPE,
-    body: Buffer.from(JSON.stringify({ forward, ...backward })),
-  });
-  const gradients = JSON.parse(Buffer.concat(pieces).toString()) as Record<string, unknown>;
-  return { forward, backward, claims: Object.fromEntries(Object.entries(gradients).slice(0, 1)) };
-}
-
-export async function checkRoutes(
-  app: FastifyInstance,
-  post: Post,
-  send: Send,
-  answer: Answer,
-  allChecks: readonly Checks[],
-): Promise<void> {
+export const checkRoutes: FastifyPluginCallback<{ allChecks: readonly Checks[]; send: Send }> = (
+  app,
+  { allChecks, send },
+  done,
+) => {
+  const post = createPost(app, send);
   for (const checks of allChecks) {
     const { layer, spatial = false } = checks;
     const { name, schemas } = layer;
@@ -80,12 +56,13 @@ export async function checkRoutes(
       { layer: name, direction: 'check' },
       {
         operationId: `${name}_check`,
-        summary: `${name}: is what your implementation computed right, and if not, what went wrong?`,
-        body: { ...CheckRequest(schemas), examples: [await exampleOf(checks, answer)] },
+        summary: `${name}: check the results of your implementation, and diagnose mistakes`,
+        // The document adds an example, which must be computed.
+        body: CheckRequest(schemas),
         response: CheckAnswer,
       },
     );
-    const ofCase = { summary: `${name}: an input on which known mistakes show`, response: CaseAnswer(schemas) };
+    const ofCase = { summary: `${name}: make a test case that reveals known mistakes`, response: CaseAnswer(schemas) };
     post(
       `/${name}/check/case`,
       { layer: name, direction: 'case' },
@@ -99,27 +76,32 @@ export async function checkRoutes(
       schema: {
         tags: [name],
         operationId: `${name}_check_fixture`,
-        summary: `${ofCase.summary}; to save as a fixture`,
+        summary: `${ofCase.summary}, to save as a fixture`,
         querystring: CaseQuery(spatial),
-        response: responses({ 200: ofCase.response }, 400, 406, 503),
+        response: responses({ 200: tensorContent(ofCase.response) }, 400, 406, 413, 422, 503),
       },
       onRequest: expectTensorsAccepted,
-      handler: (request, reply) =>
-        send(request, reply, {
-          layer: name,
-          direction: 'case',
-          contentType: JSON_TYPE,
-          body: bodyOf(request.query as Record<string, string>),
-        }),
+      handler: (request, reply) => {
+        const { seed = '0' } = request.query as { seed?: string };
+        const accept = acceptedType(request, JSON_TYPE);
+        const extension = accept === JSON_TYPE ? 'json' : 'safetensors';
+        void reply.header('content-disposition', `attachment; filename="${name}-case-${seed}.${extension}"`);
+        const body = bodyOf(request.query as Record<string, string>);
+        const call = { layer: name, direction: 'case', contentType: JSON_TYPE, accept, body } as const;
+        return send(request, reply, call);
+      },
     });
   }
 
   app.get('/layers/:layer/mistakes', {
+    config: { constant: true },
     schema: {
       tags: ['catalogue'],
       operationId: 'mistakes',
-      summary: "A layer's known mistakes",
-      params: Type.Object({ layer: Type.String({ description: 'Its name.', examples: [allChecks[0].layer.name] }) }),
+      summary: 'List the known mistakes of a layer',
+      params: Type.Object({
+        layer: Type.String({ description: 'Name of the layer.', examples: [allChecks[0].layer.name] }),
+      }),
       response: responses({ 200: MistakesAnswer }, 404, 406),
     },
     onRequest: expectJsonAccepted,
@@ -128,9 +110,8 @@ export async function checkRoutes(
       const checks = allChecks.find((candidate) => candidate.layer.name === layer);
       if (checks) return { layer, mistakes: mistakesOf(checks) };
       const names = allChecks.map((candidate) => candidate.layer.name).join(', ');
-      throw new ProblemError(
-        problem('unknown-layer', `there is no layer ${JSON.stringify(layer)}; expected one of ${names}`),
-      );
+      throw new ProblemError('unknown-layer', `there is no layer ${JSON.stringify(layer)}; expected one of ${names}`);
     },
   });
-}
+  done();
+};

@@ -1,9 +1,16 @@
-/** The routes of every layer, made from its definition. */
+/** The forward and backward routes of each layer, made from its definition. */
 import { BackwardAnswer, BackwardRequest, ForwardAnswer, ForwardRequest } from '../../../schemas/request.js';
+import type { FastifyPluginCallback } from 'fastify';
 import type { Layer } from '../../layers/definition.js';
-import type { Post } from './posting.js';
+import type { Send } from '../send.js';
+import { createPost } from './call-route.js';
 
-export function layerRoutes(post: Post, layers: readonly Layer[]): void {
+export const layerRoutes: FastifyPluginCallback<{ layers: readonly Layer[]; send: Send }> = (
+  app,
+  { layers, send },
+  done,
+) => {
+  const post = createPost(app, send);
   for (const { name, reference, schemas } of layers) {
     const { inputs, options, outputs, upstream, gradients } = schemas;
     const example = reference.example;
@@ -20,7 +27,7 @@ export function layerRoutes(post: Post, layers: readonly Layer[]): void {
       { layer: name, direction: 'backward' },
       {
         operationId: `${name}_backward`,
-        summary: `${name}, backward: gradients of what forward was given`,
+        summary: `${name}, backward: gradients of inputs and parameters`,
         body: {
           ...BackwardRequest(upstream, inputs, options),
           examples: [{ forward: example.forward, ...example.backward }],
@@ -29,4 +36,5 @@ export function layerRoutes(post: Post, layers: readonly Layer[]): void {
       },
     );
   }
-}
+  done();
+};

@@ -1,12 +1,12 @@
-/** The page at `/` and those at `/docs/layers/`: files that `npm run build` has made of `web/` and `docs/layers/`. */
+/** The page at `/` and those at `/docs/layers/`: files that `npm run build` made from `web/` and `docs/layers/`. */
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
 import type { Layer } from '../../layers/definition.js';
-import { referencePath } from '../catalogue.js';
+import { referencePath } from '../catalogue-entry.js';
 
-/** Its own files and its own service, and no other host. */
+/** Only the page's own origin. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -18,23 +18,23 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** Files below here bear a hash of what is in them in their names. */
+/** Files in this folder have a hash of their content in their names. */
 const HASHED = /[\\/]assets[\\/]/;
 
-/** @throws where the page has not been built */
-export async function page(app: FastifyInstance, layers: readonly Layer[]): Promise<void> {
-  // `#web/` is the package's own folder, wherever the code has been built to.
+/** @throws {Error} if the page has not been built */
+export async function pageRoutes(app: FastifyInstance, { layers }: { layers: readonly Layer[] }): Promise<void> {
+  // `#web/` resolves to the package's own folder from any build folder.
   const root = dirname(createRequire(import.meta.url).resolve('#web/index.html'));
   await app.register(fastifyStatic, {
     root,
-    // A route for each file that is there: what is not stays a 404 with the problem's words.
+    // A route per existing file, so that a missing one is a 404 with problem details.
     wildcard: false,
     decorateReply: false,
     preCompressed: true,
     cacheControl: false,
     setHeaders(reply, path) {
       reply.setHeader('cache-control', HASHED.test(path) ? 'public, max-age=31536000, immutable' : 'no-cache');
-      // The same address gives compressed bytes or plain ones.
+      // The same URL returns compressed or plain bytes.
       reply.setHeader('vary', 'accept-encoding');
       reply.setHeader('content-security-policy', POLICY);
       reply.setHeader('x-content-type-options', 'nosniff');
@@ -43,7 +43,7 @@ export async function page(app: FastifyInstance, layers: readonly Layer[]): Prom
   });
   for (const { name } of layers) {
     const path = referencePath(name);
-    // As people type it. The plugin's own option for this fails on the page at `/`.
-    app.get(path.slice(0, -1), { schema: { hide: true } }, (_request, reply) => reply.redirect(path, 301));
+    // The path without its slash; the plugin's own option for this fails at `/`. Relative, to work behind a prefix.
+    app.get(path.slice(0, -1), { schema: { hide: true } }, (_request, reply) => reply.redirect(`${name}/`, 301));
   }
 }

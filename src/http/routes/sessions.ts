@@ -5,23 +5,24 @@ import type { Fields } from '../../codec/fields.js';
 import { encodeJson } from '../../codec/json/write.js';
 import { Refusal } from '../../refusal.js';
 import type { HeldSession, SessionStore } from '../../sessions/store.js';
-import { responses } from '../documentation.js';
+import { dtypeOf } from '../../tensor/tensor.js';
 import { expectJsonAccepted, JSON_TYPE } from '../negotiation.js';
+import { responses } from '../response-schemas.js';
 
-/** `GET` and `DELETE /sessions/{token}`. Looking does not prolong a session's life. */
+/** `GET` and `DELETE /sessions/{token}`. Inspecting a session does not extend its life. */
 export const sessionRoutes: FastifyPluginCallbackTypebox<{ sessions: SessionStore }> = (app, { sessions }, done) => {
   const tags = ['sessions'];
   const unknown = () =>
     new Refusal(
       'unknown-session',
-      `there is no such session; sessions live ${sessions.ttlMs / 1000} s after their last use, here`,
+      `there is no such session; a session expires ${sessions.ttlMs / 1000} s after its last use`,
     );
 
   app.get('/sessions/:token', {
     schema: {
       tags,
       operationId: 'session',
-      summary: 'What a session holds',
+      summary: 'Inspect a session',
       params: SessionParams,
       querystring: SessionQuery,
       response: responses({ 200: SessionAnswer }, 400, 404, 406, 503),
@@ -38,9 +39,9 @@ export const sessionRoutes: FastifyPluginCallbackTypebox<{ sessions: SessionStor
     schema: {
       tags,
       operationId: 'forget_session',
-      summary: 'Forget a session',
+      summary: 'Delete a session',
       params: SessionParams,
-      response: responses({ 204: Type.Null({ description: 'It is forgotten.' }) }, 404, 503),
+      response: responses({ 204: Type.Null({ description: 'The session is deleted.' }) }, 404, 503),
     },
     handler: async (request, reply) => {
       if (!(await sessions.delete(request.params.token, request.key?.owner))) throw unknown();
@@ -53,7 +54,7 @@ export const sessionRoutes: FastifyPluginCallbackTypebox<{ sessions: SessionStor
 function shown({ layer, created, expires, bytes, tensors }: HeldSession, withValues: boolean): Fields {
   const shownTensors = Object.entries(tensors).map(([name, tensor]) => [
     name,
-    { dtype: tensor.dtype, shape: tensor.shape, ...(withValues ? { values: tensor } : {}) },
+    { dtype: dtypeOf(tensor.data), shape: tensor.shape, ...(withValues ? { values: tensor } : {}) },
   ]);
   return {
     layer,

@@ -32,8 +32,8 @@ export const moments: Kernels['moments'] = (x, shape, mean, variance) => {
   const count = shape.N * shape.S;
   const sums = channelSums(x, shape);
   for (let c = 0; c < shape.C; c++) mean[c] = sums[c] / count;
-  // The second pass sums squares of deviations: E[x²] − E[x]² would cancel where the mean is large. The deviations'
-  // own sum is what rounding left in the mean; it is taken off both (Chan, Golub and LeVeque 1983, eq. 1.7).
+  // The second pass sums squares of deviations: E[x²] − E[x]² would cancel where the mean is large. The sum of the
+  // deviations shows the rounding error of the mean, and corrects both (Chan, Golub and LeVeque 1983, eq. 1.7).
   const squares = new Float64Array(shape.C);
   const rests = new Float64Array(shape.C);
   eachRun(shape, (c, start) => {
@@ -52,12 +52,12 @@ export const moments: Kernels['moments'] = (x, shape, mean, variance) => {
   correct(count, mean, variance, rests);
 };
 
-/** From sums of squares and of deviations about `mean`, over `count` elements, to the variance and a better mean. */
+/** Turns sums of squares and of deviations from `mean`, over `count` elements, into the variance and a better mean. */
 function correct(count: number, mean: Float64Array, variance: Float64Array, rests: Float64Array): void {
   for (let c = 0; c < mean.length; c++) {
     const rest = rests[c] / count;
     if (Number.isFinite(rest)) mean[c] += rest;
-    // Where the squares overflow their correction may too, and ∞ − ∞ would be NaN.
+    // If the squares overflow, their correction may overflow too, and ∞ − ∞ would be NaN.
     const correction = Number.isFinite(rest * rest) ? rest * rest : 0;
     variance[c] = Math.max(0, variance[c] / count - correction);
   }

@@ -1,61 +1,62 @@
-import { floatArray, floatDtypeOf, type FloatArray } from '../../tensor/tensor.js';
+import type { FloatArray } from '../../tensor/tensor.js';
 import { product } from '../../tensor/windows.js';
 import type { ConvolutionShape, Kernels } from '../kernels.js';
-import { addPerChannel } from './channels.js';
-import { matmul } from './matmul.js';
-import { fold, unfold } from './windows.js';
+import { eachRun } from './windows.js';
 
-/** The part of each array that belongs to one batch entry and group. */
-interface Block {
-  readonly folded: FloatArray;
-  readonly windowed: FloatArray;
-  readonly weight: FloatArray;
-  /** A matrix for the block's columns, `[A · K, P]` for K taps and P windows. */
-  readonly columns: FloatArray;
-  readonly AK: number;
-  readonly P: number;
+/** Indices into the three arrays of a product, for `count` adjacent windows. */
+export interface Products {
+  readonly folded: number;
+  readonly weight: number;
+  readonly windowed: number;
+  readonly count: number;
+  /** Distance in `folded` from one window to the next. */
+  readonly stride: number;
 }
 
-function eachBlock(
-  arrays: { folded: FloatArray; windowed: FloatArray; weight: FloatArray },
-  { N, groups, A, B, axes }: ConvolutionShape,
-  visit: (block: Block) => void,
-): void {
+/** Calls `visit` for the products of a convolution in any of its directions, for all taps inside the input. */
+export function eachProduct({ N, groups, A, B, axes }: ConvolutionShape, visit: (products: Products) => void): void {
   const [K, D, P] = [product(axes, 'kernel'), product(axes, 'input'), product(axes, 'output')];
-  const AK = A * K;
-  const columns = floatArray(floatDtypeOf(arrays.weight), AK * P);
-  const part = (array: FloatArray, index: number, size: number) => array.subarray(index * size, (index + 1) * size);
-  for (let n = 0; n < N; n++)
-    for (let g = 0; g < groups; g++) {
-      const folded = part(arrays.folded, n * groups + g, A * D);
-      const windowed = part(arrays.windowed, n * groups + g, B * P);
-      visit({ folded, windowed, weight: part(arrays.weight, g, B * AK), columns, AK, P });
-    }
+  const [, , { stride }] = axes;
+  eachRun(axes, A, ({ tap, window, place, count }) => {
+    for (let n = 0; n < N; n++)
+      for (let g = 0; g < groups; g++)
+        for (let b = 0; b < B; b++)
+          visit({
+            folded: (n * groups + g) * A * D + place,
+            weight: (g * B + b) * A * K + tap,
+            windowed: ((n * groups + g) * B + b) * P + window,
+            count,
+            stride,
+          });
+  });
+}
+
+/** Sums are accumulated in float64, so float32 is rounded once, at the end; each starts with its channel's bias. */
+function beginSums(bias: FloatArray | undefined, length: number, channels: number, N: number): Float64Array {
+  const run = length / (N * channels);
+  return Float64Array.from({ length }, (_, i) => bias?.[Math.floor(i / run) % channels] ?? 0);
 }
 
 export const correlate: Kernels['correlate'] = (folded, weight, bias, windowed, shape) => {
-  const { N, groups, A, B, axes } = shape;
-  eachBlock({ folded, windowed, weight }, shape, ({ folded, windowed, weight, columns, AK, P }) => {
-    unfold(folded, A, axes, columns);
-    matmul(weight, columns, windowed, { M: B, N: P, K: AK });
+  const sums = beginSums(bias, windowed.length, shape.groups * shape.B, shape.N);
+  eachProduct(shape, (at) => {
+    for (let i = 0; i < at.count; i++) sums[at.windowed + i] += weight[at.weight] * folded[at.folded + i * at.stride];
   });
-  if (bias) addPerChannel(windowed, bias, { N, C: groups * B, S: product(axes, 'output') });
+  windowed.set(sums);
 };
 
 export const spread: Kernels['spread'] = (windowed, weight, bias, folded, shape) => {
-  const { N, groups, A, B, axes } = shape;
-  eachBlock({ folded, windowed, weight }, shape, ({ folded, windowed, weight, columns, AK, P }) => {
-    matmul(weight, windowed, columns, { M: AK, N: P, K: B, transposeA: true });
-    fold(columns, A, axes, folded);
+  const sums = beginSums(bias, folded.length, shape.groups * shape.A, shape.N);
+  eachProduct(shape, (at) => {
+    for (let i = 0; i < at.count; i++) sums[at.folded + i * at.stride] += weight[at.weight] * windowed[at.windowed + i];
   });
-  if (bias) addPerChannel(folded, bias, { N, C: groups * A, S: product(axes, 'input') });
+  folded.set(sums);
 };
 
 export const correlateSides: Kernels['correlateSides'] = (folded, windowed, dweight, shape) => {
-  const { A, B, axes } = shape;
-  dweight.fill(0);
-  eachBlock({ folded, windowed, weight: dweight }, shape, ({ folded, windowed, weight, columns, AK, P }) => {
-    unfold(folded, A, axes, columns);
-    matmul(windowed, columns, weight, { M: B, N: AK, K: P, transposeB: true, accumulate: true });
+  const sums = new Float64Array(dweight.length);
+  eachProduct(shape, (at) => {
+    for (let i = 0; i < at.count; i++) sums[at.weight] += windowed[at.windowed + i] * folded[at.folded + i * at.stride];
   });
+  dweight.set(sums);
 };

@@ -2,7 +2,7 @@ import type { Kernels } from '../kernels.js';
 
 /**
  * Philox4x32-10: Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011). Counter
- * based: block i depends on the seed and i alone, so a mask does not depend on how the work is split. The constants
+ * based: block i depends only on the seed and i, so a mask does not depend on how the work is split. The constants
  * are the paper's.
  */
 const MULTIPLIER_0 = 0xd2511f53;
@@ -45,8 +45,8 @@ export function philox(counter: readonly number[], key: readonly number[], words
 }
 
 /**
- * Element i takes word i mod 4 of block i div 4 under the seed as key, and is kept where word >= rate * 2^32: the
- * rate is met to 2^-32. Part of the contract: a change here changes every client's masks.
+ * Element i uses word i mod 4 of block i div 4, with the seed as key, and is kept if word >= rate * 2^32, so the rate
+ * is exact to 2^-32. This is part of the HTTP API: a change here changes every client's masks.
  */
 export const dropoutMask: Kernels['dropoutMask'] = (seed, rate, mask) => {
   const key = [seed >>> 0, Math.floor(seed / 2 ** 32)];

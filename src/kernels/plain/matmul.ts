@@ -2,8 +2,8 @@ import type { FloatArray } from '../../tensor/tensor.js';
 import type { MatmulShape } from '../kernels.js';
 
 /**
- * Rows of `c` are formed in a float64 accumulator, so float32 rounds once, at the end. The loop over n is innermost
- * where `b` is stored by rows; where it is stored by columns a dot product reads both operands in order.
+ * Rows of `c` are computed in a float64 accumulator, so float32 rounds once, at the end. If `b` is stored by rows, the
+ * loop over n is innermost; if it is stored by columns, a dot product reads both operands in order.
  */
 export function matmul(a: FloatArray, b: FloatArray, c: FloatArray, shape: MatmulShape): void {
   const { M, N, K, transposeA = false, transposeB = false, accumulate = false, bias } = shape;

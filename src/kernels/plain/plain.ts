@@ -1,4 +1,4 @@
-/** The kernels as plain TypeScript: the definition that every other implementation is held against. */
+/** The kernels as plain TypeScript: the definition that every other implementation is compared with. */
 import type { Kernels } from '../kernels.js';
 import { moments, normalize, normalizeBackward, normalizeSums, sumPerChannel } from './channels.js';
 import { correlate, correlateSides, spread } from './convolution.js';

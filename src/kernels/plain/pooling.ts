@@ -34,7 +34,7 @@ export const maxPool: Kernels['maxPool'] = (x, planes, axes, out, indices) => {
               for (let iw = w.first[ow]; iw < w.end[ow]; iw += w.step) {
                 const index = (id * H + ih) * W + iw;
                 const value = x[p * plane + index];
-                if (value > max || at < 0 || (Number.isNaN(value) && !Number.isNaN(max))) {
+                if (value > max || at < 0 || Number.isNaN(value)) {
                   max = value;
                   at = index;
                 }

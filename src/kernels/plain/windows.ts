@@ -1,9 +1,8 @@
-import type { FloatArray } from '../../tensor/tensor.js';
 import { product, type WindowAxes, type WindowAxis } from '../../tensor/windows.js';
 
 /**
  * For tap `k`, the output positions [first, end) whose tap lies inside the input: solves
- * 0 <= o * stride - before + k * dilation < input for o, so that the loops below need no test inside.
+ * 0 <= o * stride - before + k * dilation < input for o, so that the inner loops need no test.
  */
 function inside(axis: WindowAxis, k: number): readonly [first: number, end: number] {
   const offset = k * axis.dilation - axis.before;
@@ -12,20 +11,23 @@ function inside(axis: WindowAxis, k: number): readonly [first: number, end: numb
   return [first, Math.max(first, end)];
 }
 
-/** Calls `visit` for each run of windows along the last axis whose tap lies inside the input. */
-function eachRun(
-  axes: WindowAxes,
-  planes: number,
-  visit: (column: number, x: number, count: number, stride: number) => void,
-): void {
-  const [d, h, w] = axes;
-  const P = product(axes, 'output');
-  const plane = product(axes, 'input');
-  let row = 0;
-  for (let p = 0; p < planes; p++)
+/** Adjacent windows along the last axis for which a given tap of a given channel lies inside the input. */
+export interface Run {
+  /** Indices of the tap in `[A, K]`, of the first window in its plane, and of that window's tap in `[A, …input]`. */
+  readonly tap: number;
+  readonly window: number;
+  readonly place: number;
+  readonly count: number;
+}
+
+/** Calls `visit` for each run of A channels. No run has taps in the padding, so nothing is multiplied by them. */
+export function eachRun([d, h, w]: WindowAxes, A: number, visit: (run: Run) => void): void {
+  const plane = product([d, h, w], 'input');
+  let tap = 0;
+  for (let a = 0; a < A; a++)
     for (let kd = 0; kd < d.kernel; kd++)
       for (let kh = 0; kh < h.kernel; kh++)
-        for (let kw = 0; kw < w.kernel; kw++, row++) {
+        for (let kw = 0; kw < w.kernel; kw++, tap++) {
           const [d0, d1] = inside(d, kd);
           const [h0, h1] = inside(h, kh);
           const [w0, w1] = inside(w, kw);
@@ -34,25 +36,13 @@ function eachRun(
             for (let oh = h0; oh < h1; oh++) {
               const ih = oh * h.stride - h.before + kh * h.dilation;
               const iw = w0 * w.stride - w.before + kw * w.dilation;
-              const column = row * P + (od * h.output + oh) * w.output + w0;
-              visit(column, p * plane + (id * h.input + ih) * w.input + iw, w1 - w0, w.stride);
+              visit({
+                tap,
+                window: (od * h.output + oh) * w.output + w0,
+                place: a * plane + (id * h.input + ih) * w.input + iw,
+                count: w1 - w0,
+              });
             }
           }
         }
-}
-
-/** `columns[plane, tap, window]` of `x[planes, D, H, W]`; a tap in the padding gives 0. */
-export function unfold(x: FloatArray, planes: number, axes: WindowAxes, columns: FloatArray): void {
-  columns.fill(0);
-  eachRun(axes, planes, (column, start, count, stride) => {
-    for (let i = 0; i < count; i++) columns[column + i] = x[start + i * stride];
-  });
-}
-
-/** The transpose of `unfold`: adds every tap to the place that it came from. `x` is overwritten. */
-export function fold(columns: FloatArray, planes: number, axes: WindowAxes, x: FloatArray): void {
-  x.fill(0);
-  eachRun(axes, planes, (column, start, count, stride) => {
-    for (let i = 0; i < count; i++) x[start + i * stride] += columns[column + i];
-  });
 }

@@ -1,26 +1,22 @@
 import type { FloatArray } from '../../tensor/tensor.js';
 import type { ChannelShape, Kernels } from '../kernels.js';
-import * as plain from '../plain/channels.js';
 import type { Memory, Piece } from './memory.js';
 
-/** Elements up to which the copies cost more than vectors save. */
-const SMALL = 64;
-
-/** A piece is copied, computed with and copied back while it stays in the second-level cache, two of them in backward. */
+/** A piece (two in backward) stays in the second-level cache while it is copied in, processed and copied back. */
 const PIECE_BYTES = 2 ** 18;
 
-/** Lists of the module's `Moments`, of which these are its results. */
+/** Number of lists in the module's `Moments`, and the indices of those that hold its results. */
 const MOMENTS_LISTS = 8;
 const [ORIGINS, SUMS, SQUARES] = [0, 2, 3];
 
-/** A piece: elements [start, end) of the array, and what they are to the module. */
+/** A piece: elements [start, end) of the array, and their description for the module. */
 interface Part {
   readonly start: number;
   readonly end: number;
   readonly at: (address: number) => Piece;
 }
 
-/** Whole rows of channels, whole runs of S, or parts of one run. */
+/** Splits x into pieces of whole rows of channels, of whole runs of S, or of parts of one run. */
 function partsOf(x: FloatArray, { N, C, S }: ChannelShape): Part[] {
   const most = PIECE_BYTES / x.BYTES_PER_ELEMENT;
   const parts: Part[] = [];
@@ -41,7 +37,7 @@ function partsOf(x: FloatArray, { N, C, S }: ChannelShape): Part[] {
   return parts;
 }
 
-/** A second pass begins where the first ended, in what the cache still holds. */
+/** The order of a second pass, which starts with the pieces that the cache still holds. */
 function lastFirst(parts: readonly Part[]): Part[] {
   return [...parts].reverse();
 }
@@ -53,8 +49,8 @@ export function channelsIn(memory: Memory): ChannelKernels {
     memory.take((parts[0].end - parts[0].start) * x.BYTES_PER_ELEMENT);
 
   /**
-   * A list of float64. Each begins a line further than the one before: lists of 512 would else begin at the same place
-   * of the first-level cache as every row of 512, more than it has room for there (sums of backward: 1.7 times as long).
+   * A list of C float64 zeros, followed by a spare cache line. Without it, lists of 512 would share the sets of the
+   * first-level cache with every row of 512, and the sums of backward would take 1.7 times as long.
    */
   function zeros(C: number): number {
     const address = memory.take(8 * C + 64);
@@ -62,7 +58,7 @@ export function channelsIn(memory: Memory): ChannelKernels {
     return address;
   }
 
-  /** Values of each channel in x's dtype, one list after the other. */
+  /** Writes lists of channel values in x's dtype, one after the other. The mean takes two lists; see `split`. */
   function putLists(x: FloatArray, C: number, mean: Float64Array, ...others: Float64Array[]): number {
     const bytes = C * x.BYTES_PER_ELEMENT;
     const address = memory.take((2 + others.length) * bytes);
@@ -76,10 +72,6 @@ export function channelsIn(memory: Memory): ChannelKernels {
 
   return {
     sumPerChannel(x, sums, shape) {
-      if (x.length <= SMALL) {
-        plain.sumPerChannel(x, sums, shape);
-        return;
-      }
       memory.scope(() => {
         const parts = partsOf(x, shape);
         const totals = new Float64Array(shape.C);
@@ -94,17 +86,13 @@ export function channelsIn(memory: Memory): ChannelKernels {
     },
 
     moments(x, shape, mean, variance) {
-      if (x.length <= SMALL) {
-        plain.moments(x, shape, mean, variance);
-        return;
-      }
       const { N, C, S } = shape;
       const count = N * S;
       const [origins, sums] = [new Float64Array(C), new Float64Array(C)];
       memory.scope(() => {
         const parts = partsOf(x, shape);
         const piece = roomFor(x, parts);
-        // A list's elements go by pairs.
+        // The elements of a list are processed in pairs.
         const lists = Array.from({ length: MOMENTS_LISTS }, () => zeros(C + (C % 2)));
         const state = memory.put(Int32Array.from(lists));
         for (const { start, end, at } of parts) {
@@ -122,10 +110,6 @@ export function channelsIn(memory: Memory): ChannelKernels {
     },
 
     normalize(x, shape, by, out) {
-      if (x.length <= SMALL) {
-        plain.normalize(x, shape, by, out);
-        return;
-      }
       const { C } = shape;
       const { mean, rstd, gamma, beta } = by;
       const scale = gamma ? rstd.map((value, c) => value * gamma[c]) : rstd;
@@ -143,19 +127,16 @@ export function channelsIn(memory: Memory): ChannelKernels {
     },
 
     normalizeSums(x, dout, shape, by, sums, products) {
-      if (x.length <= SMALL) {
-        plain.normalizeSums(x, dout, shape, by, sums, products);
-        return;
-      }
       const { C } = shape;
       memory.scope(() => {
         const parts = partsOf(x, shape);
         const [pieceX, piece] = [roomFor(x, parts), roomFor(x, parts)];
-        const [center, sum, product] = [memory.put(by.mean), zeros(C), zeros(C)];
+        const [sum, product] = [zeros(C), zeros(C)];
+        const lists = memory.put(Int32Array.of(memory.put(by.mean), sum, product));
         for (const { start, end, at } of parts) {
           memory.write(pieceX, x.subarray(start, end));
           memory.write(piece, dout.subarray(start, end));
-          memory.of(x).normalizeSums(pieceX, ...at(piece), center, sum, product);
+          memory.of(x).normalizeSums(pieceX, ...at(piece), lists);
         }
         memory.read(sum, sums);
         memory.read(product, products);
@@ -164,10 +145,6 @@ export function channelsIn(memory: Memory): ChannelKernels {
     },
 
     normalizeBackward(x, dout, shape, by, dx) {
-      if (x.length <= SMALL) {
-        plain.normalizeBackward(x, dout, shape, by, dx);
-        return;
-      }
       const slope = by.rstd.map((value, c) => value * by.meanProduct[c]);
       memory.scope(() => {
         const parts = partsOf(x, shape);

@@ -1,13 +1,13 @@
 import type { Kernels } from '../kernels.js';
 import type { Memory } from './memory.js';
 
-/** Elements at a time, so that they stay in the first two levels of cache; a multiple of 32, which the mask wants. */
+/** Elements per piece, which fits in the first two levels of cache; a multiple of 32, as `dropoutMask` requires. */
 const PIECE = 2 ** 15;
 
 export function dropoutIn(memory: Memory): Pick<Kernels, 'dropoutMask' | 'applyMask'> {
   return {
     dropoutMask(seed, rate, mask) {
-      // Words are whole, so word >= rate · 2^32 is word >= its ceiling; that may be 2^32, which no word reaches.
+      // Words are integers, so the ceiling is equivalent. If it is 2^32, no word reaches it.
       const threshold = Math.ceil(rate * 2 ** 32);
       if (threshold >= 2 ** 32) {
         mask.fill(0);

@@ -1,8 +1,8 @@
 import { product, type WindowAxes, type WindowAxis } from '../../tensor/windows.js';
 import type { AxisCounts, Kernels } from '../kernels.js';
-import type { Counts, Memory } from './memory.js';
+import type { Memory } from './memory.js';
 
-/** Planes at a time, so that they and what comes of them stay in the second-level cache. */
+/** Bytes of planes per piece, which stay in the second-level cache together with their results. */
 const PIECE_BYTES = 2 ** 17;
 
 /** The windows [first, end) along an axis whose taps all lie in the input. */
@@ -12,17 +12,13 @@ function within({ input, kernel, stride, dilation, before, output }: WindowAxis)
   return [first, Math.max(first, end)];
 }
 
-/** As `PoolAxis` of assembly/pooling.ts reads it. */
-function putAxes(memory: Memory, axes: WindowAxes): number {
-  const fields = axes.flatMap((axis) => {
+/** Writes the axes in the layout of `PoolAxis` in assembly/pooling.ts. */
+function putAxes(memory: Memory, axes: WindowAxes, counts?: AxisCounts): number {
+  const fields = axes.flatMap((axis, i) => {
     const { input, kernel, stride, dilation, before, output } = axis;
-    return [input, kernel, stride, dilation, before, output, ...within(axis)];
+    return [input, kernel, stride, dilation, before, output, ...within(axis), memory.putIfGiven(counts?.[i])];
   });
   return memory.put(Int32Array.from(fields));
-}
-
-function putCounts(memory: Memory, [d, h, w]: AxisCounts): Counts {
-  return [memory.put(d), memory.put(h), memory.put(w)];
 }
 
 /** Calls `visit` for planes [start, end), as many at a time as a piece holds. */
@@ -35,17 +31,15 @@ function atOnce(planes: number, planeBytes: number): number {
   return Math.min(planes, Math.max(1, Math.floor(PIECE_BYTES / planeBytes)));
 }
 
-/**
- * A single window does not slide: its stride may be any number.
- */
+/** Sets the stride of a single window to 1: it does not slide, so any stride has the same result. */
 function sliding([d, h, w]: WindowAxes): WindowAxes {
   const of = (axis: WindowAxis): WindowAxis => (axis.output === 1 ? { ...axis, stride: 1 } : axis);
   return [of(d), of(h), of(w)];
 }
 
 /**
- * Bytes behind a piece of x, or of out, that the last vector of its last row of windows may touch. Two windows within
- * the input are at most its length apart; one alone goes without vectors.
+ * Bytes past a piece of x, or of out, that the last vector of its last row of windows may touch. Two windows within the
+ * input are at most its length apart; a single one is computed without vectors.
  */
 function overhang([, , axis]: WindowAxes): number {
   const [first, end] = within(axis);
@@ -99,31 +93,30 @@ export function poolingIn(memory: Memory): PoolingKernels {
       const planeBytes = D * x.BYTES_PER_ELEMENT;
       const most = atOnce(planes, planeBytes);
       memory.scope(() => {
-        const geometry = putAxes(memory, axes);
-        const divisors = putCounts(memory, counts);
+        const geometry = putAxes(memory, axes, counts);
         const behind = overhang(axes);
         const from = memory.take(most * planeBytes + behind);
         const to = memory.take(most * P * x.BYTES_PER_ELEMENT + behind);
         eachPiece(planes, planeBytes, (start, end) => {
           memory.write(from, x.subarray(start * D, end * D));
-          memory.of(x).averagePool(geometry, end - start, ...divisors, from, to);
+          memory.of(x).averagePool(geometry, end - start, from, to);
           memory.read(to, out.subarray(start * P, end * P));
         });
       });
     },
 
-    averagePoolBackward(dout, planes, axes, counts, dx) {
+    averagePoolBackward(dout, planes, given, counts, dx) {
+      const axes = sliding(given);
       const [D, P] = [product(axes, 'input'), product(axes, 'output')];
       const planeBytes = D * dx.BYTES_PER_ELEMENT;
       const most = atOnce(planes, planeBytes);
       memory.scope(() => {
-        const geometry = putAxes(memory, axes);
-        const divisors = putCounts(memory, counts);
+        const geometry = putAxes(memory, axes, counts);
         const [from, to] = [memory.take(most * P * dx.BYTES_PER_ELEMENT), memory.take(most * planeBytes)];
         eachPiece(planes, planeBytes, (start, end) => {
           memory.write(from, dout.subarray(start * P, end * P));
           memory.clear(to, (end - start) * planeBytes);
-          memory.of(dx).averagePoolBackward(geometry, end - start, ...divisors, from, to);
+          memory.of(dx).averagePoolBackward(geometry, end - start, from, to);
           memory.read(to, dx.subarray(start * D, end * D));
         });
       });

@@ -1,6 +1,5 @@
 /** The kernels in WebAssembly SIMD; assembly/ has the loops. */
 import type { Kernels } from '../kernels.js';
-import { plain } from '../plain/plain.js';
 import { channelsIn } from './channels.js';
 import { convolutionIn } from './convolution.js';
 import { dropoutIn } from './dropout.js';
@@ -9,11 +8,10 @@ import { matmulIn } from './matmul.js';
 import { Memory } from './memory.js';
 import { recurrenceIn } from './recurrence.js';
 
-/** Kernels with a memory of their own, so one set serves one thread. `module` is that of ./assembly. */
+/** Kernels with a separate memory, so one set serves one thread. `module` is compiled from ./assembly. */
 export function wasmKernels(module: WebAssembly.Module): Kernels {
   const memory = new Memory(module);
   return {
-    ...plain,
     matmul: matmulIn(memory),
     ...channelsIn(memory),
     ...convolutionIn(memory),

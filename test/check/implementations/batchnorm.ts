@@ -1,4 +1,4 @@
-/** A batchnorm by hand: channel by channel, in the closed form of the gradient. */
+/** A handwritten batchnorm: channel by channel, with the closed form of the gradient. */
 import { make, range, sum, values, type Implementation } from './implementation.js';
 
 export const batchnorm: Implementation = ({ inputs, options, upstream }, wrong = '') => {
@@ -18,7 +18,7 @@ export const batchnorm: Implementation = ({ inputs, options, upstream }, wrong =
   const out = x.map(() => 0);
   const dx = x.map(() => 0);
   const [means, variances, newMean, newVar, dgamma, dbeta]: number[][] = [[], [], [], [], [], []];
-  /** Places of the elements that share a mean with channel c. */
+  /** Indices of the elements that share a mean with channel c. */
   const placesOf = (c: number) => range(N).flatMap((n) => range(S).map((s) => (n * C + c) * S + s));
 
   for (let c = 0; c < C; c++) {
@@ -103,7 +103,7 @@ export const batchnorm: Implementation = ({ inputs, options, upstream }, wrong =
         throughVar = -throughVar;
         break;
       case 'variance_path_of_wrong_power':
-        // (var + epsilon)^-1 where ^-3/2 belongs.
+        // (var + epsilon)^-1 instead of (var + epsilon)^-3/2.
         throughVar *= std;
         break;
       case 'variance_path_without_half':
@@ -124,7 +124,7 @@ export const batchnorm: Implementation = ({ inputs, options, upstream }, wrong =
     });
   }
 
-  /** Normalises by the statistics of each set of places. */
+  /** Normalises with the statistics of each set of indices. */
   const normaliseOver = (sets: readonly number[][]) => {
     for (const places of sets) {
       const own = places.map((i) => x[i]);
@@ -152,7 +152,7 @@ export const batchnorm: Implementation = ({ inputs, options, upstream }, wrong =
     var: make([C], variances),
     ...('running_mean' in inputs ? { running_mean: make([C], newMean), running_var: make([C], newVar) } : {}),
   };
-  // Whoever takes the wrong variance to normalise with has a gradient of their own.
+  // An implementation that normalises with the wrong variance also has a different gradient.
   if (!dout || wrong === 'unbiased_variance' || wrong === 'variance_not_centered') return forward;
   const parameters =
     wrong === 'dgamma_and_dbeta_exchanged'

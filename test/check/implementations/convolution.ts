@@ -1,12 +1,12 @@
-/** A convolution by hand: tap by tap, with the input read as if it were padded. */
+/** A handwritten convolution: tap by tap, reading the input as if it were padded. */
 import { make, range, values, type Implementation } from './implementation.js';
 import { at, dbiasOf, geometry, grid, isIn, map3, three, type Three } from './planes.js';
 import { transposed } from './transposed.js';
 
-export const convolution: Implementation = (call, wrong = '') =>
-  call.options.transposed === true ? transposed(call, wrong) : plain(call, wrong);
+export const convolution: Implementation = (instance, wrong = '') =>
+  instance.options.transposed === true ? transposed(instance, wrong) : plain(instance, wrong);
 
-/** Where a place beyond the input reads, −1 where nothing is. */
+/** The position read for one outside the input; −1 if nothing is read. */
 function folded(place: number, size: number, wrong: string): number {
   if (place >= 0 && place < size) return place;
   if (wrong === 'padding_replicated') return place < 0 ? 0 : size - 1;
@@ -35,12 +35,12 @@ const plain: Implementation = ({ inputs, options, upstream }, wrong = '') => {
   const bias = 'bias' in inputs ? values(inputs.bias) : range(O).map(() => 0);
 
   const turned = (k: Three) => map3((axis) => kernel[axis] - 1 - k[axis]);
-  /** Entry of the weight for an output channel, a channel of its group and a tap. */
+  /** Index into the weight for an output channel, a channel of its group and a tap. */
   const weightAt = (o: number, a: number, k: Three): number => {
     let [plane, tap] = [o * perGroup + a, at(kernel, k)];
     if (wrong === 'kernel_flipped') tap = at(kernel, turned(k));
     if (wrong === 'kernel_axes_exchanged') {
-      // The last two: read as [width, height].
+      // The last two axes exchanged: read as [width, height].
       const [d, h, w] = k;
       tap = (d * kernel[2] + w) * kernel[1] + h;
     }
@@ -82,7 +82,7 @@ const plain: Implementation = ({ inputs, options, upstream }, wrong = '') => {
   let lead: Three = before;
   if (wrong === 'padding_forgotten_in_backward') lead = [0, 0, 0];
   if (wrong === 'padding_side_in_backward') lead = after;
-  // dx of the padded input, of which the middle is cut out.
+  // For dx_not_cropped, dx has the size of the padded input.
   const uncropped = wrong === 'dx_not_cropped';
   const room = uncropped ? map3((axis) => size[axis] + before[axis] + after[axis]) : size;
   const dx = range(N * C * room[0] * room[1] * room[2]).map(() => 0);
@@ -115,7 +115,7 @@ const plain: Implementation = ({ inputs, options, upstream }, wrong = '') => {
       }
   const swapped = range(weight.length).map((i) => {
     const [k, a, o] = [i % K, Math.floor(i / K) % perGroup, Math.floor(i / (K * perGroup))];
-    // What belongs to [o, a] in a group is found at [a, o].
+    // The entry for [o, a] of a group is read at [a, o].
     const g = Math.floor(o / perOut);
     const place = (o - g * perOut) * perGroup + a;
     const [b, c] = [place % perOut, Math.floor(place / perOut)];

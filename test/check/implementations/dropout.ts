@@ -1,4 +1,4 @@
-/** A dropout by hand: element by element, with the mask that was drawn. */
+/** A handwritten dropout: element by element, with the mask that was drawn. */
 import { make, values, type Implementation } from './implementation.js';
 
 export const dropout: Implementation = ({ inputs, options, upstream, drawn }, wrong = '') => {
@@ -41,7 +41,7 @@ export const dropout: Implementation = ({ inputs, options, upstream, drawn }, wr
       case 'backward_does_nothing':
         return d;
       case 'new_mask_in_backward':
-        // Another one than forward's: its neighbour's place decides.
+        // Not the mask of forward: that of the neighbouring element.
         return mask[(i + 1) % mask.length] === 0 ? 0 : d / keep;
       case 'mask_guessed_from_out':
         return out[i] === 0 ? 0 : d / keep;

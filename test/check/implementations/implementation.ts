@@ -1,12 +1,12 @@
-/** Layers as a person writes them by hand, right, or with one mistake: plain loops that know nothing of the service. */
-import type { Call } from '../../../src/check/definition.js';
+/** Handwritten layers, correct or with one mistake: plain loops that share no code with the service. */
+import type { Instance } from '../../../src/check/definition.js';
 import { tensor, type Shape, type Tensor } from '../../../src/tensor/tensor.js';
 
 /**
- * @param wrong id of the mistake that is made, nothing where all is right
- * @returns what it computes, or a part of it
+ * @param wrong id of the mistake to make; none if undefined
+ * @returns the tensors that it computes, or some of them
  */
-export type Implementation = (call: Call, wrong?: string) => Record<string, Tensor>;
+export type Implementation = (instance: Instance, wrong?: string) => Record<string, Tensor>;
 
 export function values(given: Tensor | undefined): number[] {
   return given ? Array.from(given.data) : [];

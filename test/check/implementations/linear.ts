@@ -1,4 +1,4 @@
-/** A linear layer by hand: row by row, adding up. */
+/** A handwritten linear layer: row by row, accumulating. */
 import { make, range, sum, values, type Implementation } from './implementation.js';
 
 export const linear: Implementation = ({ inputs, upstream }, wrong = '') => {

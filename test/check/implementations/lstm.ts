@@ -1,10 +1,10 @@
-/** An lstm's cell by hand: the gates cut out of the pre-activations. */
+/** A handwritten LSTM cell, with the gates sliced from the pre-activations. */
 import type { Implementation } from './implementation.js';
 import { recurrent, type Cell } from './recurrent.js';
 
 const squash = (z: number) => 1 / (1 + Math.exp(-z));
 
-/** Which blocks the input, forget, cell and output gates are cut from. */
+/** The blocks that the input, forget, cell and output gates are read from. */
 const CUTS: Readonly<Record<string, readonly number[]>> = {
   gates_i_o_f_c: [0, 2, 3, 1],
   gates_i_c_f_o: [0, 2, 1, 3],
@@ -14,7 +14,7 @@ const CUTS: Readonly<Record<string, readonly number[]>> = {
   gates_in_another_order: [1, 2, 3, 0],
 };
 
-export const lstm: Implementation = (call, wrong = '') => {
+export const lstm: Implementation = (instance, wrong = '') => {
   const is = (id: string) => wrong.split('+').includes(id);
   const cuts = CUTS[wrong.split('+')[0]] ?? [0, 1, 2, 3];
   const gatesOf = (z: readonly number[], j: number) => {
@@ -76,5 +76,5 @@ export const lstm: Implementation = (call, wrong = '') => {
       return { dz, dc: carried };
     },
   };
-  return recurrent(call, cell, wrong);
+  return recurrent(instance, cell, wrong);
 };

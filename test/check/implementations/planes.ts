@@ -1,18 +1,18 @@
-/** What convolutions and poolings by hand share: planes of one, two or three axes are all treated as ones of three. */
+/** Shared by the handwritten convolutions and poolings: planes of one or two axes are treated as planes of three. */
 import type { Options } from '../../../src/check/definition.js';
 import { sizeOf, type Shape, type Tensor } from '../../../src/tensor/tensor.js';
 import { make, range, sum } from './implementation.js';
 
 export type Three = readonly [number, number, number];
 
-/** Missing axes come first. */
+/** Missing axes are added in front. */
 export function three(given: number | readonly number[], axes: number, missing: number): Three {
   const all = typeof given === 'number' ? range(axes).map(() => given) : given;
   return [...range(3 - axes).map(() => missing), ...all] as unknown as Three;
 }
 
-/** Padding as the cases of the check and the tests have it: a number, one an axis, or a pair an axis. */
-export function pads(padding: unknown, axes: number): { before: Three; after: Three } {
+/** Padding as given in cases and tests: one number, one per axis, or one pair per axis. */
+function pads(padding: unknown, axes: number): { before: Three; after: Three } {
   const entries = typeof padding === 'number' ? range(axes).map(() => padding) : (padding as (number | number[])[]);
   const pairs = entries.map((entry) => (typeof entry === 'number' ? [entry, entry] : entry));
   return {
@@ -36,7 +36,7 @@ export function geometry(options: Options, axes: number) {
 
 export const map3 = (of: (axis: number) => number): Three => [of(0), of(1), of(2)];
 
-/** All places of a plane, row-major. */
+/** All positions of a plane, in row-major order. */
 export function grid([D, H, W]: Three): Three[] {
   return range(D).flatMap((d) => range(H).flatMap((h) => range(W).map((w): Three => [d, h, w])));
 }

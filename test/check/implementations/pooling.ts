@@ -1,4 +1,4 @@
-/** A pooling by hand: window by window, with its elements collected first. */
+/** A handwritten pooling: window by window, collecting the elements first. */
 import { sizeOf, type Tensor } from '../../../src/tensor/tensor.js';
 import { make, range, sum, values, type Implementation } from './implementation.js';
 import { at as indexIn, geometry, grid, isIn, map3, three, type Three } from './planes.js';
@@ -7,11 +7,11 @@ interface Element {
   readonly place: Three;
   readonly value: number;
   readonly k: Three;
-  /** In the padding, or beyond it. */
+  /** Undefined in the padding, or beyond it. */
   readonly pad: boolean;
 }
 
-/** Over the planes of the first spatial axes, as where channels are thought to stand last. */
+/** Pools over the first spatial axes, as if the channels were last. */
 function overOtherAxes(x: Tensor, max: boolean): Tensor {
   const last = x.shape[x.shape.length - 1];
   const [N, rest] = [x.shape[0], sizeOf(x.shape.slice(1, -1))];
@@ -76,7 +76,7 @@ export const pooling: Implementation = ({ inputs, options, upstream }, wrong = '
         const i = plane * D + indexIn(size, place);
         dx[i] = wrong === 'dx_assigned' ? value : dx[i] + value;
       };
-      /** Where backward thinks that a tap lies. */
+      /** The position that backward assumes for a tap. */
       const back = ({ k }: Element): Three =>
         map3((axis) => {
           const by = wrong === 'kernel_for_stride_in_backward' ? kernel[axis] : step[axis];

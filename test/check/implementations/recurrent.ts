@@ -1,5 +1,5 @@
-/** A recurrent layer by hand: one sequence at a time, vectors as lists, a record for each step. */
-import type { Call } from '../../../src/check/definition.js';
+/** A handwritten recurrent layer: one sequence at a time, vectors as arrays, one record per step. */
+import type { Instance } from '../../../src/check/definition.js';
 import type { Tensor } from '../../../src/tensor/tensor.js';
 import { make, range, sum, values } from './implementation.js';
 
@@ -16,7 +16,7 @@ export interface StepRecord {
   readonly c: Vector;
 }
 
-/** What the two layers have otherwise. */
+/** The parts in which the two layers differ. */
 export interface Cell {
   readonly gates: number;
   readonly forward: (z: Vector, cBefore: Vector) => { readonly h: Vector; readonly c: Vector };
@@ -29,13 +29,13 @@ const plus = (a: Vector, b: Vector) => a.map((value, k) => value + b[k]);
 const chunk = (numbers: Vector, length: number): Vector[] =>
   range(numbers.length / length).map((i) => numbers.slice(i * length, (i + 1) * length));
 const zero = (length: number): number[] => range(length).map(() => 0);
-/** The same numbers as if they had been stored as [columns, rows]. */
+/** The same values, read as if they were stored as [columns, rows]. */
 const misread = (matrix: Matrix): Matrix => transposed(chunk(matrix.flat(), matrix.length));
-/** Each gate's square transposed. */
+/** Each gate's square matrix transposed. */
 const gateWise = (matrix: Matrix): Matrix =>
   chunk(matrix.flat(), matrix[0].length ** 2).flatMap((block) => transposed(chunk(block, matrix[0].length)));
 
-export function recurrent({ inputs, options, upstream }: Call, cell: Cell, wrong: string): Record<string, Tensor> {
+export function recurrent({ inputs, options, upstream }: Instance, cell: Cell, wrong: string): Record<string, Tensor> {
   const bidirectional = options.direction === 'bidirectional';
   const D = bidirectional ? 2 : 1;
   const [N, T, I] = inputs.x.shape;
@@ -146,13 +146,13 @@ export function recurrent({ inputs, options, upstream }: Call, cell: Cell, wrong
   const share = wrong === 'weight_gradients_averaged' ? 1 / N : 1;
   const ofBias = wrong === 'bias_gradients_added' ? 2 : share;
   const gateAt = (r: number) => Math.floor((r % R) / H);
-  /** Rows of all directions, in the order of the gates or in another one. */
+  /** Rows of all directions, with the gates in the given order. */
   const rows = <Row>(all: readonly Row[]): Row[] =>
     wrong === 'gradient_gates_in_another_order'
       ? all.map((_, r) => all[r - gateAt(r) * H + [1, 3, 0, 2][gateAt(r)] * H])
       : [...all];
   let bias = rows(gradients.flatMap((sums) => sums.bias.map((value) => value * ofBias)));
-  // The forget gate's stands in the output gate's place, too.
+  // The rows of the forget gate also replace those of the output gate.
   if (wrong === 'bias_gradient_copied') bias = bias.map((value, r) => (gateAt(r) === 3 ? bias[r - 2 * H] : value));
   const given = (name: string, tensor: Tensor) => (name in inputs ? { [`d${name}`]: tensor } : {});
   return {

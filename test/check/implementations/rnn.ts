@@ -1,9 +1,9 @@
-/** An rnn's cell by hand. */
+/** A handwritten RNN cell. */
 import type { Implementation } from './implementation.js';
 import { recurrent } from './recurrent.js';
 
-export const rnn: Implementation = (call, wrong = '') => {
-  const relu = call.options.nonlinearity === 'relu';
+export const rnn: Implementation = (instance, wrong = '') => {
+  const relu = instance.options.nonlinearity === 'relu';
   const activate = (z: number): number => {
     if (wrong === 'nonlinearity_missing') return z;
     if (wrong === 'other_nonlinearity') return relu ? Math.tanh(z) : Math.max(0, z);
@@ -40,5 +40,5 @@ export const rnn: Implementation = (call, wrong = '') => {
       dc,
     }),
   };
-  return recurrent(call, cell, wrong);
+  return recurrent(instance, cell, wrong);
 };

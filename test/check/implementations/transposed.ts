@@ -1,15 +1,15 @@
 /**
- * A transposed convolution by hand: every element of x stamps the kernel into a frame, out of which the result is cut;
- * where the mistake is one of inserted zeros, the kernel slides over x with zeros inserted.
+ * A handwritten transposed convolution. Each element of x adds a scaled kernel to a frame, from which the result is
+ * cropped. For mistakes that involve inserted zeros, the kernel instead slides over x with zeros inserted.
  */
-import type { Call } from '../../../src/check/definition.js';
+import type { Instance } from '../../../src/check/definition.js';
 import type { Tensor } from '../../../src/tensor/tensor.js';
 import { make, range, values, type Implementation } from './implementation.js';
 import { at, dbiasOf, geometry, grid, isIn, map3, three, type Three } from './planes.js';
 
 const count = ([a, b, c]: Three) => a * b * c;
 
-function given({ inputs, options }: Call) {
+function given({ inputs, options }: Instance) {
   const axes = inputs.x.shape.length - 2;
   const { groups, output_padding } = options as { groups: number; output_padding: number | number[] };
   const [N, C] = inputs.x.shape;
@@ -32,9 +32,15 @@ function given({ inputs, options }: Call) {
   };
 }
 
-/** The kernel slid over planes of the size `long`, as it lies in the weight or turned. */
-function slidOver(call: Call, planes: readonly number[][], long: Three, step: Three, isTurned: boolean): Tensor {
-  const { axes, N, C, O, perIn, perOut, kernel, dilation, weight, bias } = given(call);
+/** Slides the kernel over planes of size `long`, as stored in the weight or rotated. */
+function slidOver(
+  instance: Instance,
+  planes: readonly number[][],
+  long: Three,
+  step: Three,
+  isTurned: boolean,
+): Tensor {
+  const { axes, N, C, O, perIn, perOut, kernel, dilation, weight, bias } = given(instance);
   const outSize = map3((axis) => Math.floor((long[axis] - dilation[axis] * (kernel[axis] - 1) - 1) / step[axis] + 1));
   const out: number[] = [];
   for (const n of range(N))
@@ -57,17 +63,17 @@ function slidOver(call: Call, planes: readonly number[][], long: Three, step: Th
 interface Sliding {
   /** Zeros between the elements of x, for each axis. */
   readonly zeros: Three;
-  /** Each element repeated in the place of the zeros after it. */
+  /** Whether each element is repeated instead of being followed by zeros. */
   readonly repeat?: boolean;
   readonly lead: Three;
   readonly trail: Three;
-  /** The kernel as it lies, not turned. */
+  /** Whether the kernel is used as stored, not rotated. */
   readonly asItLies?: boolean;
 }
 
-/** By sliding the turned kernel over x with zeros inserted and padded. */
-function slid(call: Call, { zeros, repeat = false, lead, trail, asItLies = false }: Sliding): Tensor {
-  const { N, C, size, x } = given(call);
+/** Slides the rotated kernel over x, with zeros inserted and padding added. */
+function slid(instance: Instance, { zeros, repeat = false, lead, trail, asItLies = false }: Sliding): Tensor {
+  const { N, C, size, x } = given(instance);
   const spread = map3((axis) => (repeat ? size[axis] * (zeros[axis] + 1) : (size[axis] - 1) * (zeros[axis] + 1) + 1));
   const long = map3((axis) => spread[axis] + lead[axis] + trail[axis]);
   const planes = range(N * C).map((plane) => {
@@ -79,12 +85,12 @@ function slid(call: Call, { zeros, repeat = false, lead, trail, asItLies = false
       }
     return values;
   });
-  return slidOver(call, planes, long, [1, 1, 1], !asItLies);
+  return slidOver(instance, planes, long, [1, 1, 1], !asItLies);
 }
 
-/** What has to be padded where the kernel slides. */
-function padsToSlide(call: Call) {
-  const { kernel, dilation, before, after, added, stride } = given(call);
+/** The padding that sliding the kernel requires. */
+function padsToSlide(instance: Instance) {
+  const { kernel, dilation, before, after, added, stride } = given(instance);
   const reach = map3((axis) => dilation[axis] * (kernel[axis] - 1));
   return {
     zeros: map3((axis) => stride[axis] - 1),
@@ -93,27 +99,27 @@ function padsToSlide(call: Call) {
   };
 }
 
-/** The right answer, computed by sliding; where more is cut off than the kernel reaches, x itself is cut. */
-export const slidRight = (call: Call): Tensor => slid(call, padsToSlide(call));
+/** The right answer by sliding. If more is cropped than the kernel reaches, x itself is cropped. */
+export const slidRight = (instance: Instance): Tensor => slid(instance, padsToSlide(instance));
 
-/** `out` of the mistakes that are made in sliding. */
-function slidWrong(call: Call, wrong: string): Tensor | undefined {
-  const { before, after, added, stride } = given(call);
-  const pads = padsToSlide(call);
+/** `out` for the mistakes that are made when sliding. */
+function slidWrong(instance: Instance, wrong: string): Tensor | undefined {
+  const { before, after, added, stride } = given(instance);
+  const pads = padsToSlide(instance);
   switch (wrong) {
     case 'inserted_zeros_padded_by_padding':
-      return slid(call, { ...pads, lead: before, trail: map3((axis) => after[axis] + added[axis]) });
+      return slid(instance, { ...pads, lead: before, trail: map3((axis) => after[axis] + added[axis]) });
     case 'zeros_not_inserted':
-      return slid(call, { ...pads, zeros: [0, 0, 0] });
+      return slid(instance, { ...pads, zeros: [0, 0, 0] });
     case 'one_zero_too_many':
-      return slid(call, { ...pads, zeros: stride });
+      return slid(instance, { ...pads, zeros: stride });
     case 'repeated_for_inserted':
-      return slid(call, { ...pads, repeat: true });
+      return slid(instance, { ...pads, repeat: true });
     case 'kernel_not_turned':
-      return slid(call, { ...pads, asItLies: true });
+      return slid(instance, { ...pads, asItLies: true });
     case 'transposed_ignored': {
-      // x padded, and the kernel slid over it as it lies.
-      const { N, C, size, x } = given(call);
+      // x is padded, and the kernel slides over it as stored.
+      const { N, C, size, x } = given(instance);
       const long = map3((axis) => size[axis] + before[axis] + after[axis]);
       const planes = range(N * C).map((plane) =>
         grid(long).map((place) => {
@@ -121,22 +127,22 @@ function slidWrong(call: Call, wrong: string): Tensor | undefined {
           return isIn(size, source) ? x[plane * count(size) + at(size, source)] : 0;
         }),
       );
-      return slidOver(call, planes, long, stride, false);
+      return slidOver(instance, planes, long, stride, false);
     }
     default:
       return undefined;
   }
 }
 
-export const transposed: Implementation = (call, wrong = '') => {
-  const { inputs, upstream } = call;
+export const transposed: Implementation = (instance, wrong = '') => {
+  const { inputs, upstream } = instance;
   const { axes, groups, N, C, O, perIn, perOut, size, kernel, stride, dilation, x, weight, bias, ...rest } =
-    given(call);
+    given(instance);
   let { before, after, added } = rest;
   if (wrong === 'padding_side') [before, after] = [after, before];
   const [D, K] = [count(size), count(kernel)];
 
-  /** Entry of the weight for a channel of x, an output channel of its group and a tap. */
+  /** Index into the weight for a channel of x, an output channel of its group and a tap. */
   const weightAt = (c: number, o: number, k: Three): number => {
     const g = Math.floor(c / perIn);
     let [plane, tap] = [c * perOut + o, at(kernel, k)];
@@ -178,7 +184,7 @@ export const transposed: Implementation = (call, wrong = '') => {
     map3((axis) => (from[axis] - 1) * stride[axis] + dilation[axis] * (kernel[axis] - 1) + 1 + added[axis]);
 
   function forward(): Tensor {
-    const asSlid = slidWrong(call, wrong);
+    const asSlid = slidWrong(instance, wrong);
     if (asSlid) return asSlid;
     let [from, planes] = [size, x];
     if (wrong === 'output_padding_forgotten') added = [0, 0, 0];
@@ -240,7 +246,7 @@ export const transposed: Implementation = (call, wrong = '') => {
   const outSize = three(upstream.dout.shape.slice(2), axes, 1);
   const P = count(outSize);
 
-  // dout laid into the frame.
+  // dout placed in the frame.
   let lead: Three = before;
   if (wrong === 'padding_forgotten_in_backward' || wrong === 'padding_cropped_at_one_end') lead = [0, 0, 0];
   if (wrong === 'padding_side_in_backward') lead = after;
@@ -282,7 +288,7 @@ export const transposed: Implementation = (call, wrong = '') => {
             if (wrong === 'dweight_assigned') dweight[tap] = x[i] * d;
             else if (wrong !== 'dweight_of_plain_convolution') dweight[tap] += x[i] * d;
           }
-        // As if out were slid over x.
+        // As if out slid over x.
         if (!wrong.endsWith('of_plain_convolution')) continue;
         for (const p of grid(outSize))
           for (const k of grid(kernel)) {
@@ -297,7 +303,7 @@ export const transposed: Implementation = (call, wrong = '') => {
   const swapped = range(weight.length).map((i) => {
     const [k, o, c] = [i % K, Math.floor(i / K) % perOut, Math.floor(i / (K * perOut))];
     const g = Math.floor(c / perIn);
-    // [c, o] is read from a block of [perOut, perIn].
+    // [c, o] is read from a block of shape [perOut, perIn].
     const place = (c - g * perIn) * perOut + o;
     const [a, b] = [place % perIn, Math.floor(place / perIn)];
     return dweight[((g * perIn + a) * perOut + b) * K + k];

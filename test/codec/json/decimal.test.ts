@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { float32ToDecimal, float64ToDecimal } from '../../../src/codec/json/plain/decimal.js';
+import { float32ToDecimal, float64ToDecimal } from './plain/decimal.js';
 import { randomNumbers } from '../../support/random.js';
+import { atScale } from '../../support/scale.js';
 
-/** Numbers by their bits. */
+/** The number with these bits. */
 const words = new Uint32Array(2);
 const asFloat32 = new Float32Array(words.buffer);
 const asFloat64 = new Float64Array(words.buffer);
@@ -18,13 +19,13 @@ function float64(high: number, low: number): number {
   return asFloat64[0];
 }
 
-/** 32 random bits at a time, the same ones in each run. */
+/** 32 random bits at a time, the same in every run. */
 function randomWords(seed: number): () => number {
   const { next } = randomNumbers(seed);
   return () => next() * 2 ** 32;
 }
 
-/** A decimal, digits · 10^exponent, with no zero at the end of its digits. */
+/** A decimal, digits · 10^exponent, whose digits do not end in zero. */
 interface Decimal {
   readonly digits: bigint;
   readonly exponent: number;
@@ -49,8 +50,8 @@ function compare({ digits, exponent }: Decimal, m: bigint, q: number): number {
 }
 
 /**
- * The slow definition: of the decimals between the middles to a float32's two neighbours (a middle itself is its own
- * where its last bit is 0), those with the fewest digits.
+ * The slow definition: of all decimals that read back to a float32, those with the fewest digits. They lie between the
+ * midpoints to its two neighbours; a midpoint itself counts if the last bit of the float32 is 0.
  */
 function shortest(bits: number): Decimal[] {
   const biased = bits >>> 23;
@@ -77,7 +78,7 @@ function shortest(bits: number): Decimal[] {
 describe('a float64', () => {
   it('is written as ECMAScript writes it, and reads back to the same bits', () => {
     const random = randomWords(1);
-    for (let i = 0; i < 20_000; i++) {
+    for (let i = 0; i < atScale({ all: 20_000, quick: 4000 }); i++) {
       const value = float64(random(), random());
       if (!Number.isFinite(value)) continue;
       expect(float64ToDecimal(value)).toBe(String(value));
@@ -87,7 +88,7 @@ describe('a float64', () => {
 
   it.each([
     [0, '0'],
-    [-0, '-0'],
+    [-0, '-0.0'],
     [1, '1'],
     [0.1, '0.1'],
     [-1.5, '-1.5'],
@@ -106,7 +107,7 @@ describe('a float64', () => {
 describe('a float32', () => {
   it.each([
     ['0', 0, '0'],
-    ['minus zero', -0, '-0'],
+    ['minus zero', -0, '-0.0'],
     ['a tenth', float32(0x3dcccccd), '0.1'],
     ['a third', float32(0x3eaaaaab), '0.33333334'],
     ['minus a third', -float32(0x3eaaaaab), '-0.33333334'],
@@ -131,29 +132,30 @@ describe('a float32', () => {
     const written = decimalOf(text);
     const candidates = shortest(bits);
     expect(candidates, `${text} for bits ${bits.toString(16)}`).toContainEqual(written);
-    // Of equally short ones the nearest, where float64 can tell: both sides of a tie differ in their last bits there.
+    // Of equally short decimals, the nearest, where float64 can distinguish them: at a tie, both sides differ in their
+    // last bits.
     const errors = candidates.map(({ digits, exponent }) => Math.abs(Number(`${digits}e${exponent}`) - value));
     expect(Math.abs(Number(text) - value)).toBeLessThanOrEqual(Math.min(...errors) * (1 + 1e-6));
     expect(float32ToDecimal(-value)).toBe(`-${text}`);
   }
 
-  it('has the fewest digits that read back, and of those the nearest, for random bits', () => {
+  it('has the fewest digits that read back, and of those the nearest, for random bit patterns', () => {
     const random = randomWords(2);
-    for (let i = 0; i < 4000; i++) expectShortest((random() % 0x7f7fffff) + 1);
+    for (let i = 0; i < atScale({ all: 4000, quick: 1000 }); i++) expectShortest((random() % 0x7f7fffff) + 1);
   });
 
-  it('has them for every power of two and its neighbours', () => {
+  it('has the fewest digits for every power of two and its neighbours', () => {
     for (let exponent = 1; exponent < 255; exponent++)
       for (const step of [-1, 0, 1]) expectShortest(exponent * 2 ** 23 + step);
   });
 
-  it('has them for subnormals', () => {
+  it('has the fewest digits for subnormals', () => {
     const random = randomWords(3);
     for (let bit = 0; bit < 23; bit++) expectShortest(2 ** bit);
     for (let i = 0; i < 500; i++) expectShortest((random() % 0x7fffff) + 1);
   });
 
-  it('has them for integers beyond 2^24, where a decimal often lies in the middle', () => {
+  it('has the fewest digits for integers beyond 2^24, where decimals are often halfway between two values', () => {
     const random = randomWords(4);
     for (let i = 0; i < 1000; i++) expectShortest(0x4b800000 + (random() % 0x2000000));
   });

@@ -6,11 +6,13 @@ import { serveAll } from '../../support/service.js';
 const service = serveAll();
 
 const BOOLEAN = 'true or false';
+const SIZE = 'an integer from 1 to 2147483647';
 const PER_AXIS = 'an integer from 1 to 2147483647, or an array of one to three of them, one for each spatial axis';
 const PER_AXIS_FROM_0 = PER_AXIS.replace('from 1', 'from 0');
 const PADDING =
   'an integer from 0 to 2147483647, an array of one to three of integers or [before, after] pairs, "valid", "same" or "same_lower"';
-const GROUPS = 'an integer from 1 to 2147483647';
+const PAD = 'an integer from 0 to 2147483647';
+const PAD_OR_PAIR = `${PAD}, or a pair of them, [before, after]`;
 const SEED = 'an integer from 0 to 9007199254740991';
 const MODE = '"max" or "average"';
 const SCALING = '"inverted" or "test_time"';
@@ -18,8 +20,8 @@ const NONLINEARITY = '"tanh" or "relu"';
 const DIRECTION = '"forward" or "reverse" or "bidirectional"';
 const DTYPE = '"float64" or "float32"';
 
-/** Layer, option, a value that it cannot have, how the message shows that value, what it says was expected. */
-const wrong: [LayerName, option: string, value: unknown, shown: string, expected: string][] = [
+/** Layer, option, an invalid value, how the message shows it or its entry, what was expected, and where in the value. */
+const wrong: [LayerName, option: string, value: unknown, shown: string, expected: string, entry?: string][] = [
   ['batchnorm', 'training', 'true', '"true"', BOOLEAN],
   ['batchnorm', 'training', 1, '1', BOOLEAN],
   ['batchnorm', 'training', null, 'null', BOOLEAN],
@@ -42,9 +44,9 @@ const wrong: [LayerName, option: string, value: unknown, shown: string, expected
   ['convolution', 'stride', true, 'true', PER_AXIS],
   ['convolution', 'stride', {}, 'an object', PER_AXIS],
   ['convolution', 'stride', [], 'an empty array', PER_AXIS],
-  ['convolution', 'stride', [0], 'an array of 1', PER_AXIS],
-  ['convolution', 'stride', ['1'], 'an array of 1', PER_AXIS],
-  ['convolution', 'stride', [1.5], 'an array of 1', PER_AXIS],
+  ['convolution', 'stride', [0], '0', SIZE, '/0'],
+  ['convolution', 'stride', ['1'], '"1"', SIZE, '/0'],
+  ['convolution', 'stride', [1.5], '1.5', SIZE, '/0'],
   ['convolution', 'stride', [1, 1, 1, 1], 'an array of 4', PER_AXIS],
   ['convolution', 'stride', 2 ** 31, '2147483648', PER_AXIS],
   ['convolution', 'stride', 1e300, '1e+300', PER_AXIS],
@@ -55,24 +57,24 @@ const wrong: [LayerName, option: string, value: unknown, shown: string, expected
   ['convolution', 'padding', null, 'null', PADDING],
   ['convolution', 'padding', false, 'false', PADDING],
   ['convolution', 'padding', [], 'an empty array', PADDING],
-  ['convolution', 'padding', [[1, 2, 3]], 'an array of 1', PADDING],
-  ['convolution', 'padding', [[1]], 'an array of 1', PADDING],
-  ['convolution', 'padding', [[-1, 0]], 'an array of 1', PADDING],
-  ['convolution', 'padding', [[0.5, 0]], 'an array of 1', PADDING],
-  ['convolution', 'padding', ['same'], 'an array of 1', PADDING],
-  ['convolution', 'padding', [null], 'an array of 1', PADDING],
+  ['convolution', 'padding', [[1, 2, 3]], 'an array of 3', PAD_OR_PAIR, '/0'],
+  ['convolution', 'padding', [[1]], 'an array of 1', PAD_OR_PAIR, '/0'],
+  ['convolution', 'padding', [[-1, 0]], '-1', PAD, '/0/0'],
+  ['convolution', 'padding', [[0.5, 0]], '0.5', PAD, '/0/0'],
+  ['convolution', 'padding', ['same'], '"same"', PAD_OR_PAIR, '/0'],
+  ['convolution', 'padding', [null], 'null', PAD_OR_PAIR, '/0'],
   ['convolution', 'dilation', 0, '0', PER_AXIS],
   ['convolution', 'dilation', 1.5, '1.5', PER_AXIS],
   ['convolution', 'dilation', '1', '"1"', PER_AXIS],
   ['convolution', 'dilation', [1, 2, 3, 4], 'an array of 4', PER_AXIS],
   ['convolution', 'dilation', null, 'null', PER_AXIS],
-  ['convolution', 'groups', 0, '0', GROUPS],
-  ['convolution', 'groups', -2, '-2', GROUPS],
-  ['convolution', 'groups', 1.5, '1.5', GROUPS],
-  ['convolution', 'groups', '1', '"1"', GROUPS],
-  ['convolution', 'groups', null, 'null', GROUPS],
-  ['convolution', 'groups', [1], 'an array of 1', GROUPS],
-  ['convolution', 'groups', 2 ** 53, '9007199254740992', GROUPS],
+  ['convolution', 'groups', 0, '0', SIZE],
+  ['convolution', 'groups', -2, '-2', SIZE],
+  ['convolution', 'groups', 1.5, '1.5', SIZE],
+  ['convolution', 'groups', '1', '"1"', SIZE],
+  ['convolution', 'groups', null, 'null', SIZE],
+  ['convolution', 'groups', [1], 'an array of 1', SIZE],
+  ['convolution', 'groups', 2 ** 53, '9007199254740992', SIZE],
   ['convolution', 'transposed', 'false', '"false"', BOOLEAN],
   ['convolution', 'transposed', 0, '0', BOOLEAN],
   ['convolution', 'transposed', null, 'null', BOOLEAN],
@@ -107,12 +109,12 @@ const wrong: [LayerName, option: string, value: unknown, shown: string, expected
   ['pooling', 'kernel_size', '2', '"2"', PER_AXIS],
   ['pooling', 'kernel_size', null, 'null', PER_AXIS],
   ['pooling', 'kernel_size', [], 'an empty array', PER_AXIS],
-  ['pooling', 'kernel_size', [2, -2], 'an array of 2', PER_AXIS],
+  ['pooling', 'kernel_size', [2, -2], '-2', SIZE, '/1'],
   ['pooling', 'stride', 0, '0', PER_AXIS],
-  ['pooling', 'stride', [2, '2'], 'an array of 2', PER_AXIS],
+  ['pooling', 'stride', [2, '2'], '"2"', SIZE, '/1'],
   ['pooling', 'padding', -1, '-1', PADDING],
   ['pooling', 'padding', 'full', '"full"', PADDING],
-  ['pooling', 'padding', [[0, 0, 0]], 'an array of 1', PADDING],
+  ['pooling', 'padding', [[0, 0, 0]], 'an array of 3', PAD_OR_PAIR, '/0'],
   ['pooling', 'dilation', 0, '0', PER_AXIS],
   ['pooling', 'dilation', null, 'null', PER_AXIS],
   ['pooling', 'ceil_mode', 1, '1', BOOLEAN],
@@ -147,35 +149,38 @@ const wrong: [LayerName, option: string, value: unknown, shown: string, expected
   ]),
 ];
 
-describe('an option with a value that it cannot have', () => {
-  it.each(wrong)('%s refuses %s: %j, in forward and in backward', async (layer, option, value, shown, expected) => {
-    await expectRefused(service(), {
-      post: `${layer}/forward`,
-      body: forwardWith(layer, { [option]: value }),
-      status: 400,
-      type: 'invalid-request',
-      at: [`/${option}`],
-      says: `/${option} is ${shown}; expected ${expected}`,
-    });
-    const inBackward = option === 'session' ? 'false' : expected;
-    await expectRefused(service(), {
-      post: `${layer}/backward`,
-      body: backwardWith(layer, { forward: forwardWith(layer, { [option]: value }) }),
-      status: 400,
-      type: 'invalid-request',
-      at: [`/forward/${option}`],
-      says: `/forward/${option} is ${shown}; expected ${inBackward}`,
-    });
-  });
+describe('an invalid value of an option', () => {
+  it.each(wrong)(
+    '%s refuses %s: %j, in forward and in backward',
+    async (layer, option, value, shown, expected, entry = '') => {
+      await expectRefused(service(), {
+        post: `${layer}/forward`,
+        body: forwardWith(layer, { [option]: value }),
+        status: 400,
+        type: 'invalid-request',
+        at: [`/${option}${entry}`],
+        says: `/${option}${entry} is ${shown}; expected ${expected}`,
+      });
+      const inBackward = option === 'session' ? 'false' : expected;
+      await expectRefused(service(), {
+        post: `${layer}/backward`,
+        body: backwardWith(layer, { forward: forwardWith(layer, { [option]: value }) }),
+        status: 400,
+        type: 'invalid-request',
+        at: [`/forward/${option}${entry}`],
+        says: `/forward/${option}${entry} is ${shown}; expected ${inBackward}`,
+      });
+    },
+  );
 
-  it('refuses a number that JSON can write and nothing can hold', async () => {
+  it('refuses a number beyond the range of float64', async () => {
     await expectRefused(service(), {
       post: 'batchnorm',
       body: '{"x":[[1],[2]],"epsilon":1e400}',
       status: 400,
       type: 'invalid-request',
       at: ['/epsilon'],
-      says: '/epsilon is Infinity; expected a number, at least 0',
+      says: '/epsilon is a number beyond the range of float64; expected a number, at least 0',
     });
   });
 });

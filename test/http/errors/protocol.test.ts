@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { maxHeaderSize } from 'node:http';
-import { describe, expect, it } from 'vitest';
+import { connect } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { expectProblem } from '../../support/problem.js';
 import { exchange } from '../../support/raw.js';
 import { forwardWith, good, layerNames } from '../../support/requests.js';
@@ -7,7 +9,7 @@ import { call, serveAll } from '../../support/service.js';
 
 const service = serveAll();
 
-describe('a route that there is not', () => {
+describe('an unknown route', () => {
   it.each([
     ['GET', '/index'],
     ['GET', '/nothing'],
@@ -41,7 +43,7 @@ describe('a route that there is not', () => {
       });
   });
 
-  it('is named without its query', async () => {
+  it('is named in the message without its query', async () => {
     expectProblem(await service().client.get('/nothing?session=secret'), {
       status: 404,
       type: 'not-found',
@@ -58,7 +60,7 @@ describe('a route that there is not', () => {
   });
 });
 
-describe('a method that the route has not', () => {
+describe('a method that the route does not support', () => {
   it.each([
     ...layerNames.flatMap((layer): [string, string, string][] => [
       ['GET', `/${layer}`, 'POST'],
@@ -89,20 +91,20 @@ describe('a method that the route has not', () => {
     expect(head).toMatch(/^x-request-id: [\w-]+\r?$/m);
     expect(JSON.parse(body)).toEqual({
       type: '/problems/method-not-allowed',
-      title: 'The route has no such method',
+      title: 'Method not allowed',
       status: 405,
-      detail: `${path} has no ${method}; expected ${allow}`,
+      detail: `${path} does not support ${method}; expected ${allow}`,
     });
   });
 
-  it('is answered before the body is looked at', async () => {
+  it('is refused before the body is read', async () => {
     const response = await service().client.put('/linear').set('content-type', 'text/plain').send('hello');
     expect(response.status).toBe(405);
     expect(response.headers.allow).toBe('POST');
   });
 });
 
-describe('a media type that is not spoken', () => {
+describe('an unsupported media type', () => {
   it.each([
     'text/plain',
     'text/json',
@@ -113,25 +115,27 @@ describe('a media type that is not spoken', () => {
     'application/jsonx',
     'application/json, text/plain',
     'json',
-  ])('is 415 when the body is %s', async (type) => {
+  ])('is 415 if the body is %s', async (type) => {
     for (const path of ['/linear', '/linear/forward', '/linear/backward'])
       expectProblem(await service().client.post(path).set('content-type', type).send('{}'), {
         status: 415,
         type: 'unsupported-media-type',
-        says: `the body's Content-Type is ${type}; expected application/json`,
+        says: `the body's Content-Type is ${type}; expected application/json or application/vnd.safetensors`,
       });
   });
 
-  it('is 415 when the body does not say what it is', async () => {
+  it('includes a body without Content-Type, which is 415', async () => {
     const answer = await exchange(
       service().port,
       'POST /linear HTTP/1.1\r\nHost: layerd\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}',
     );
     expect(answer).toMatch(/^HTTP\/1\.1 415 /);
-    expect(answer).toContain("the body's Content-Type is absent; expected application/json");
+    expect(answer).toContain(
+      "the body's Content-Type is absent; expected application/json or application/vnd.safetensors",
+    );
   });
 
-  it('is not asked for where there is no body, which is 400', async () => {
+  it('is not reported for an empty body, which is 400', async () => {
     const answer = await exchange(
       service().port,
       'POST /linear HTTP/1.1\r\nHost: layerd\r\nConnection: close\r\nContent-Length: 0\r\n\r\n',
@@ -140,16 +144,20 @@ describe('a media type that is not spoken', () => {
     expect(answer).toContain('"detail":"the body is empty; expected a JSON object"');
   });
 
-  it('is not application/json with a charset, whatever the case', async () => {
+  it('does not include application/json with a charset, in upper or lower case', async () => {
     for (const type of ['application/json; charset=utf-8', 'Application/JSON;charset=UTF-8'])
       await service().client.post('/linear').set('content-type', type).send(good.linear.forward).expect(200);
   });
 
   it.each(['text/html', 'application/xml', 'image/*', 'application/json;q=0'])(
-    'is 406 when the answer must be %s',
+    'is 406 if Accept is %s',
     async (accept) => {
       const refused = (expected: string) =>
-        ({ status: 406, type: 'not-acceptable', says: `Accept is ${accept}; expected ${expected} among it` }) as const;
+        ({
+          status: 406,
+          type: 'not-acceptable',
+          says: `Accept is ${accept}; expected it to include ${expected}`,
+        }) as const;
       const tensors = refused('application/json or application/vnd.safetensors');
       for (const name of layerNames)
         for (const path of [`/${name}`, `/${name}/forward`, `/${name}/backward`])
@@ -160,15 +168,15 @@ describe('a media type that is not spoken', () => {
   );
 
   it.each(['*/*', 'application/*', 'text/html, application/json;q=0.1', 'application/json; charset=utf-8'])(
-    'is not %s, when the answer is JSON',
+    'is not refused if Accept is %s',
     async (accept) => {
       await service().client.post('/linear').set('accept', accept).send(good.linear.forward).expect(200);
     },
   );
 });
 
-describe('a session that does not serve', () => {
-  it('is 404 when there is no such token, for every layer', async () => {
+describe('an unusable session', () => {
+  it('is 404 if no layer knows the token', async () => {
     for (const name of layerNames)
       for (const session of ['abc', '', '../layers', 'é'])
         expectProblem(
@@ -179,16 +187,16 @@ describe('a session that does not serve', () => {
             status: 404,
             type: 'unknown-session',
             at: ['/session'],
-            says: 'there is no such session; sessions live 900 s after their last use, here. Call forward for a new one',
+            says: 'there is no such session; a session expires 900 s after its last use. Call forward for a new one',
           },
         );
   });
 
-  it('is 404 when it is looked at or deleted', async () => {
+  it('is 404 when it is read or deleted', async () => {
     const refused = {
       status: 404,
       type: 'unknown-session',
-      says: 'there is no such session; sessions live 900 s after their last use, here',
+      says: 'there is no such session; a session expires 900 s after its last use',
     } as const;
     for (const path of ['/sessions/abc', '/sessions/%2E%2E', `/sessions/${'a'.repeat(128)}`]) {
       expectProblem(await service().client.get(path), refused);
@@ -196,7 +204,7 @@ describe('a session that does not serve', () => {
     }
   });
 
-  it.each(layerNames)("is 409 on a layer that is not %s's", async (name) => {
+  it.each(layerNames)('of %s is 409 on another layer', async (name) => {
     const { session } = await call(service(), name, good[name].forward);
     for (const other of layerNames.filter((layer) => layer !== name))
       expectProblem(
@@ -207,13 +215,13 @@ describe('a session that does not serve', () => {
           status: 409,
           type: 'session-of-another-layer',
           at: ['/session'],
-          says: `the session belongs to ${name}; expected one of ${other}. Post it to /${name}/backward`,
+          says: `the session belongs to ${name}; expected a session of ${other}. Post it to /${name}/backward`,
         },
       );
     await call(service(), `${name}/backward`, { session, ...good[name].backward });
   });
 
-  it('is 400 when the query or the token cannot be meant', async () => {
+  it('is 400 if the query or the token is malformed', async () => {
     expectProblem(await service().client.get('/sessions/abc?values=yes'), {
       status: 400,
       type: 'invalid-request',
@@ -235,7 +243,65 @@ describe('a session that does not serve', () => {
   });
 });
 
-describe('a request that is hardly HTTP', () => {
+describe('an error in the request head', () => {
+  it.each([
+    ['POST /nothing', 404, 'Content-Type: application/json'],
+    ['PUT /nothing', 404, 'Content-Type: application/json'],
+    ['POST /layers/linear/nothing', 404, 'Content-Type: text/plain'],
+    ['PUT /linear', 405, 'Content-Type: application/json'],
+    ['POST /layers/nothing', 405, 'Content-Type: application/json'],
+    ['POST /linear', 406, 'Content-Type: application/json\r\nAccept: text/html'],
+    ['POST /linear', 413, 'Content-Type: application/json\r\nX: y'],
+    ['POST /linear', 415, 'Content-Type: text/plain'],
+    ['POST /linear', 415, 'Content-Type: application/json\r\nContent-Encoding: compress'],
+    ['POST /linear', 400, 'Content-Type: application/json\r\nHost: other'],
+  ])('is refused before the body arrives: %s, %i', async (line, status, header) => {
+    const length = status === 413 ? 2 ** 40 : 30_000_000;
+    const socket = connect(service().port, '127.0.0.1');
+    onTestFinished(() => void socket.destroy());
+    socket.write(`${line} HTTP/1.1\r\nHost: layerd\r\n${header}\r\nContent-Length: ${length}\r\n\r\n{`);
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  });
+});
+
+describe('Host (RFC 9112, 3.2)', () => {
+  const ask = async (head: string) => {
+    const [answer = '', body = ''] = (await exchange(service().port, `${head}Connection: close\r\n\r\n`)).split(
+      '\r\n\r\n',
+    );
+    return { status: Number(answer.split(' ')[1]), head: answer, body };
+  };
+
+  it.each([
+    ['GET /layers HTTP/1.1\r\n', 'Host is absent; expected one host'],
+    ['GET /layers HTTP/1.1\r\nHost: a\r\nHost: b\r\n', 'Host occurs 2 times; expected one host'],
+    ['GET /layers HTTP/1.1\r\nHost: a\r\nhost: a\r\n', 'Host occurs 2 times; expected one host'],
+    ['GET /layers HTTP/1.0\r\nHost: a\r\nHost: a\r\n', 'Host occurs 2 times; expected one host'],
+    ['GET /nothing HTTP/1.1\r\nHost: a/b\r\n', 'Host is "a/b"; expected one host'],
+    ['GET /layers HTTP/1.1\r\nHost: a, b\r\n', 'Host is "a, b"; expected one host'],
+    ['GET /layers HTTP/1.1\r\nHost: a@b\r\n', 'Host is "a@b"; expected one host'],
+    ['GET /layers HTTP/1.1\r\nHost: a:b\r\n', 'Host is "a:b"; expected one host'],
+  ])('is 400 in %j', async (head, detail) => {
+    const answer = await ask(head);
+    expect(answer.status).toBe(400);
+    expect(answer.head).toMatch(/^content-type: application\/problem\+json\r?$/m);
+    expect(answer.head).toMatch(/^x-request-id: /m);
+    expect(JSON.parse(answer.body)).toMatchObject({ type: '/problems/malformed-request', status: 400, detail });
+  });
+
+  it.each([
+    'GET /health/live HTTP/1.0\r\n',
+    'GET /health/live HTTP/1.0\r\nHost: layerd\r\n',
+    'GET /health/live HTTP/1.1\r\nHost:\r\n',
+    'GET /health/live HTTP/1.1\r\nHost: layer_d.example:8080\r\n',
+    'GET /health/live HTTP/1.1\r\nHost: [::1]:8080\r\n',
+  ])('is accepted in %j', async (head) => {
+    expect((await ask(head)).status).toBe(200);
+  });
+});
+
+describe('malformed HTTP', () => {
   it.each(['/%zz', '/layers/%', '/sessions/%E0%A4%A'])('is 400 for the path %s', async (path) => {
     const answer = await exchange(
       service().port,
@@ -271,7 +337,7 @@ describe('a request that is hardly HTTP', () => {
       'header-too-large',
       `the header has over ${maxHeaderSize} bytes; expected fewer`,
     ],
-  ])('is answered with a problem all the same: %s', async (_name, bytes, status, type, detail) => {
+  ])('is answered with problem details: %s', async (_name, bytes, status, type, detail) => {
     const [head = '', body = ''] = (await exchange(service().port, bytes)).split('\r\n\r\n');
     expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
     expect(head).toMatch(/^content-type: application\/problem\+json$/im);
@@ -280,17 +346,17 @@ describe('a request that is hardly HTTP', () => {
 });
 
 describe('the request id', () => {
-  it("is the client's own where it sends one that a log can hold", async () => {
+  it("is the client's own if it can be logged safely", async () => {
     const response = await service().client.get('/nothing').set('x-request-id', 'run-7.step_3');
     expect(response.headers['x-request-id']).toBe('run-7.step_3');
   });
 
-  it.each(['a b', 'a"b', 'x'.repeat(129), '{}'])('is drawn where the client sends %s', async (id) => {
+  it.each(['a b', 'a"b', 'x'.repeat(129), '{}'])('is generated if the client sends %s', async (id) => {
     const response = await service().client.get('/nothing').set('x-request-id', id);
     expect(response.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  it('is another one for each request', async () => {
+  it('is different for each request', async () => {
     const ids = new Set<string>();
     for (let i = 0; i < 10; i++) {
       const response = await service().client.post('/linear').send(forwardWith('linear', {}));

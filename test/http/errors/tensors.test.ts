@@ -21,7 +21,7 @@ const forward = (layer: LayerName, changes: Body, refused: Wrong) =>
 const backward = (layer: LayerName, changes: Body, refused: Wrong) =>
   wrongBackward(layer, changes, { status: 400, ...refused });
 
-/** `depth` arrays around a number. */
+/** A number inside `depth` arrays. */
 function nested(depth: number): unknown {
   return JSON.parse(`${'['.repeat(depth)}1${']'.repeat(depth)}`);
 }
@@ -30,12 +30,12 @@ const wrong: WrongRequest[] = [
   forward(
     'linear',
     { x: [] },
-    { type: 'invalid-tensor', at: ['/x'], says: '/x is an empty array; expected one entry at least' },
+    { type: 'invalid-tensor', at: ['/x'], says: '/x is an empty array; expected at least one entry' },
   ),
   forward(
     'linear',
     { x: [[]] },
-    { type: 'invalid-tensor', at: ['/x/0'], says: '/x/0 is an empty array; expected one entry at least' },
+    { type: 'invalid-tensor', at: ['/x/0'], says: '/x/0 is an empty array; expected at least one entry' },
   ),
   forward(
     'linear',
@@ -49,7 +49,7 @@ const wrong: WrongRequest[] = [
   forward(
     'linear',
     { x: [[1, 2, 3], [4]] },
-    { type: 'ragged-tensor', at: ['/x/1'], says: '/x/1 has 1 entries; expected 3, as its neighbour /x/0 has' },
+    { type: 'ragged-tensor', at: ['/x/1'], says: '/x/1 has 1 entry; expected 3, as its neighbour /x/0 has' },
   ),
   forward(
     'linear',
@@ -182,7 +182,7 @@ const wrong: WrongRequest[] = [
     {
       type: 'ragged-tensor',
       at: ['/x/0/0/1'],
-      says: '/x/0/0/1 has 1 entries; expected 2, as its neighbour /x/0/0/0 has',
+      says: '/x/0/0/1 has 1 entry; expected 2, as its neighbour /x/0/0/0 has',
     },
   ),
   forward(
@@ -225,13 +225,13 @@ const wrong: WrongRequest[] = [
     {
       type: 'invalid-tensor',
       at: ['/sequence_lengths/0'],
-      says: '/sequence_lengths/0 is 10000000000; expected an integer of 32 bits',
+      says: '/sequence_lengths/0 is 10000000000; expected a 32-bit integer',
     },
   ),
   backward(
     'linear',
     { dout: [[1, 0.5], [2]] },
-    { type: 'ragged-tensor', at: ['/dout/1'], says: '/dout/1 has 1 entries; expected 2, as its neighbour /dout/0 has' },
+    { type: 'ragged-tensor', at: ['/dout/1'], says: '/dout/1 has 1 entry; expected 2, as its neighbour /dout/0 has' },
   ),
   backward(
     'rnn',
@@ -241,7 +241,7 @@ const wrong: WrongRequest[] = [
   backward(
     'lstm',
     { dc_n: [[]] },
-    { type: 'invalid-tensor', at: ['/dc_n/0'], says: '/dc_n/0 is an empty array; expected one entry at least' },
+    { type: 'invalid-tensor', at: ['/dc_n/0'], says: '/dc_n/0 is an empty array; expected at least one entry' },
   ),
   backward(
     'pooling',
@@ -259,7 +259,7 @@ const wrong: WrongRequest[] = [
   ),
 ];
 
-describe('a tensor that is none', () => {
+describe('an invalid tensor', () => {
   it.each(wrong)('$post refuses it: $says', async (request) => {
     await expectRefused(service(), request);
   });

@@ -1,7 +1,7 @@
 /**
- * The Open Inference Protocol, as its text and Triton's extension for bytes have it, with requests as their clients
- * send them: `tritonclient.http` without Content-Type and Accept, KServe's `InferenceRESTClient` with
- * application/octet-stream where bytes follow, and without Content-Type where none do.
+ * The Open Inference Protocol and Triton's binary extension, with requests as their clients send them:
+ * `tritonclient.http` without Content-Type and Accept, and KServe's `InferenceRESTClient` with application/octet-stream
+ * if the request has binary data, and otherwise without Content-Type.
  */
 import { describe, expect, it } from 'vitest';
 import {
@@ -26,7 +26,7 @@ const service = serveAll();
 const { send, infer } = inferring(service);
 
 describe('a request of Triton’s client', () => {
-  it('is served as it comes: HTTP by hand, no Content-Type, no Accept, bytes in and out', async () => {
+  it('is accepted unchanged: written by hand, no Content-Type, no Accept, binary data in and out', async () => {
     const json = JSON.stringify({
       id: 'r1',
       inputs: [
@@ -55,7 +55,7 @@ describe('a request of Triton’s client', () => {
     });
   });
 
-  it('gets each output as it asks for it, in its order', async () => {
+  it('returns the requested outputs in the requested order', async () => {
     const request = inferenceOf('lstm', good.lstm.forward, 'float64');
     const outputs = [
       { name: 'c_n', parameters: { binary_data: true } },
@@ -79,7 +79,7 @@ describe('a request of Triton’s client', () => {
     }
   });
 
-  it('may name the version, which comes back', async () => {
+  it('may name the version, which is returned', async () => {
     const sent = await send('linear_forward/versions/1/infer', inJson(linear));
     expect(sent.status).toBe(200);
     expect(decode(sent.bytes, null)).toMatchObject({ model_name: 'linear_forward', model_version: '1' });
@@ -87,7 +87,7 @@ describe('a request of Triton’s client', () => {
 });
 
 describe('a request of KServe’s client', () => {
-  it('is served as it comes: the model’s name in it, application/octet-stream, Accept */*', async () => {
+  it('is accepted unchanged: with the model’s name, application/octet-stream, Accept */*', async () => {
     const request = { id: 'b9e7', model_name: 'linear_forward', ...linear };
     const answer = await infer(
       'linear_forward',
@@ -110,7 +110,7 @@ describe('a request of KServe’s client', () => {
     ['application/json; charset=utf-8', 'application/json'],
     [BINARY, BINARY],
     [BINARY, 'text/html, */*;q=0.1'],
-  ])('is served with Content-Type %s and Accept %s', async (type, accept) => {
+  ])('is accepted with Content-Type %s and Accept %s', async (type, accept) => {
     const headers = { 'content-type': type, accept };
     expect((await infer('linear_forward', inJson(linear), headers)).outputs[0].numbers).toEqual([-1, -1]);
     const binary = encode(
@@ -120,7 +120,7 @@ describe('a request of KServe’s client', () => {
     expect((await infer('linear_forward', binary, headers)).outputs[0].numbers).toEqual([-1, -1]);
   });
 
-  it('may have null where an optional field is not there', async () => {
+  it('may have null for an absent optional field', async () => {
     const absent = { id: null, model_name: null, outputs: null };
     const request = { ...absent, ...linear, inputs: [{ ...x, parameters: null }, weight] };
     expect((await infer('linear_forward', inJson(request))).outputs[0].numbers).toEqual([-1, -1]);
@@ -135,7 +135,7 @@ describe('a request of KServe’s client', () => {
 });
 
 describe('numbers', () => {
-  it('that are not finite are strings in JSON, and themselves in bytes', async () => {
+  it('that are not finite are strings in JSON, and ordinary values in binary data', async () => {
     const odd = { ...x, shape: [3, 1], data: ['NaN', 'Infinity', '-Infinity'] };
     const one = { ...weight, shape: [1, 1], data: [1] };
     const json = await infer('linear_forward', inJson(inputs(odd, one)));
@@ -148,7 +148,7 @@ describe('numbers', () => {
     expect(binary.outputs[0].numbers).toEqual([NaN, Infinity, -Infinity]);
   });
 
-  it('of FP32 are written as its shortest decimals, and computed with its precision', async () => {
+  it('of FP32 are written as their shortest decimals, and computed in float32', async () => {
     const single = inputs(
       { ...x, datatype: 'FP32', data: [0.1, 0, 0, 0.3, 0, 0] },
       { ...weight, datatype: 'FP32', data: [1, 1, 1] },
@@ -169,7 +169,7 @@ describe('numbers', () => {
     }
   });
 
-  it('come by the hundred thousand, flat and in bytes', async () => {
+  it('are accepted by the hundred thousand, flat and in binary', async () => {
     const data = Array.from({ length: 200_000 }, (_, i) => (i % 1000) / 7);
     const large = { name: 'x', shape: [400, 500], datatype: 'FP64', data };
     for (const way of ['flat', 'binary'] as const)

@@ -1,4 +1,6 @@
-/** What the models of the Open Inference Protocol tell of themselves, and that they give what the other routes give. */
+/**
+ * The metadata of the models of the Open Inference Protocol, and that their results equal those of the other routes.
+ */
 import { describe, expect, it } from 'vitest';
 import type { FloatDtype } from '../../../src/tensor/tensor.js';
 import {
@@ -8,7 +10,6 @@ import {
   inJson,
   type Inference,
   type InferenceAnswer,
-  type Sent,
   type Way,
 } from '../../support/inference.js';
 import { good, layerNames, schemasOf, type Body } from '../../support/requests.js';
@@ -17,7 +18,7 @@ import { call, serveAll } from '../../support/service.js';
 const service = serveAll();
 const { send, infer } = inferring(service);
 
-/** Same names, shapes and bits as the JSON route gives, but for a session. */
+/** Expects the names, shapes and bits of the JSON route's answer, except the session. */
 function expectSame(answer: InferenceAnswer, expected: Body, dtype: FloatDtype): void {
   const { session: _, seed, ...tensors } = expected;
   expect(answer.outputs.map(({ name }) => name)).toEqual(Object.keys(tensors));
@@ -34,13 +35,27 @@ function expectSame(answer: InferenceAnswer, expected: Body, dtype: FloatDtype):
 }
 
 describe('the server', () => {
-  it('tells what it is', async () => {
+  it('describes itself', async () => {
     const { body } = (await service().client.get('/v2').expect(200)) as { body: unknown };
     expect(body).toEqual({
       name: 'layerd',
       version: expect.stringMatching(/^\d+\.\d+\.\d+$/) as string,
-      extensions: expect.arrayContaining(['binary_tensor_data']) as string[],
+      extensions: expect.arrayContaining(['binary_tensor_data', 'statistics']) as string[],
     });
+  });
+
+  it('lists its models as ready, for an empty request as Triton’s clients send it', async () => {
+    const names = layerNames.flatMap((layer) => [`${layer}_forward`, `${layer}_backward`]);
+    expect((await service().client.get('/v2/models').expect(200)).body).toEqual({ models: names });
+    const index = names.map((name) => ({ name, version: '1', state: 'READY', reason: '' }));
+    const url = `${service().url}/v2/repository/index`;
+    for (const body of [undefined, new Uint8Array(), Buffer.from('{}'), Buffer.from('{"ready":true}')])
+      expect(await (await fetch(url, { method: 'POST', body: body ?? null })).json()).toEqual(index);
+    const refused = await fetch(url, { method: 'POST', body: Buffer.from('{"ready":1,"repository":"a"}') });
+    expect([refused.status, await refused.json()]).toEqual([
+      400,
+      { error: '/repository is unknown; expected ready; /ready is 1; expected true or false' },
+    ]);
   });
 
   it('is live and ready', async () => {
@@ -50,7 +65,7 @@ describe('the server', () => {
 });
 
 describe.each(layerNames)('the models of %s', (layer) => {
-  it.each(['forward', 'backward'] as const)('tell their tensors: %s', async (direction) => {
+  it.each(['forward', 'backward'] as const)('list their tensors: %s', async (direction) => {
     const model = `${layer}_${direction}`;
     const { body } = (await service().client.get(`/v2/models/${model}`).expect(200)) as {
       body: Record<'inputs' | 'outputs', { name: string; datatype: string; shape: number[] }[]>;
@@ -70,7 +85,8 @@ describe.each(layerNames)('the models of %s', (layer) => {
     expect(outputs.map(({ name }) => name)).toEqual(
       names(direction === 'forward' ? schemas.outputs : schemas.gradients),
     );
-    // Of the good requests each has the lowest rank that its layer takes, but for planes of one axis or two.
+    // Most valid requests have the lowest rank that their layer accepts.
+    const isLowest = !['dropout', 'linear', 'pooling'].includes(layer);
     const shapes = new Map(
       inferenceOf(layer, direction === 'forward' ? good[layer].forward : { ...good[layer] }, 'float64').inputs.map(
         ({ name, shape }) => [name, shape],
@@ -82,9 +98,28 @@ describe.each(layerNames)('the models of %s', (layer) => {
       expect(shape.length).toBeGreaterThan(0);
       expect(shape.every((size) => size === -1)).toBe(true);
       const sent = shapes.get(name);
-      if (sent && layer !== 'pooling' && layer !== 'dropout') expect([name, shape.length]).toEqual([name, sent.length]);
+      if (sent && isLowest) expect([name, shape.length]).toEqual([name, sent.length]);
+      if (sent) expect(shape.length, name).toBeLessThanOrEqual(sent.length);
     }
     expect((await service().client.get(`/v2/models/${model}/versions/1`).expect(200)).body).toEqual(body);
+    const { body: config } = (await service().client.get(`/v2/models/${model}/config`).expect(200)) as {
+      body: { input: { name: string; optional: boolean }[]; output: object[] };
+    };
+    const triton = ({ name, datatype, shape }: (typeof inputs)[number]) => ({
+      name,
+      data_type: `TYPE_${datatype}`,
+      dims: shape,
+    });
+    expect(config).toMatchObject({
+      name: model,
+      platform: 'layerd',
+      max_batch_size: 0,
+      input: inputs.map(triton),
+      output: outputs.map(triton),
+    });
+    const needed = config.input.filter(({ optional }) => !optional).map(({ name }) => name);
+    const required = (direction === 'forward' ? schemas.inputs : schemas.upstream).required ?? [];
+    expect(needed).toEqual(required);
     for (const path of [model, `${model}/versions/1`])
       expect((await service().client.get(`/v2/models/${path}/ready`).expect(200)).body).toEqual({
         name: model,
@@ -144,15 +179,15 @@ describe.each(layerNames)('the models of %s', (layer) => {
     expect(await call(service(), `${layer}/backward`, { session: token, ...backward, release: true })).toEqual(
       expected,
     );
-    expectProblem404(
+    expect(
       await send(
         `${layer}_backward/infer`,
         encode(inferenceOf(layer, { ...backward, session: token }, 'float64'), () => 'flat'),
       ),
-    );
+    ).toMatchObject({ status: 404 });
   });
 
-  it('take the example of the OpenAPI document', async () => {
+  it('accept the example of the OpenAPI document', async () => {
     const document = (await service().client.get('/openapi.json')).body as {
       paths: Record<string, { post: { requestBody: { content: Record<string, { example: Inference }> } } }>;
     };
@@ -162,6 +197,26 @@ describe.each(layerNames)('the models of %s', (layer) => {
   });
 });
 
-function expectProblem404({ status, bytes }: Sent): void {
-  expect([status, JSON.parse(bytes.toString())]).toMatchObject([404, { type: '/problems/unknown-session' }]);
-}
+describe('integers', () => {
+  const request = inferenceOf('lstm', { ...good.lstm.forward, sequence_lengths: [1], session: false }, 'float64');
+
+  it.each(['nested', 'flat', 'binary'] as const)(
+    'may be INT32 or INT64, with the same results in both cases: %s',
+    async (way) => {
+      const with32 = {
+        ...request,
+        inputs: request.inputs.map((input) => (input.datatype === 'INT64' ? { ...input, datatype: 'INT32' } : input)),
+      };
+      expect(with32).not.toEqual(request);
+      const answers = await Promise.all(
+        [request, with32].map((each) =>
+          infer(
+            'lstm_forward',
+            encode(each, () => way),
+          ),
+        ),
+      );
+      expect(answers[1]).toEqual(answers[0]);
+    },
+  );
+});

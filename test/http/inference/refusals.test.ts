@@ -1,4 +1,4 @@
-/** Wrong requests of the Open Inference Protocol: each is refused with the place in the request as it came. */
+/** Invalid requests of the Open Inference Protocol: each is refused with the position in the request as it was sent. */
 import { describe, it } from 'vitest';
 import {
   encode,
@@ -70,22 +70,42 @@ describe('a wrong request', () => {
     [
       'empty inputs',
       text({ inputs: [] }),
-      request('invalid-request', /^\/x is missing; expected a tensor/, '/inputs', '/inputs'),
+      request('invalid-request', 'input "x" is missing; input "weight" is missing', '/inputs', '/inputs'),
     ],
-    [
-      'a missing input',
-      inJson(inputs(x)),
-      request('invalid-request', /^\/weight is missing; expected a tensor/, '/inputs'),
-    ],
+    ['a missing input', inJson(inputs(x)), request('invalid-request', 'input "weight" is missing', '/inputs')],
     [
       'an unknown input',
       inJson(inputs(x, weight, { ...x, name: 'y' })),
-      request('invalid-request', '/y is unknown; expected one of x, weight, bias, dtype, session', '/inputs/2'),
+      request('invalid-request', 'input "y" is unknown; expected one of x, weight, bias', '/inputs/2'),
+    ],
+    [
+      'a field of the request twice',
+      { body: Buffer.from('{"inputs":[],"inputs":[]}') },
+      request('duplicate-name', '/inputs occurs twice; expected each name once', '/inputs'),
+    ],
+    [
+      'a field of an input twice',
+      { body: Buffer.from('{"inputs":[{"name":"x","data":[1],"dat\\u0061":[2]}]}') },
+      request('duplicate-name', '/inputs/0/data occurs twice; expected each name once', '/inputs/0/data'),
+    ],
+    [
+      'a parameter twice',
+      { body: Buffer.from('{"inputs":[],"parameters":{"epsilon":1,"epsilon":2}}') },
+      request('duplicate-name', '/parameters/epsilon occurs twice; expected each name once', '/parameters/epsilon'),
+    ],
+    [
+      'a name twice in the JSON text of a parameter',
+      { body: Buffer.from(JSON.stringify({ inputs: [], parameters: { stride: '[{"a":1,"a":2}]' } })) },
+      request(
+        'duplicate-name',
+        'in parameter "stride", /0/a occurs twice; expected each name once',
+        '/parameters/stride/0/a',
+      ),
     ],
     [
       'an input twice',
       inJson(inputs(x, weight, x)),
-      request('invalid-request', '/inputs/2 is "x", as /inputs/0 is; expected each name once', '/inputs/2'),
+      request('duplicate-name', '/inputs/2 is "x", as /inputs/0 is; expected each name once', '/inputs/2'),
     ],
     [
       'more inputs than any model has',
@@ -128,7 +148,11 @@ describe('a wrong request', () => {
     [
       'a datatype that is not spoken',
       bad({ datatype: 'FP16' }),
-      request('invalid-tensor', 'weight has datatype "FP16"; expected one of FP64, FP32, INT64', '/inputs/1/datatype'),
+      request(
+        'invalid-tensor',
+        'weight has datatype "FP16"; expected one of FP64, FP32, INT64, INT32',
+        '/inputs/1/datatype',
+      ),
     ],
     [
       'two datatypes of floats',
@@ -141,9 +165,14 @@ describe('a wrong request', () => {
       request('invalid-tensor', 'weight is INT64 of shape [1, 3]; expected an input of FP64', '/inputs/1/datatype'),
     ],
     [
+      'integers of 32 bits where floats are wanted',
+      bad({ datatype: 'INT32', data: [1, 2, 3] }),
+      request('invalid-tensor', 'weight is INT32 of shape [1, 3]; expected an input of FP64', '/inputs/1/datatype'),
+    ],
+    [
       'a dtype that the tensors have not',
       text({ parameters: { dtype: 'float32' } }),
-      request('invalid-request', 'dtype is float32; expected float64, which the tensors are', '/parameters/dtype'),
+      request('invalid-request', 'dtype is float32; expected float64, the dtype of the tensors', '/parameters/dtype'),
     ],
     [
       'no shape',
@@ -155,14 +184,14 @@ describe('a wrong request', () => {
       bad({ shape: [0, 3], data: [] }),
       request(
         'invalid-tensor',
-        'weight has shape [0, 3]; expected the sizes of 1 to 32 axes, none empty',
+        'weight has shape [0, 3]; expected the sizes of 1 to 32 axes, none of size 0',
         '/inputs/1/shape',
       ),
     ],
     [
       'a size of -1',
       bad({ shape: [-1, 3] }),
-      request('invalid-tensor', /^weight has shape an array of 2; expected/, '/inputs/1/shape'),
+      request('invalid-tensor', /^weight has shape \[-1, 3\]; expected/, '/inputs/1/shape'),
     ],
     [
       '33 axes',
@@ -195,12 +224,12 @@ describe('a wrong request', () => {
     [
       'a shape that overflows',
       bad({ shape: Array(30).fill(2 ** 50), data: [1] }),
-      request('invalid-tensor', /^weight has 1 numbers; expected \S+, because its shape is/, '/inputs/1/data'),
+      request('invalid-tensor', /^weight has 1 number; expected \S+, because its shape is/, '/inputs/1/data'),
     ],
     [
       'ragged data',
       bad({ data: [[1, 2], [3]] }),
-      request('ragged-tensor', /^\/inputs\/1\/data\/1 has 1 entries; expected 2/, '/inputs/1/data/1'),
+      request('ragged-tensor', /^\/inputs\/1\/data\/1 has 1 entry; expected 2/, '/inputs/1/data/1'),
     ],
     [
       'a null among the numbers',
@@ -259,30 +288,30 @@ describe('a wrong request', () => {
       inJson(inputs(x, { ...noData, parameters: { binary_data_size: 24 } })),
       request(
         'invalid-inference-request',
-        '0 bytes follow the JSON part; expected 24, what the binary_data_size of the inputs add up to',
+        'the body has 0 bytes after the JSON part; expected 24, the sum of binary_data_size over the inputs',
       ),
     ],
     [
       'a byte too few',
       bytes({ add: -1 }),
-      request('invalid-inference-request', /^71 bytes follow the JSON part; expected 72, /),
+      request('invalid-inference-request', /^the body has 71 bytes after the JSON part; expected 72, /),
     ],
     [
       'a byte too many',
       bytes({ add: 1 }),
-      request('invalid-inference-request', /^73 bytes follow the JSON part; expected 72, /),
+      request('invalid-inference-request', /^the body has 73 bytes after the JSON part; expected 72, /),
     ],
     [
       'bytes without a length of the JSON part',
       { body: binary.body },
-      request('invalid-json', /Inference-Header-Content-Length must say how long that is$/),
+      request('invalid-json', /Inference-Header-Content-Length must give the length of the JSON part$/),
     ],
     [
       'a length over the body',
       bytes({ jsonBytes: 10_000 }),
       request(
         'invalid-inference-request',
-        `the JSON part is said to have 10000 bytes; expected at most ${binary.body.length}, those of the body`,
+        `Inference-Header-Content-Length is 10000; expected at most ${binary.body.length}, the length of the body`,
       ),
     ],
     [
@@ -313,11 +342,11 @@ describe('a wrong request', () => {
     ],
     [
       'an unknown parameter',
-      text({ parameters: { priority: 1 } }),
+      text({ parameters: { epsilon: 1 } }),
       request(
         'invalid-request',
-        '/priority is unknown; expected one of x, weight, bias, dtype, session',
-        '/parameters/priority',
+        'parameter "epsilon" is unknown; expected one of dtype, session, binary_data_output, timeout, priority, sequence_id, sequence_start, sequence_end',
+        '/parameters/epsilon',
       ),
     ],
     [
@@ -325,24 +354,24 @@ describe('a wrong request', () => {
       text({ parameters: { session: [1] } }),
       request(
         'invalid-request',
-        '/parameters/session is an array of 1; expected a string, a number, true or false; an array is written as its JSON text',
+        'parameter "session" is an array of 1; expected a string, a number, true or false; an array is written as its JSON text',
         '/parameters/session',
       ),
     ],
     [
       'a parameter that is null',
       text({ parameters: { session: null } }),
-      request('invalid-request', /^\/parameters\/session is null; expected a string/, '/parameters/session'),
+      request('invalid-request', /^parameter "session" is null; expected a string/, '/parameters/session'),
     ],
     [
       'a parameter that only begins as an array',
       text({ parameters: { dtype: '[1,' } }),
-      request('invalid-request', '/parameters/dtype is "[1,"; expected the JSON text of an array', '/parameters/dtype'),
+      request('invalid-request', 'parameter "dtype" is "[1,"; expected the JSON text of an array', '/parameters/dtype'),
     ],
     [
       'a parameter of the wrong type',
       text({ parameters: { session: 'yes' } }),
-      request('invalid-request', '/session is "yes"; expected true or false', '/parameters/session'),
+      request('invalid-request', 'parameter "session" is "yes"; expected true or false', '/parameters/session'),
     ],
     [
       'a tensor among the parameters',
@@ -352,19 +381,19 @@ describe('a wrong request', () => {
     [
       'an option among the inputs',
       inJson({ inputs: [x, weight, { ...x, name: 'session' }] }),
-      request('invalid-request', '/session is an object; expected true or false', '/inputs/2'),
+      request('invalid-request', 'input "session" is an object; expected true or false', '/inputs/2'),
     ],
     [
       'a name that is an input and a parameter',
       text({ parameters: { x: 1 } }),
-      request('invalid-request', '"x" is both an input and a parameter; expected one of the two', '/parameters/x'),
+      request('duplicate-name', '"x" is both an input and a parameter; expected one of the two', '/parameters/x'),
     ],
     [
       'binary_data_output that is no boolean',
       text({ parameters: { binary_data_output: 1 } }),
       request(
         'invalid-request',
-        '/parameters/binary_data_output is 1; expected true or false',
+        'parameter "binary_data_output" is 1; expected true or false',
         '/parameters/binary_data_output',
       ),
     ],
@@ -376,7 +405,7 @@ describe('a wrong request', () => {
     [
       'an output twice',
       text({ outputs: [{ name: 'out' }, { name: 'out' }] }),
-      request('invalid-request', '/outputs/1 is "out", as /outputs/0 is; expected each name once', '/outputs/1'),
+      request('duplicate-name', '/outputs/1 is "out", as /outputs/0 is; expected each name once', '/outputs/1'),
     ],
     [
       'an unknown parameter of an output',
@@ -411,7 +440,7 @@ describe('a wrong request', () => {
         at: ['/inputs/1'],
       },
     ],
-  ])('is refused with the place and both sides: %s', async (_what, encoded, expected) => {
-    expectRefused(await send('linear_forward/infer', encoded), expected);
+  ])('is refused with the position, and the received and expected values: %s', async (_what, encoded, expected) => {
+    await expectRefused(await send('linear_forward/infer', encoded), expected);
   });
 });

@@ -1,4 +1,4 @@
-/** A client that wants an answer: it repeats what was refused for the moment, after as long as it was told to wait. */
+/** A client that repeats requests refused with 429 or 503, after the announced time, until they are served. */
 import { setTimeout as wait } from 'node:timers/promises';
 
 export interface Answered {
@@ -6,19 +6,16 @@ export interface Answered {
   readonly text: string;
 }
 
-/** A request is given up when it was not served in this time, however often it was repeated. */
-const PATIENCE_MS = 60_000;
+/** Longer than any working request takes on any machine; it only ends a request that would never be served. */
+const HOPELESS_MS = 120_000;
 
-/** An attempt that takes longer than this counts as unanswered. */
-const UNANSWERED_MS = 15_000;
-
-/** Where nothing says how long: a connection was cut, as by a replica that died. */
+/** Used if no time was announced because the connection was cut, such as by a replica that died. */
 const AFTER_CUT_MS = 50;
 
 export class Client {
-  /** Attempts by what became of them: a status, or `cut` where no answer came. */
+  /** Attempts by outcome: a status, or `cut` if there was no answer. */
   readonly outcomes = new Map<string, number>();
-  /** Of the slowest attempt. */
+  /** Duration of the slowest attempt, for reports. */
   slowestMs = 0;
 
   constructor(
@@ -26,13 +23,13 @@ export class Client {
     private readonly headers: Readonly<Record<string, string>> = {},
   ) {}
 
-  /** @throws where no attempt was served within the patience */
+  /** @throws if no attempt is served */
   async post(path: string, body: string): Promise<Answered> {
     return this.ask('POST', path, body);
   }
 
   async ask(method: string, path: string, body?: string): Promise<Answered> {
-    const end = performance.now() + PATIENCE_MS;
+    const end = performance.now() + HOPELESS_MS;
     let last = '';
     while (performance.now() < end) {
       const { outcome, answered, retryAfterMs } = await this.attempt(method, path, body);
@@ -40,7 +37,7 @@ export class Client {
       last = outcome;
       await wait(retryAfterMs);
     }
-    throw new Error(`${method} ${path} was not served in ${PATIENCE_MS / 1000} s; at last: ${last}`);
+    throw new Error(`${method} ${path} was not served in ${HOPELESS_MS / 1000} s; at last: ${last}`);
   }
 
   private async attempt(method: string, path: string, body: string | undefined) {
@@ -50,7 +47,7 @@ export class Client {
         method,
         headers: { 'content-type': 'application/json', ...this.headers },
         ...(body === undefined ? {} : { body }),
-        signal: AbortSignal.timeout(UNANSWERED_MS),
+        signal: AbortSignal.timeout(HOPELESS_MS),
       });
       const text = await response.text();
       const outcome = this.count(String(response.status), start);
@@ -72,7 +69,7 @@ export class Client {
   }
 }
 
-/** Of several clients together, as text for a report. */
+/** The outcomes of several clients together, as text for a report. */
 export function outcomesOf(clients: readonly Client[]): string {
   const all = new Map<string, number>();
   for (const { outcomes } of clients)

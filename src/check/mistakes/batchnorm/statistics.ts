@@ -1,6 +1,6 @@
-/** Mistakes of the statistics that batchnorm normalises with, and of those that run. */
+/** Mistakes in the statistics that batchnorm normalises with, and in the running statistics. */
 import { each } from '../../arrays.js';
-import type { Mistake } from '../../definition.js';
+import { sharing, type Mistake } from '../../definition.js';
 import {
   momentumOf,
   FORWARD,
@@ -15,31 +15,28 @@ import {
   type State,
 } from './steps.js';
 
-export const statisticsMistakes: readonly Mistake<Given, Made>[] = [
+const runningMistakes: readonly Mistake<Given, Made>[] = sharing({ needs: { training: true } }, [
   {
     id: 'running_var_biased',
     tensors: ['running_var'],
-    explanation: 'The running variance takes the biased variance of the batch, divided by m.',
+    explanation: 'The running variance was updated with the biased variance of the batch, divided by m.',
     fix: 'running_var = (1 − momentum) · running_var + momentum · var · m / (m − 1)',
     hidden: 'momentum is 0',
-    needs: { training: true },
-    ways: [{ steps: { running_var: (s) => run(s, s.pastVariance, (c) => s.batchVariance[c]) } }],
+    steps: { running_var: (s) => run(s, s.pastVariance, (c) => s.batchVariance[c]) },
   },
   {
     id: 'momentum_inverted',
     tensors: ['running_mean', 'running_var'],
-    explanation: 'momentum was taken for the weight of the past, as Keras has it; here it is the weight of the batch.',
+    explanation: 'momentum was used as the weight of the past, as in Keras; here it is the weight of the batch.',
     fix: 'running = (1 − momentum) · running + momentum · batch',
     hidden: 'momentum is 0.5',
-    needs: { training: true },
-    ways: [{ given: ({ momentum }) => ({ momentum: 1 - momentum }) }],
+    given: ({ momentum }) => ({ momentum: 1 - momentum }),
   },
   {
     id: 'running_without_past',
     tensors: ['running_mean', 'running_var'],
-    explanation: 'The running statistics were replaced by those of the batch, or took momentum · batch and no past.',
+    explanation: 'The running statistics were replaced by those of the batch, or by momentum · batch without the past.',
     fix: 'running = (1 − momentum) · running + momentum · batch',
-    needs: { training: true },
     ways: [1, 0].map((past) => ({
       steps: {
         running_mean: (s: State) => s.pastMean && each(s.C, (c) => (past || s.momentum) * s.batchMean[c]),
@@ -51,11 +48,10 @@ export const statisticsMistakes: readonly Mistake<Given, Made>[] = [
   {
     id: 'running_not_updated',
     tensors: ['running_mean', 'running_var'],
-    explanation: 'The running statistics were returned as they came.',
+    explanation: 'The running statistics were returned unchanged.',
     fix: 'running = (1 − momentum) · running + momentum · batch',
     hidden: 'momentum is 0',
-    needs: { training: true },
-    ways: [{ given: () => ({ momentum: 0 }) }],
+    given: () => ({ momentum: 0 }),
   },
   {
     id: 'running_updated_in_inference',
@@ -79,10 +75,9 @@ export const statisticsMistakes: readonly Mistake<Given, Made>[] = [
   {
     id: 'running_var_of_deviation',
     tensors: ['running_var'],
-    explanation: 'running_var took the standard deviation of the batch for its variance.',
+    explanation: 'running_var was updated with the standard deviation of the batch, not with its variance.',
     fix: 'running_var = (1 − momentum) · running_var + momentum · var · m / (m − 1)',
     hidden: 'the variance is 1',
-    needs: { training: true },
     ways: [1, 0].map((corrected) => ({
       steps: {
         running_var: (s: State) =>
@@ -90,36 +85,33 @@ export const statisticsMistakes: readonly Mistake<Given, Made>[] = [
       },
     })),
   },
+]);
+
+const rootMistakes: readonly Mistake<Given, Made>[] = sharing({ tensors: FORWARD }, [
   {
     id: 'epsilon_outside_root',
-    tensors: FORWARD,
     explanation: 'epsilon was added to the standard deviation: x̂ = (x − mean) / (√var + epsilon).',
     fix: 'x̂ = (x − mean) / √(var + epsilon)',
     hidden: 'epsilon is far smaller than the variance: try a larger one',
-    ways: [
-      { steps: { rstd: (s) => each(s.groups, (g) => reciprocalRoot(s, (Math.sqrt(s.var[g]) + s.epsilon) ** 2)) } },
-    ],
+    steps: { rstd: (s) => each(s.groups, (g) => reciprocalRoot(s, (Math.sqrt(s.var[g]) + s.epsilon) ** 2)) },
   },
   {
     id: 'epsilon_forgotten',
-    tensors: FORWARD,
     explanation: 'epsilon was left out: x̂ = (x − mean) / √var.',
     fix: 'x̂ = (x − mean) / √(var + epsilon)',
     hidden: 'epsilon is far smaller than the variance: try a larger one',
-    ways: [{ given: () => ({ epsilon: 0 }) }],
+    given: () => ({ epsilon: 0 }),
   },
   {
     id: 'epsilon_as_floor',
-    tensors: FORWARD,
-    explanation: 'epsilon was taken for the least variance: x̂ = (x − mean) / √max(var, epsilon).',
+    explanation: 'epsilon was used as a lower bound of the variance: x̂ = (x − mean) / √max(var, epsilon).',
     fix: 'x̂ = (x − mean) / √(var + epsilon)',
     hidden: 'epsilon is far smaller than the variance: try a larger one',
-    ways: [{ steps: { rstd: (s) => each(s.groups, (g) => reciprocalRoot(s, Math.max(s.var[g], s.epsilon))) } }],
+    steps: { rstd: (s) => each(s.groups, (g) => reciprocalRoot(s, Math.max(s.var[g], s.epsilon))) },
   },
   {
     id: 'epsilon_twice',
-    tensors: FORWARD,
-    explanation: 'epsilon was added twice: under the root and to it, or to the variance and again.',
+    explanation: 'epsilon was added twice: inside the square root and outside it, or twice to the variance.',
     fix: 'x̂ = (x − mean) / √(var + epsilon)',
     hidden: 'epsilon is far smaller than the variance: try a larger one',
     ways: [
@@ -129,28 +121,31 @@ export const statisticsMistakes: readonly Mistake<Given, Made>[] = [
   },
   {
     id: 'root_missing',
-    tensors: FORWARD,
-    explanation: 'x was divided by the variance, not by its root.',
+    explanation: 'x was divided by the variance, not by its square root.',
     fix: 'x̂ = (x − mean) / √(var + epsilon)',
     hidden: 'the variance is 1',
-    ways: [{ steps: { rstd: (s) => each(s.groups, (g) => 1 / (s.var[g] + s.epsilon)) } }],
+    steps: { rstd: (s) => each(s.groups, (g) => 1 / (s.var[g] + s.epsilon)) },
   },
+]);
+
+const BATCH = { tensors: [...FORWARD, 'mean', 'var'], needs: { training: true } };
+
+const batchMistakes: readonly Mistake<Given, Made>[] = sharing(BATCH, [
   {
     id: 'unbiased_variance',
     tensors: [...FORWARD, 'var', 'running_var'],
     explanation: 'x was normalised with the unbiased variance, divided by m − 1.',
-    fix: 'var = Σ (x − mean)² / m; the unbiased one is for running_var alone',
-    needs: { training: true },
+    fix: 'var = Σ (x − mean)² / m',
     ways: [
       {
         steps: {
           rstd: (s) => each(s.groups, (g) => reciprocalRoot(s, s.batchVariance[g] * unbiased(s) + s.epsilon)),
           var: (s) => s.batchVariance.map((value) => value * unbiased(s)),
-          // Corrected once already, and then once more.
+          // The correction is applied twice.
           running_var: (s) => run(s, s.pastVariance, (c) => s.batchVariance[c] * unbiased(s) ** 2),
         },
       },
-      // With the derivative that belongs to it.
+      // With the derivative of the unbiased variance.
       {
         steps: {
           var: (s) => s.batchVariance.map((value) => value * unbiased(s)),
@@ -165,71 +160,41 @@ export const statisticsMistakes: readonly Mistake<Given, Made>[] = [
     explanation: 'The variance is the mean of x²: the mean was not subtracted before squaring.',
     fix: 'var = Σ (x − mean)² / m',
     hidden: 'the mean is 0',
-    needs: { training: true },
-    ways: [{ steps: { batchVariance: (s) => sums(s, (i) => s.x[i] ** 2).map((sum) => sum / s.m) } }],
+    steps: { batchVariance: (s) => sums(s, (i) => s.x[i] ** 2).map((sum) => sum / s.m) },
   },
   {
     id: 'statistics_of_each_sample',
-    tensors: [...FORWARD, 'mean', 'var'],
-    explanation: 'Mean and variance were taken over the features of each sample, which is layer normalisation.',
-    fix: 'take them over the batch, and over all spatial axes, for each channel',
-    needs: { training: true },
-    ways: [
-      grouped(
-        (s) => s.N,
-        (s, i) => Math.floor(i / (s.C * s.S)),
-      ),
-    ],
+    explanation: 'Mean and variance were computed over the features of each sample, which is layer normalisation.',
+    fix: 'compute them over the batch, and over all spatial axes, for each channel',
+    steps: grouped((s) => [s.N, (i) => Math.floor(i / (s.C * s.S))]),
   },
   {
     id: 'statistics_of_each_plane',
-    tensors: [...FORWARD, 'mean', 'var'],
-    explanation: 'Mean and variance were taken over each plane of each sample, which is instance normalisation.',
-    fix: 'take them over the batch, too',
+    explanation: 'Mean and variance were computed over each plane of each sample, which is instance normalisation.',
+    fix: 'compute them over the batch as well',
     hidden: 'the batch has one sample',
-    needs: { training: true },
-    ways: [
-      grouped(
-        (s) => s.N * s.C,
-        (s, i) => Math.floor(i / s.S),
-      ),
-    ],
+    axes: 1,
+    steps: grouped((s) => [s.N * s.C, (i) => Math.floor(i / s.S)]),
   },
   {
     id: 'statistics_over_batch_axis_alone',
-    tensors: [...FORWARD, 'mean', 'var'],
-    explanation: 'Mean and variance were taken over the batch axis alone, for every place in space by itself.',
-    fix: 'take them over the batch and over all spatial axes',
-    hidden: 'x has no spatial axes',
-    needs: { training: true },
-    ways: [
-      grouped(
-        (s) => s.C * s.S,
-        (s, i) => i % (s.C * s.S),
-      ),
-    ],
+    explanation: 'Mean and variance were computed over the batch axis only, separately for every spatial position.',
+    fix: 'compute them over the batch and over all spatial axes',
+    axes: 1,
+    steps: grouped((s) => [s.C * s.S, (i) => i % (s.C * s.S)]),
   },
   {
     id: 'statistics_over_everything',
-    tensors: [...FORWARD, 'mean', 'var'],
-    explanation: 'One mean and one variance were taken over the whole tensor.',
-    fix: 'take them for each channel',
+    explanation: 'One mean and one variance were computed over the whole tensor.',
+    fix: 'compute them for each channel',
     hidden: 'there is one channel',
-    needs: { training: true },
-    ways: [
-      grouped(
-        () => 1,
-        () => 0,
-      ),
-    ],
+    steps: grouped(() => [1, () => 0]),
   },
   {
     id: 'running_statistics_in_training',
-    tensors: [...FORWARD, 'mean', 'var'],
     explanation: 'The running statistics were used in training.',
     fix: 'normalise with the statistics of the batch while training',
-    hidden: 'no running statistics were given',
-    needs: { training: true },
+    concerns: ['running_mean'],
     ways: [
       { steps: { usesBatch: (s) => !s.pastMean } },
       { steps: { usesBatch: (s) => !s.pastMean, throughStatistics: (s) => !s.pastMean } },
@@ -237,10 +202,11 @@ export const statisticsMistakes: readonly Mistake<Given, Made>[] = [
   },
   {
     id: 'batch_statistics_in_inference',
-    tensors: [...FORWARD, 'mean', 'var'],
     explanation: 'The statistics of the batch were used in inference.',
     fix: 'normalise with the running statistics when training is false',
     needs: { training: false },
     ways: [{ steps: { usesBatch: () => true } }, { steps: { usesBatch: () => true, throughStatistics: () => true } }],
   },
-];
+]);
+
+export const statisticsMistakes = [...runningMistakes, ...rootMistakes, ...batchMistakes];

@@ -1,4 +1,4 @@
-/** How batchnorm goes wrong. Dimensions and formulas as in the layer's own file; statistics here are over groups. */
+/** The steps of batchnorm. Dimensions and formulas are those of layers/batchnorm.ts; statistics are per group. */
 import type { FloatArray } from '../../../tensor/tensor.js';
 import { each } from '../../arrays.js';
 
@@ -38,9 +38,9 @@ export interface Made {
   readonly dbeta: FloatArray;
   readonly dgamma: FloatArray;
   readonly dNormalised: FloatArray;
-  /** Whether the statistics depend on x on the way back. */
+  /** Whether backward treats the statistics as functions of x. */
   readonly throughStatistics: boolean;
-  /** The gradients of what the two paths share, of each group. */
+  /** Gradients of the variance and of the mean of each group. */
   readonly dVariance: FloatArray;
   readonly dMean: FloatArray;
   readonly dx: FloatArray;
@@ -110,6 +110,7 @@ export const FORWARD = ['out', 'dx', 'dgamma'];
 export const zeros = (s: State) => new Float64Array(s.groups);
 
 /** Statistics over something else than a channel. */
-export const grouped = (groups: (s: State) => number, groupOf: (s: State, i: number) => number) => ({
-  steps: { groups, groupOf: (s: State) => (i: number) => groupOf(s, i) },
+export const grouped = (of: (s: State) => readonly [groups: number, groupOf: (i: number) => number]) => ({
+  groups: (s: State) => of(s)[0],
+  groupOf: (s: State) => of(s)[1],
 });

@@ -1,7 +1,7 @@
-/** Mistakes that a transposed convolution alone has: what it inserts, adds and cuts off, and what is turned about. */
+/** Mistakes that only a transposed convolution has: in sizes, inserted zeros, padding and orientation. */
 import { sizeOf, tensor, type Tensor } from '../../../tensor/tensor.js';
 import { outputSize, type WindowAxis } from '../../../tensor/windows.js';
-import type { Mistake } from '../../definition.js';
+import { sharing, type Mistake } from '../../definition.js';
 import {
   ALL,
   axesWith,
@@ -24,13 +24,13 @@ import {
   type State,
 } from './walk.js';
 
-/** Added by the request to the far end of axis `at`. */
+/** Changes an axis; `added` is what output_padding adds to its far end. */
 type Change = (axis: WindowAxis, added: number) => Partial<WindowAxis>;
 
 const changed = (s: Given, change: Change) =>
   s.axes.map((axis, at) => ({ ...axis, ...change(axis, s.outputPadding[at]) }));
 
-/** Out in another size, or with taps elsewhere; nothing where no element is left of it. */
+/** out with another size or other taps; undefined if it would have no elements. */
 function outOf(s: Given, axes: readonly WindowAxis[], x = s.x, habits: Habits = {}): Tensor | undefined {
   const shape = [...s.outShape.slice(0, 2), ...spatial(axes, 'input')];
   if (shape.some((size) => size < 1)) return undefined;
@@ -38,7 +38,7 @@ function outOf(s: Given, axes: readonly WindowAxis[], x = s.x, habits: Habits = 
   return tensor(shape, biased(other, sumsOf(other, walking(other, habits))));
 }
 
-/** The size is that of the other steps, or the right one, with what lies beyond cut off. */
+/** Two ways: out has the changed size, or it is cropped to the right size. */
 const resized = (change: Change) => [
   { steps: { out: (s: State) => outOf(s, changed(s, change)) } },
   {
@@ -52,11 +52,11 @@ const resized = (change: Change) => [
   },
 ];
 
-/** What a stride of another size makes of the size. */
+/** Changes the stride, and the size of out accordingly. */
 const strided = (stride: (axis: WindowAxis) => number) =>
   resized((axis) => ({ stride: stride(axis), input: axis.input + (axis.output - 1) * (stride(axis) - axis.stride) }));
 
-/** x in planes of `sizes`, each element at the places that `put` gives for it. */
+/** Copies x to planes of `sizes`, each element to the positions that `put` chooses. */
 function placed(
   s: Given,
   sizes: readonly number[],
@@ -75,7 +75,7 @@ function placed(
   return values;
 }
 
-/** x padded as for a plain convolution; nothing is cut off the result. */
+/** out from x padded as for a plain convolution, with no padding removed from the result. */
 function padded(s: State): Tensor | undefined {
   const sizes = s.axes.map(({ output, before, after }) => output + before + after);
   const x = placed(s, sizes, (place, at) => {
@@ -90,7 +90,7 @@ function padded(s: State): Tensor | undefined {
   return outOf(s, axes, x);
 }
 
-/** x with each of its elements repeated `stride` times, where zeros belong between them. */
+/** out from x with each element repeated `stride` times, instead of zeros inserted between the elements. */
 const repeated = (cut: boolean) => (s: State) => {
   const sizes = s.axes.map(({ output, stride }) => output * stride);
   const x = placed(s, sizes, (place, at) => {
@@ -109,14 +109,14 @@ const repeated = (cut: boolean) => (s: State) => {
   return outOf(s, axes, x);
 };
 
-/** A plain convolution of x with the weight; nothing where it has no window. */
+/** A plain convolution of x with the weight; undefined if it has no window. */
 const plainly = (plane?: (s: Given, b: number, a: number) => number) => (s: State) => {
   const axes = s.axes.map((axis) => {
     const over = { ...axis, input: axis.output };
     return { ...over, output: outputSize(over) };
   });
   if (axes.some(({ output }) => output < 1)) return undefined;
-  // x is on the folded side now: the channels of the two change places.
+  // x is now on the folded side, so A and B are swapped.
   const other: Given = {
     ...s,
     axes,
@@ -129,7 +129,7 @@ const plainly = (plane?: (s: Given, b: number, a: number) => number) => (s: Stat
   return tensor(other.outShape, biased(other, sumsOf(other, walk)));
 };
 
-/** Taps of the gradients as those of a plain convolution: a window of out reads x at p · stride − before + k · dilation. */
+/** Walks the gradients as for a plain convolution: window p of out reads x at p · stride − before + k · dilation. */
 function gradientWalk(s: State, exchanged: boolean, visit: (x: number, dout: number, weight: number) => void): void {
   const axes = s.axes.map((axis) => ({ ...axis, input: axis.output, output: axis.input }));
   const other: Given = { ...s, axes, A: s.B, B: s.A };
@@ -146,7 +146,7 @@ function isAdded(s: Given): (i: number) => boolean {
   return (i) => added[i % P] === 1;
 }
 
-/** Out with = for +=, before the bias: of the windows that reach a place the last one stays, or the first. */
+/** out before the bias, with = instead of +=: only the last, or the first, window that reaches a position remains. */
 const overwritten = (later: (window: number, kept: number) => boolean) => (s: State) => {
   const kept = new Int32Array(sizeOf(s.outShape)).fill(-1);
   const P = sizeOf(spatial(s.axes, 'output'));
@@ -158,48 +158,39 @@ const overwritten = (later: (window: number, kept: number) => boolean) => (s: St
   });
 };
 
-const needs = { transposed: true };
-
 const SIZE = 'size of out = (size of x − 1) · stride − before − after + dilation · (kernel − 1) + output_padding + 1';
 const SCATTERED = 'out[p · stride − before + k · dilation] += x[p] · weight[k]';
 const GATHERED = 'dx[p] = Σ_k dout[p · stride − before + k · dilation] · weight[k]';
 
-export const transposedMistakes: readonly Mistake<Given, Made>[] = [
+export const transposedMistakes: readonly Mistake<Given, Made>[] = sharing({ needs: { transposed: true } }, [
   {
     id: 'output_padding_forgotten',
     tensors: ['out'],
-    explanation: 'output_padding was left out of the size of the result.',
+    explanation: 'output_padding was left out of the output size.',
     fix: SIZE,
     hidden: 'output_padding is 0',
-    needs,
-    ways: [
-      {
-        steps: {
-          out: (s) =>
-            outOf(
-              s,
-              changed(s, ({ input }, added) => ({ input: input - added })),
-            ),
-        },
-      },
-    ],
+    steps: {
+      out: (s) =>
+        outOf(
+          s,
+          changed(s, ({ input }, added) => ({ input: input - added })),
+        ),
+    },
   },
   {
     id: 'output_padding_before',
     tensors: ALL,
-    explanation: 'output_padding was added before the first element: everything is shifted.',
-    fix: 'output_padding adds to the far end: out begins where it would without',
+    explanation: 'output_padding was added at the start: everything is shifted.',
+    fix: 'extend only the far end by output_padding; the start of out does not move',
     hidden: 'output_padding is 0',
-    needs,
-    ways: [everywhere((s) => axesWith(s, ({ before }, at) => ({ before: before - s.outputPadding[at] })))],
+    ...everywhere((s) => axesWith(s, ({ before }, at) => ({ before: before - s.outputPadding[at] }))),
   },
   {
     id: 'output_padding_without_taps',
     tensors: ['out'],
-    explanation: 'What output_padding adds was filled with zeros, or with the bias alone.',
-    fix: 'output_padding makes the result longer, before it is filled: taps that reach so far count there too',
-    hidden: 'output_padding is 0, or no tap reaches what it adds',
-    needs,
+    explanation: 'The elements that output_padding adds were filled with zeros, or only with the bias.',
+    fix: 'extend the result before accumulating: taps that reach the added elements contribute to them',
+    hidden: 'output_padding is 0, or no tap reaches the added elements',
     ways: [() => 0, (s: State, i: number) => s.bias[channelOf(s, i)]].map((fill) => ({
       steps: {
         out: (s: State) => {
@@ -212,26 +203,20 @@ export const transposedMistakes: readonly Mistake<Given, Made>[] = [
   {
     id: 'output_padding_forgotten_in_backward',
     tensors: ['dx', 'dweight', 'dbias'],
-    explanation: 'The gradients leave out what output_padding added to the result.',
-    fix: 'every element of dout counts, those at the far end too',
+    explanation: 'The gradients ignore the elements that output_padding adds to the result.',
+    fix: 'use every element of dout, including those at the far end',
     hidden: 'output_padding is 0',
-    needs,
-    ways: [
-      {
-        given: (given) => {
-          const added = isAdded(given);
-          return { dout: given.dout.map((value, i) => (added(i) ? 0 : value)) };
-        },
-      },
-    ],
+    given: (given) => {
+      const added = isAdded(given);
+      return { dout: given.dout.map((value, i) => (added(i) ? 0 : value)) };
+    },
   },
   {
     id: 'padding_not_cropped',
     tensors: ['out'],
-    explanation: 'The padding was not cut off the result.',
-    fix: `${SIZE}: padding is what is cut off at both ends`,
+    explanation: 'The padding was not removed from the result.',
+    fix: `${SIZE}: padding is removed at both ends`,
     hidden: 'padding is 0',
-    needs,
     ways: [
       (axis: WindowAxis) => axis.input + axis.before + axis.after,
       (axis: WindowAxis, added: number) => axis.input + axis.before + axis.after - added,
@@ -248,10 +233,9 @@ export const transposedMistakes: readonly Mistake<Given, Made>[] = [
   {
     id: 'padding_cropped_at_one_end',
     tensors: ALL,
-    explanation: 'The padding of both ends was cut off one of them: everything is shifted.',
-    fix: 'cut the first pad off the beginning of the result, and the second off its end',
+    explanation: 'The padding of both ends was removed from one of them: everything is shifted.',
+    fix: 'remove the first pad from the start of the result, and the second from its end',
     hidden: 'padding is 0',
-    needs,
     ways: [
       everywhere((s) => axesWith(s, () => ({ before: 0 }))),
       everywhere((s) => axesWith(s, ({ before, after }) => ({ before: before + after }))),
@@ -260,19 +244,18 @@ export const transposedMistakes: readonly Mistake<Given, Made>[] = [
   {
     id: 'padding_added',
     tensors: ['out'],
-    explanation: 'x was padded as for a plain convolution, where the padding is cut off the result.',
+    explanation: 'x was padded as in a regular convolution; in a transposed one, padding is removed from the result.',
     fix: `${SIZE}: padding makes the result smaller`,
     hidden: 'padding is 0',
-    needs,
-    ways: [{ steps: { out: padded } }],
+    steps: { out: padded },
   },
   {
     id: 'inserted_zeros_padded_by_padding',
     tensors: ['out'],
-    explanation: 'x with zeros inserted was padded by padding itself before the kernel slid over it.',
-    fix: 'pad by dilation · (kernel − 1) − padding, and by output_padding more after it',
-    hidden: 'padding is half of dilation · (kernel − 1)',
-    needs,
+    explanation: 'x with zeros inserted was padded by the wrong amount.',
+    fix: 'pad it by dilation · (kernel − 1) − padding',
+    hidden: 'both amounts are equal',
+    concerns: [],
     ways: resized(({ input, before, after, kernel, dilation }) => {
       const reach = dilation * (kernel - 1);
       return { before: reach - before, after: reach - after, input: input + 2 * (before + after - reach) };
@@ -282,48 +265,44 @@ export const transposedMistakes: readonly Mistake<Given, Made>[] = [
     id: 'zeros_not_inserted',
     tensors: ['out'],
     explanation: 'Stride was ignored: no zeros were inserted between the elements of x.',
-    fix: `${SCATTERED}: stride − 1 zeros stand between the elements of x`,
+    fix: SCATTERED,
     hidden: 'stride is 1',
-    needs,
     ways: strided(() => 1),
   },
   {
     id: 'one_zero_too_many',
     tensors: ['out'],
-    explanation: 'stride zeros were inserted between the elements of x, which is one too many.',
-    fix: `${SCATTERED}: stride − 1 zeros stand between the elements of x`,
+    explanation: 'One zero too many was inserted between the elements of x.',
+    fix: SCATTERED,
     hidden: 'x has one element along every axis',
-    needs,
     ways: strided(({ stride }) => stride + 1),
   },
   {
     id: 'repeated_for_inserted',
     tensors: ['out'],
-    explanation: 'Each element of x was repeated stride times, where zeros belong between them.',
-    fix: `${SCATTERED}: stride − 1 zeros stand between the elements of x`,
+    explanation: 'Each element of x was repeated stride times; zeros should be inserted between the elements instead.',
+    fix: SCATTERED,
     hidden: 'stride is 1',
-    needs,
     ways: [{ steps: { out: repeated(false) } }, { steps: { out: repeated(true) } }],
   },
   {
     id: 'transposed_ignored',
     tensors: ['out'],
-    explanation: 'A plain convolution was computed.',
+    explanation: 'A regular convolution was computed, not a transposed one.',
     fix: SCATTERED,
-    needs,
     ways: [{ steps: { out: plainly(planeExchanged) } }, { steps: { out: plainly() } }],
   },
   {
     id: 'out_assigned',
     tensors: ['out'],
-    explanation: 'Where the taps of neighbours meet, the later one overwrites the result: = stands where += belongs.',
+    explanation:
+      'Where the taps of neighbours overlap, the last one overwrites the result: it is assigned (=) where it should be accumulated (+=).',
     fix: SCATTERED,
-    hidden: 'no two taps meet: stride is not less than the kernel',
-    needs,
+    hidden: 'no two taps overlap',
     ways: [
       { steps: { sums: overwritten((window, kept) => window > kept) } },
       { steps: { sums: overwritten((window, kept) => window < kept) } },
-      // Of the channels too the last one stays.
+      // Only the last channel remains, too.
       {
         steps: {
           sums: (s) => gathered(sizeOf(s.outShape), s.walk, (into, f, w, k) => (into[f] = s.x[w] * s.weight[k])),
@@ -335,36 +314,33 @@ export const transposedMistakes: readonly Mistake<Given, Made>[] = [
     id: 'kernel_not_turned',
     tensors: ALL,
     explanation:
-      'The kernel lies turned by 180°: it slid over x with zeros inserted as it is, or was turned once too often.',
-    fix: `${SCATTERED}; as a kernel that slides over x with zeros inserted, it has to be turned by 180°`,
+      'The kernel is rotated by 180°: it was slid over x with zeros inserted without rotating it, or was rotated once too often.',
+    fix: `${SCATTERED}; to slide the kernel over x with zeros inserted, rotate it by 180° first`,
     hidden: 'the kernel is symmetric',
-    needs,
-    ways: [everywhere(() => ({ tap: turned }))],
+    ...everywhere(() => ({ tap: turned })),
   },
   {
     id: 'weight_read_as_plain',
     tensors: ALL,
-    explanation: 'The weight was read as [O, C/groups, …], which is the layout of a plain convolution.',
+    explanation: 'The weight was read as [O, C/groups, …], which is the layout of a regular convolution.',
     fix: 'transposed, weight is [C, O/groups, *kernel]',
-    hidden: 'there is one channel on one of the sides',
-    needs,
-    ways: [everywhere((s) => ({ plane: (b, a) => planeExchanged(s, b, a) }))],
+    hidden: 'weight has one input channel or one output channel',
+    ...everywhere((s) => ({ plane: (b, a) => planeExchanged(s, b, a) })),
   },
   {
     id: 'dx_of_last_tap',
     tensors: ['dx'],
-    explanation: 'dx is what its last tap and channel give alone: = stands where += belongs.',
-    fix: `${GATHERED}, over the channels of out too`,
-    hidden: 'the kernel has one tap, and a group one output channel',
-    needs,
-    ways: [{ steps: { dx: (s) => dxOf(s, s.walkDx, true) } }],
+    explanation:
+      'dx is the contribution of only the last tap and channel: it is assigned (=) where it should be accumulated (+=).',
+    fix: `${GATHERED}, summed over the channels of out too`,
+    hidden: 'each element of dx is a sum of one term',
+    steps: { dx: (s) => dxOf(s, s.walkDx, true) },
   },
   {
     id: 'dx_of_plain_convolution',
     tensors: ['dx'],
-    explanation: 'dx was spread over places as that of a plain convolution is.',
-    fix: `${GATHERED}: it is a plain convolution of dout`,
-    needs,
+    explanation: 'dx was scattered, as in a regular convolution.',
+    fix: `${GATHERED}, a regular convolution of dout`,
     ways: [false, true].map((exchanged) => ({
       steps: {
         dx: (s: State) => {
@@ -378,9 +354,8 @@ export const transposedMistakes: readonly Mistake<Given, Made>[] = [
   {
     id: 'dweight_of_plain_convolution',
     tensors: ['dweight'],
-    explanation: 'dweight was taken over windows of x, as that of a plain convolution is.',
+    explanation: 'dweight was computed over windows of x, as in a regular convolution.',
     fix: 'dweight[c, o, k] = Σ_n Σ_p x[n, c, p] · dout[n, o, p · stride − before + k · dilation]',
-    needs,
     ways: [false, true].map((exchanged) => ({
       steps: {
         dweight: (s: State) => {
@@ -391,4 +366,4 @@ export const transposedMistakes: readonly Mistake<Given, Made>[] = [
       },
     })),
   },
-];
+]);

@@ -1,25 +1,25 @@
 /**
- * A convolution as a walk over taps: each joins a place of the folded side (x, or out when transposed), a window of
- * the other side and an entry of the weight. Forward and both gradients are sums over one walk, and most mistakes
- * are another walk.
+ * A convolution as a walk over taps. Each tap joins a position on the folded side (x, or out when transposed), a window
+ * on the other side and an element of the weight. Forward and both gradients are sums over one walk, and most mistakes
+ * are a different walk.
  */
 import { sizeOf, type FloatArray, type Shape, type Tensor } from '../../../tensor/tensor.js';
 import type { WindowAxis } from '../../../tensor/windows.js';
 import { each, sumOf } from '../../arrays.js';
 
-/** Folded side, windowed side and weight, as indices. */
+/** Called with an index on the folded side, on the windowed side and in the weight. */
 type Visit = (folded: number, windowed: number, weight: number) => void;
 export type Walk = (visit: Visit) => void;
 
 export interface Given {
   readonly N: number;
   readonly groups: number;
-  /** Channels a group on the folded and on the windowed side. */
+  /** Channels per group: A on the folded side, B on the windowed side. */
   readonly A: number;
   readonly B: number;
   readonly axes: readonly WindowAxis[];
   readonly transposed: boolean;
-  /** Of each axis, what the request added to the far end of a transposed output. */
+  /** For each axis, how many elements the request added to the far end of a transposed output. */
   readonly outputPadding: readonly number[];
   readonly x: FloatArray;
   readonly weight: FloatArray;
@@ -30,7 +30,7 @@ export interface Given {
 
 export interface Made {
   readonly walk: Walk;
-  /** Of the way back; each may be wrong by itself. */
+  /** The walks of the two gradients; each may be wrong independently. */
   readonly walkDx: Walk;
   readonly walkDweight: Walk;
   readonly sums: FloatArray;
@@ -42,17 +42,17 @@ export interface Made {
 
 export type State = Given & Made;
 
-/** How taps are looked for; the right ways unless a mistake has another one. */
+/** How taps are found. What is absent is done right. */
 export interface Habits {
-  /** Where taps are thought to lie; the sizes of the tensors stay as they are. */
+  /** The axes that determine where taps lie; the sizes of the tensors do not change. */
   readonly axes?: readonly WindowAxis[];
-  /** Where a tap that falls outside an axis reads; nothing there by default. */
+  /** Where a tap that falls outside an axis reads; by default it is left out. */
   readonly outside?: (place: number, size: number) => number | undefined;
-  /** Which entry of a weight's plane stands for tap k of the window. */
+  /** The element of a weight's plane that tap k of the window uses. */
   readonly tap?: (k: readonly number[], kernel: readonly number[]) => number;
-  /** Channel of the folded side, of group g and channel a of it. */
+  /** Channel on the folded side for channel a of group g. */
   readonly foldedChannel?: (g: number, a: number) => number;
-  /** Channel of the windowed side, of group g and channel b of it. */
+  /** Channel on the windowed side for channel b of group g. */
   readonly windowedChannel?: (g: number, b: number) => number;
   /** Index of a weight's [b, a] plane, for the windowed channel b. */
   readonly plane?: (b: number, a: number) => number;
@@ -61,7 +61,7 @@ export interface Habits {
 export const spatial = (axes: readonly WindowAxis[], size: 'input' | 'kernel' | 'output') =>
   axes.map((axis) => axis[size]);
 
-/** Calls `visit` for every place of a grid, the last axis fastest. */
+/** Calls `visit` for every position of a grid, the last axis fastest. */
 export function eachPlace(sizes: readonly number[], visit: (place: readonly number[], index: number) => void): void {
   const place = sizes.map(() => 0);
   const total = sizeOf(sizes);
@@ -75,7 +75,7 @@ export function indexIn(sizes: readonly number[], place: readonly number[]): num
   return place.reduce((at, index, axis) => at * sizes[axis] + index, 0);
 }
 
-/** The taps of one plane, window by window: a place of the folded side, the window and the entry of the weight. */
+/** The taps of one plane, window by window: position on the folded side, window, and element of the weight. */
 function tapsOf(sizes: readonly WindowAxis[], { axes = sizes, outside, tap }: Habits): Int32Array {
   const [input, kernel] = [spatial(sizes, 'input'), spatial(axes, 'kernel')];
   const taps: number[] = [];
@@ -118,7 +118,7 @@ export function walking(s: Given, habits: Habits = {}): Walk {
   };
 }
 
-/** What `add` makes of the taps of a walk, beginning with zeros. */
+/** Accumulates the taps of a walk with `add`, starting from zeros. */
 export function gathered(
   size: number,
   walk: Walk,
@@ -131,9 +131,9 @@ export function gathered(
   return sums;
 }
 
-/** Places of a plane of out. */
+/** Number of positions in a plane of out. */
 export const places = (s: Given) => sizeOf(s.outShape.slice(2));
-/** Windows of a plane of the folded side. */
+/** Number of windows in a plane of the folded side. */
 export const windows = (s: Given) => sizeOf(spatial(s.axes, 'output'));
 export const channelOf = (s: Given, i: number) => Math.floor(i / places(s)) % s.outShape[1];
 
@@ -145,16 +145,16 @@ export const sumsOf = (s: Given, walk: Walk) =>
 
 export const biased = (s: Given, sums: FloatArray) => sums.map((value, i) => value + s.bias[channelOf(s, i)]);
 
-/** @param assign with `=` for `+=` */
+/** @param assign whether to use `=` instead of `+=` */
 export const dxOf = (s: Given, walk: Walk, assign = false) =>
   gathered(s.x.length, walk, (into, f, w, k) => {
-    // Transposed, x is on the windowed side and dout on the folded one.
+    // When transposed, x is on the windowed side and dout on the folded one.
     const [to, from] = s.transposed ? [w, f] : [f, w];
     const term = s.dout[from] * s.weight[k];
     into[to] = assign ? term : into[to] + term;
   });
 
-/** @param assign with `=` for `+=` */
+/** @param assign whether to use `=` instead of `+=` */
 export const dweightOf = (s: Given, walk: Walk, assign = false) =>
   gathered(s.weight.length, walk, (into, f, w, k) => {
     const term = s.transposed ? s.x[w] * s.dout[f] : s.x[f] * s.dout[w];
@@ -184,14 +184,14 @@ export const turned: NonNullable<Habits['tap']> = (k, kernel) =>
     k.map((index, axis) => kernel[axis] - 1 - index),
   );
 
-/** The plane of a weight whose channels are read the other way round, group by group. */
+/** The plane of a weight if its two channel axes are swapped within each group. */
 export const planeExchanged = ({ A, B }: Given, b: number, a: number) => Math.floor(b / B) * A * B + a * B + (b % B);
 
 export const axesWith = (s: Given, change: (axis: WindowAxis, at: number) => Partial<WindowAxis>): Habits => ({
   axes: s.axes.map((axis, at) => ({ ...axis, ...change(axis, at) })),
 });
 
-/** Everything walks so, or dx and dweight alone. */
+/** Changes the walk of forward and of both gradients, or (`backward`) only those of the gradients. */
 export const everywhere = (habits: (s: State) => Habits) => ({
   steps: { walk: (s: State) => walking(s, habits(s)) },
 });

@@ -1,16 +1,15 @@
-/** Mistakes of an average: mostly of what its sum is divided by. */
+/** Mistakes in average pooling, mostly in the divisor. */
 import { effectiveKernel } from '../../../tensor/windows.js';
-import type { Mistake } from '../../definition.js';
+import { sharing, type Mistake } from '../../definition.js';
 import { inside, type Given, type Made, type State } from './window.js';
 
-const needs = { mode: 'average' };
-
-export const averageMistakes: readonly Mistake<Given, Made>[] = [
+export const averageMistakes: readonly Mistake<Given, Made>[] = sharing({ needs: { mode: 'average' } }, [
   {
     id: 'pad_counted',
     tensors: ['out', 'dx'],
-    explanation: 'The average was divided by all taps, those in the padding too, though count_include_pad is false.',
-    fix: 'divide by the taps that lie in the input',
+    explanation:
+      'The sum was divided by the number of all taps, including those in the padding, although count_include_pad is false.',
+    fix: 'divide by the number of taps in the input',
     hidden: 'padding is 0',
     needs: { mode: 'average', count_include_pad: false },
     ways: [
@@ -21,47 +20,41 @@ export const averageMistakes: readonly Mistake<Given, Made>[] = [
   {
     id: 'pad_not_counted',
     tensors: ['out', 'dx'],
-    explanation: 'The average was divided by the taps in the input alone, though count_include_pad is true.',
-    fix: 'divide by the taps that lie in the padded input',
+    explanation: 'The sum was divided only by the number of taps in the input, although count_include_pad is true.',
+    fix: 'divide by the number of taps in the padded input',
     hidden: 'padding is 0',
     needs: { mode: 'average', count_include_pad: true },
-    ways: [{ given: () => ({ countIncludePad: false }) }],
+    given: () => ({ countIncludePad: false }),
   },
   {
     id: 'divided_by_the_full_window',
     tensors: ['out', 'dx'],
-    explanation: 'The average was divided by the size of the kernel, where a window hangs over the end.',
-    fix: 'divide by the window clipped to the padded input',
-    hidden: 'no window hangs over the end: try ceil_mode',
+    explanation: 'The sum was divided by the kernel size, even where a window extends past the end.',
+    fix: 'clip the window at the end, then divide by its size',
+    hidden: 'no window extends past the end',
     needs: { mode: 'average', count_include_pad: true, ceil_mode: true },
-    ways: [{ steps: { counts: (s) => s.windows.map(({ taps }) => taps.length) } }],
+    steps: { counts: (s) => s.windows.map(({ taps }) => taps.length) },
   },
   {
     id: 'divided_by_the_span',
     tensors: ['out', 'dx'],
-    explanation: 'The average was divided by what the window spans, the gaps between its taps too.',
+    explanation: 'The sum was divided by the span of the window, including the gaps between its taps.',
     fix: 'divide by the number of taps that count',
     hidden: 'dilation is 1',
-    needs,
-    ways: [
-      {
-        steps: {
-          counts: (s) => {
-            const span = s.axes.reduce((all, { kernel, dilation }) => all * effectiveKernel(kernel, dilation), 1);
-            return s.windows.map(() => span);
-          },
-        },
+    steps: {
+      counts: (s) => {
+        const span = s.axes.reduce((all, { kernel, dilation }) => all * effectiveKernel(kernel, dilation), 1);
+        return s.windows.map(() => span);
       },
-    ],
+    },
   },
   {
     id: 'not_divided',
     tensors: ['out', 'dx'],
-    explanation: 'The sum of each window was given, not its average.',
+    explanation: 'The sum of each window was returned, not its average.',
     fix: 'divide by the number of taps that count',
     hidden: 'a window has one element',
-    needs,
-    ways: [{ steps: { counts: (s) => s.windows.map(() => 1) } }],
+    steps: { counts: (s) => s.windows.map(() => 1) },
   },
   {
     id: 'gradient_not_divided',
@@ -69,16 +62,15 @@ export const averageMistakes: readonly Mistake<Given, Made>[] = [
     explanation: 'The gradient of the average was not divided by the number of taps.',
     fix: 'each tap gets dout / count',
     hidden: 'a window has one element',
-    needs,
-    ways: [{ steps: { shares: (s) => s.windows.map(({ taps }) => taps.map((_, tap) => [tap, 1] as const)) } }],
+    steps: { shares: (s) => s.windows.map(({ taps }) => taps.map((_, tap) => [tap, 1] as const)) },
   },
   {
     id: 'gradient_divided_by_another_count',
     tensors: ['dx'],
-    explanation: 'Backward divides by another number of taps at the border than forward did.',
-    fix: 'divide by the count of forward',
-    hidden: 'padding is 0',
-    needs,
+    explanation: 'At the border, backward divided by a different number of taps than forward.',
+    fix: 'divide by the same count as forward',
+    hidden: 'every window lies within the input',
+    concerns: [['padding', 'ceil_mode']],
     ways: [
       (s: State) => s.windows.map((window) => inside(window).length),
       (s: State) => s.windows.map(({ padded }) => padded),
@@ -95,10 +87,9 @@ export const averageMistakes: readonly Mistake<Given, Made>[] = [
   {
     id: 'gradient_to_one_tap',
     tensors: ['dx'],
-    explanation: 'The gradient of the average went to one element of each window.',
+    explanation: 'The gradient of the average went to only one element of each window.',
     fix: 'each tap gets dout / count',
     hidden: 'a window has one element',
-    needs,
     ways: [0, 1].map((undivided) => ({
       steps: {
         shares: (s: State) =>
@@ -110,4 +101,4 @@ export const averageMistakes: readonly Mistake<Given, Made>[] = [
       },
     })),
   },
-];
+]);

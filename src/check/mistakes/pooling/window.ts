@@ -1,4 +1,4 @@
-/** Pooling as windows: each is the list of its taps, places in the plane or nothing in the padding. */
+/** Pooling as a list of windows, each with the positions of its taps. */
 import { sizeOf, type FloatArray, type Shape, type Tensor } from '../../../tensor/tensor.js';
 import type { WindowAxis } from '../../../tensor/windows.js';
 import { each } from '../../arrays.js';
@@ -9,11 +9,11 @@ export interface Window {
   readonly at: number;
   /** Where the plane starts in x. */
   readonly plane: number;
-  /** For each tap its place in the plane, −1 in the padding. */
+  /** The position of each tap in the plane; −1 in the padding. */
   readonly taps: readonly number[];
-  /** Taps that lie in the padded input: one that hangs over its end does not. */
+  /** Number of taps in the padded input; taps past its end do not count. */
   readonly padded: number;
-  /** For each tap its place in the padded plane. */
+  /** The position of each tap in the padded plane. */
   readonly places: readonly number[];
 }
 
@@ -30,13 +30,13 @@ export interface Given {
 export interface Made {
   readonly windows: readonly Window[];
   readonly backwardWindows: readonly Window[];
-  /** For each window the tap that is its maximum, −1 for a pad. */
+  /** For each window, the tap that is its maximum; −1 for a pad. */
   readonly maxima: readonly number[];
-  /** What each window's sum is divided by. */
+  /** The divisor of each window's sum. */
   readonly counts: readonly number[];
   readonly out: FloatArray | Tensor | undefined;
   readonly indices: FloatArray;
-  /** For each window the taps that take its gradient, with their shares. */
+  /** For each window, the taps that receive its gradient, with their shares. */
   readonly shares: readonly (readonly (readonly [tap: number, share: number])[])[];
   readonly dx: FloatArray;
 }
@@ -53,7 +53,7 @@ function placesOf(sizes: Shape): number[][] {
   );
 }
 
-/** @param lookup the axes by which taps are found, where they are not those of the layer */
+/** @param lookup the axes by which taps are found, if they differ from those of the layer */
 export function windowsOf({ planes, axes }: Given, lookup: readonly WindowAxis[] = axes): Window[] {
   const D = sizeOf(spatial(axes, 'input'));
   const outputs = placesOf(spatial(axes, 'output'));
@@ -86,7 +86,7 @@ export const valueAt = (s: State, { plane, taps }: Window, tap: number) => s.x[p
 
 export const inside = ({ taps }: Window) => taps.map((place, tap) => (place < 0 ? -1 : tap)).filter((tap) => tap >= 0);
 
-/** The first tap that no other one beats; none in a window that a mistake has moved out of the input. */
+/** The first tap that no other beats; −1 for a window that a mistake has moved out of the input. */
 export const best = (s: State, window: Window, beats: (a: number, b: number) => boolean) => {
   const taps = inside(window);
   return taps.reduce(
@@ -95,7 +95,7 @@ export const best = (s: State, window: Window, beats: (a: number, b: number) => 
   );
 };
 
-export const greater = (a: number, b: number) => a > b || (Number.isNaN(a) && !Number.isNaN(b));
+export const greater = (a: number, b: number) => a > b || Number.isNaN(a);
 
 export const maximaBy = (beats: (a: number, b: number) => boolean) => (s: State) =>
   s.windows.map((window) => best(s, window, beats));
@@ -127,8 +127,8 @@ export const steps = {
 };
 
 /**
- * @param assign with `=` for `+=`
- * @param left windows that are left out
+ * @param assign whether to use `=` instead of `+=`
+ * @param left whether a window is left out
  */
 export function spread(s: State, assign: boolean, left: (window: Window) => boolean = () => false): Float64Array {
   const dx = new Float64Array(s.x.length);

@@ -1,9 +1,9 @@
 /**
- * What recurrent layers get wrong alike: the passage through time and its way back, as in the layers' shared file.
+ * The steps that recurrent layers share: forward and backward through time, as in layers/recurrence.ts.
  *
  * D directions, N sequences, T steps, I input and H hidden features, R rows of a weight in blocks of H. Step s of a
- * sequence is counted in the order of the pass. What a mistake may have otherwise is a rule: a small function that the
- * two loops over time call.
+ * sequence counts in the order of the pass. Whatever a mistake may change is a rule: a small function that the two
+ * loops over time call.
  */
 import type { FloatArray } from '../../../tensor/tensor.js';
 import type { Mistake, Steps } from '../../definition.js';
@@ -42,7 +42,7 @@ export interface Unit {
 }
 
 export interface Pass {
-  /** States before step s, and after the last. */
+  /** The states before step s; those after the last step if s is the length. */
   readonly h: (d: number, n: number, s: number, j: number) => number;
   readonly c: (d: number, n: number, s: number, j: number) => number;
   readonly unit: (d: number, n: number, s: number, j: number) => Unit;
@@ -61,13 +61,13 @@ export interface Made {
   readonly outputTime: (d: number, n: number, s: number) => number;
   /** Which block of a weight is the input, forget, cell and output gate. */
   readonly order: readonly number[];
-  /** In which block its gradient is put. */
+  /** The block to which the gradient of each gate is written. */
   readonly gradientOrder: readonly number[];
   readonly weightIhAt: (d: number, r: number, i: number) => number;
   readonly weightHhAt: (d: number, r: number, j: number) => number;
   readonly backWeightIhAt: (d: number, r: number, i: number) => number;
   readonly backWeightHhAt: (d: number, r: number, j: number) => number;
-  /** What of the state enters the pre-activations. */
+  /** The state that enters the pre-activations. */
   readonly recurrent: (h: number, c: number) => number;
   readonly unit: (z: readonly number[], cBefore: number) => Unit;
   readonly pass: Pass;
@@ -75,16 +75,16 @@ export interface Made {
   readonly h_n: FloatArray;
   readonly c_n: FloatArray;
 
-  /** dout of step s; `last` is the last step of the sequence. */
+  /** The dout that a step uses; `isLast` is whether it is the last step of the sequence. */
   readonly doutAt: (value: number, isLast: boolean) => number;
-  /** What of the hidden state's gradient goes on to the step before. */
+  /** The gradient of the hidden state that is passed to the previous step. */
   readonly handedOn: (value: number) => number;
   /** From gradients of a unit's states to those of its pre-activations and of the cell state before. */
   readonly unitBack: (unit: Unit, dh: number, dc: number) => { readonly dz: readonly number[]; readonly dc: number };
   readonly back: Back;
   /** Whether a step counts in the gradients of the weights. */
   readonly counts: (s: number, length: number) => boolean;
-  /** Which state dweight_hh takes: 0 the one before the step, 1 the one after. */
+  /** The state that dweight_hh uses: 0 for the one before the step, 1 for the one after. */
   readonly stateOfWeight: number;
   readonly dx: FloatArray;
   readonly dh0: FloatArray;
@@ -184,7 +184,7 @@ function eachStep(s: State, visit: (d: number, n: number, step: number, length: 
     }
 }
 
-/** Σ over the steps of dz · what `value` has in the column. */
+/** Σ over the steps of dz · `value`, for each column. */
 export function weightGradient(
   s: State,
   columns: number,
@@ -202,13 +202,13 @@ export function weightGradient(
 }
 
 /** States after the last step of every sequence. */
-const lastOf = (s: State, state: Pass['h']) =>
+export const lastOf = (s: State, state: Pass['h']) =>
   Float64Array.from({ length: s.D * s.N * s.H }, (_, i) => {
     const [d, n, j] = [Math.floor(i / (s.N * s.H)), Math.floor(i / s.H) % s.N, i % s.H];
     return state(d, n, s.length(n, d), j);
   });
 
-/** The rules and steps of both layers, but for those of a unit. */
+/** The rules and steps of both layers, except for those of a unit. */
 export const recurrentSteps: Omit<Steps<Given, Made>, 'unit' | 'unitBack'> = {
   length: (s) => (n) => s.lengths?.[n] ?? s.T,
   inputTime: (s) => (d, n, step) => (s.isReverse(d) ? s.length(n, d) - 1 - step : step),

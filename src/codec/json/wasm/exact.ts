@@ -1,8 +1,8 @@
-/** The float32 nearest to a decimal of any length, for the rare ones that the fast way cannot tell. */
+/** The float32 nearest to a decimal of any length, for the rare ones that the fast reader cannot decide. */
 
 /**
- * A number halfway between two of float32 has at most 112 significant digits (24 bits over 2^-150); so many, and one
- * digit for whether more come, tell on which side of it a decimal lies.
+ * A number halfway between two float32 values has at most 112 significant digits (24 bits over 2^-150). That many
+ * digits of a decimal, and one for whether more follow, decide on which side of it the decimal lies.
  */
 const SIGNIFICANT = 120;
 
@@ -10,7 +10,7 @@ const SIGNIFICANT = 120;
 export function exactFloat32(text: string): number {
   const wide = Number(text);
   const narrow = Math.fround(wide);
-  // Rounded twice, it can only be wrong where the first rounding ended exactly between two float32.
+  // Rounding twice is wrong only if the first result is exactly halfway between two float32 values.
   const [lower, upper] = neighbours(Math.abs(wide));
   if (!(Math.abs(wide) - lower === upper - Math.abs(wide))) return narrow;
   const side = compare(text.replace(/^-/, ''), Math.abs(wide));
@@ -18,7 +18,7 @@ export function exactFloat32(text: string): number {
   return Math.sign(wide) * Math.fround(side < 0 ? lower : upper);
 }
 
-/** The float32 at or below, and the next one; 2^128 stands for infinity, as it does in rounding. */
+/** The float32 at or below a value, and the next one; for infinity 2^128, as rounding requires. */
 function neighbours(value: number): [number, number] {
   const float = new Float32Array([value]);
   const bits = new Uint32Array(float.buffer);
@@ -36,7 +36,7 @@ function compare(text: string, value: number): number {
   const more = all.length - SIGNIFICANT;
   const digits = more <= 0 ? all : all.slice(0, SIGNIFICANT) + (/[1-9]/.test(all.slice(SIGNIFICANT)) ? '1' : '0');
   const power = Number(exponent) - fraction.length + Math.max(more - 1, 0);
-  // Exactly, since what lies halfway between two of float32 is a multiple of 2^-150.
+  // Exact, because a number halfway between two float32 values is a multiple of 2^-150.
   const scaled = BigInt(value * 2 ** 150);
   let left = BigInt(digits) << 150n;
   let right = scaled;

@@ -1,11 +1,10 @@
-/** Nonlinearities of a step. What is left of a row after its last whole vector goes through one lane at a time. */
+/** Nonlinearities of a step. The elements of a row after its last whole vector are computed one at a time. */
 import { sigmoid, tanh } from './math';
 import { lanes, madd, nmadd, VECTOR } from './vector';
 
-/** As the bridge numbers them. */
-export const TANH = 0;
-export const RELU = 1;
-export const GATED = 2;
+/** The numbers that the bridge uses. */
+const TANH = 0;
+const LSTM = 2;
 
 function read<T>(at: usize, whole: bool): v128 {
   return whole ? v128.load(at) : v128.load_splat<T>(at);
@@ -16,12 +15,12 @@ function write<T>(at: usize, value: v128, whole: bool): void {
   else v128.store_lane<T>(at, value, 0);
 }
 
-/** A comparison, since NaN must stay NaN. */
+/** Compared with <= rather than >, so that NaN stays NaN. */
 function relu<T>(x: v128): v128 {
   return v128.andnot(x, v128.le<T>(x, v128.splat<T>(<T>0)));
 }
 
-/** In place. Functions of a vector have one caller each, so that they are inlined: a call costs a third of a sigmoid. */
+/** In place. A function of a vector has only one caller, so that it is inlined: a call costs a third of a sigmoid. */
 function sigmoids<T>(x: usize, count: i32): void {
   for (let i = 0; i < count;) {
     const whole = i + lanes<T>() <= count;
@@ -44,7 +43,7 @@ function tanhs<T>(x: usize, to: usize, count: i32): void {
 }
 
 /** In place. */
-export function activate<T>(x: usize, count: i32, kind: i32): void {
+function activate<T>(x: usize, count: i32, kind: i32): void {
   if (kind == TANH) {
     tanhs<T>(x, x, count);
     return;
@@ -58,8 +57,8 @@ export function activate<T>(x: usize, count: i32, kind: i32): void {
   }
 }
 
-/** `dz = dh · f'`, from the activation's value h; as in PyTorch the gradient of relu passes where h is NaN. */
-export function activateBackward<T>(h: usize, dh: usize, dz: usize, count: i32, kind: i32): void {
+/** `dz = dh · f'`, computed from the activation h. As in PyTorch, the gradient of relu passes where h is NaN. */
+function activateBackward<T>(h: usize, dh: usize, dz: usize, count: i32, kind: i32): void {
   for (let i = 0; i < count;) {
     const whole = i + lanes<T>() <= count;
     const at = i * sizeof<T>();
@@ -75,10 +74,10 @@ export function activateBackward<T>(h: usize, dh: usize, dz: usize, count: i32, 
 }
 
 /**
- * One step: `gates[N, 4H]` become their activations, `c = f · cPrevious + i · g`, `h = o · tanh(c)`. Row by row and
- * function by function: the chains of a short loop's iterations overlap, those of five functions in one body do not.
+ * One step: turns `gates[N, 4H]` into activations; `c = f · cPrevious + i · g`, `h = o · tanh(c)`. Row by row and
+ * function by function: iterations of a short loop overlap in the processor, five functions in one body do not.
  */
-export function lstmCell<T>(gates: usize, cPrevious: usize, c: usize, h: usize, N: i32, H: i32): void {
+function lstmCell<T>(gates: usize, cPrevious: usize, c: usize, h: usize, N: i32, H: i32): void {
   const step = <usize>H * sizeof<T>();
   for (let n = 0; n < N; n++) {
     sigmoids<T>(gates, 2 * H);
@@ -112,8 +111,8 @@ function ofSigmoid<T>(value: v128): v128 {
   return v128.mul<T>(value, v128.sub<T>(v128.splat<T>(<T>1), value));
 }
 
-/** `dgates`, of the pre-activations; `dc` turns from the gradient of c to that of cPrevious. */
-export function lstmCellBackward<T>(
+/** Fills `dgates`, the gradient of the pre-activations; replaces the gradient of c in `dc` by that of cPrevious. */
+function lstmCellBackward<T>(
   gates: usize,
   cPrevious: usize,
   c: usize,
@@ -126,7 +125,7 @@ export function lstmCellBackward<T>(
   const step = <usize>H * sizeof<T>();
   const one = v128.splat<T>(<T>1);
   for (let n = 0; n < N; n++) {
-    // Where the gradient of the output gate will stand.
+    // Stored where the gradient of the output gate will be written.
     tanhs<T>(c, dgates + 3 * step, H);
     for (let j = 0; j < H;) {
       const whole = j + lanes<T>() <= H;
@@ -155,4 +154,30 @@ export function lstmCellBackward<T>(
     dgates += 4 * step;
     c += step;
   }
+}
+
+/** Turns a step's pre-activations `gates[N, R]` into activations; fills h and, if the cell has one, c. */
+export function forwardCell<T>(kind: i32, gates: usize, cBefore: usize, c: usize, h: usize, N: i32, H: i32): void {
+  if (kind == LSTM) {
+    lstmCell<T>(gates, cBefore, c, h, N, H);
+    return;
+  }
+  activate<T>(gates, N * H, kind);
+  memory.copy(h, gates, <usize>(N * H) * sizeof<T>());
+}
+
+/** Fills `dgates`, the gradient of the pre-activations; replaces the gradient of c in `dc` by that of cBefore. */
+export function backwardCell<T>(
+  kind: i32,
+  gates: usize,
+  cBefore: usize,
+  c: usize,
+  dh: usize,
+  dc: usize,
+  dgates: usize,
+  N: i32,
+  H: i32,
+): void {
+  if (kind == LSTM) lstmCellBackward<T>(gates, cBefore, c, dh, dc, dgates, N, H);
+  else activateBackward<T>(gates, dh, dgates, N * H, kind);
 }

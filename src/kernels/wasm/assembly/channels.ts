@@ -1,8 +1,8 @@
 /**
  * Sums and normalisation by channel, over one piece of an array at a time.
  *
- * A piece is `runs` runs of S elements, each of one channel, from `channel` on and then in turn; where S is 1 it is
- * rows of C channels. Sums are formed in float64 whatever the dtype, and added to what earlier pieces left.
+ * A piece is `runs` runs of S elements, each of one channel: the first of `channel`, the others of the channels that
+ * follow in turn. If S is 1, it is rows of C channels. Sums are float64 for either dtype, and add to earlier pieces.
  */
 import { lanes, madd, nmadd, VECTOR, zero } from './vector';
 
@@ -30,19 +30,22 @@ function addVector(at: usize, value: v128): void {
 }
 
 /**
- * A float64 x less its channel's origin; a float32 x as it is. Values all alike must have an exact sum, so that they
- * vary by 0: of 24 bits they have in float64, of 53 only as differences.
+ * A float64 x minus the origin of its channel; a float32 x unchanged. Equal values must have an exact sum, so that
+ * their variance is 0: in float64, values of 24 bits have one, but values of 53 bits only as differences.
  */
 function fromOrigin<T>(x: v128, origin: v128): v128 {
   return sizeof<T>() == 4 ? x : f64x2.sub(x, origin);
 }
 
-/** `sums[c] += Σ x`. */
-export function sums<T>(x: usize, runs: i32, S: i32, C: i32, channel: i32, sums: usize): void {
-  sumsFrom<T>(x, runs, S, C, channel, 0, sums);
+/**
+ * `to[c] += Σ x`.
+ * @bridge
+ */
+export function sums<T>(x: usize, runs: i32, S: i32, C: i32, channel: i32, to: usize): void {
+  sumsFrom<T>(x, runs, S, C, channel, 0, to);
 }
 
-/** `sums[c] += Σ x`, less `origins[c]` each where x is float64 and origins are given. */
+/** `sums[c] += Σ x`, or `Σ (x − origins[c])` if x is float64 and origins are given. */
 function sumsFrom<T>(x: usize, runs: i32, S: i32, C: i32, channel: i32, origins: usize, sums: usize): void {
   if (S == 1) {
     sumsOfRows<T>(x, runs / C, C, origins, sums);
@@ -59,7 +62,7 @@ function originAt<T>(origins: usize, c: i32): f64 {
   return sizeof<T>() == 8 && origins ? load<f64>(origins + c * 8) : 0;
 }
 
-/** Of `count` elements, `step` bytes apart. */
+/** Sums `count` elements that are `step` bytes apart. */
 function sumOf<T>(x: usize, count: i32, step: usize, origin: f64): f64 {
   const origins = f64x2.splat(origin);
   let sum = zero();
@@ -86,8 +89,8 @@ function sumOf<T>(x: usize, count: i32, step: usize, origin: f64): f64 {
 }
 
 /**
- * Rows go four at a time, as they stand in memory: down a column, strides of a power of two would leave all rows a
- * few lines of the first-level cache.
+ * Reads rows in memory order, four at a time: down a column, rows that are a power of two apart would share a few lines
+ * of the first-level cache.
  */
 function sumsOfRows<T>(x: usize, rows: i32, C: i32, origins: usize, sums: usize): void {
   const step = <usize>C * sizeof<T>();
@@ -122,12 +125,12 @@ function sumsOfRows<T>(x: usize, rows: i32, C: i32, origins: usize, sums: usize)
   }
 }
 
-/** Lists of float64, `[C]` each with room for one more where C is odd, and all 0 before the first piece. */
+/** Lists of float64, each `[C]` with room for one more if C is odd, and all 0 before the first piece. */
 @unmanaged
 class Moments {
-  /** Of float64 values, a channel's first; of float32, 0. */
+  /** A channel's first value in float64, unless it is huge; 0 in float32. */
   origins: usize;
-  /** What earlier pieces gave: values, their sums less the origins, squares of deviations from their mean. */
+  /** Of earlier pieces: number of values, sum of differences from the origin, squared deviations from the mean. */
   counts: usize;
   sums: usize;
   squares: usize;
@@ -139,14 +142,15 @@ class Moments {
 }
 
 /**
- * Adds a piece to the moments of those before it. A piece takes two passes while it is in the cache, one for its means
- * and one for squares of deviations from them, and is then joined (Chan, Golub and LeVeque 1983, eq. 2.1).
+ * Adds a piece to the moments of earlier pieces. Two passes over the piece, while it is in the cache, compute its means
+ * and the squared deviations from them, which are then combined (Chan, Golub and LeVeque 1983, eq. 2.1).
+ * @bridge
  */
 export function moments<T>(x: usize, runs: i32, S: i32, C: i32, channel: i32, lists: usize): void {
   const list = changetype<Moments>(lists);
   count<T>(x, runs, S, C, channel, list);
   sumsFrom<T>(x, runs, S, C, channel, list.origins, list.pieceSums);
-  // By pairs of channels: those from `channel` on, and those from 0 on where the runs have come round.
+  // In pairs of channels: those from `channel` to the last, then those from 0 if the runs wrap around.
   const end = channel + runs;
   const from = runs < C ? channel & ~1 : 0;
   for (let c = from; c < min(end, C); c += 2) center(list, c * 8);
@@ -156,7 +160,7 @@ export function moments<T>(x: usize, runs: i32, S: i32, C: i32, channel: i32, li
   for (let c = 0; c < min(end - C, from); c += 2) join(list, c * 8);
 }
 
-/** Over what nobody computes with, but under what overflows. */
+/** Above any practical value, but below overflow. */
 const LARGE: f64 = 1e300;
 
 function count<T>(x: usize, runs: i32, S: i32, C: i32, channel: i32, list: Moments): void {
@@ -165,7 +169,7 @@ function count<T>(x: usize, runs: i32, S: i32, C: i32, channel: i32, list: Momen
   for (let r = rows ? C : runs; r > 0; r--) {
     const at = <usize>channel * 8;
     if (sizeof<T>() == 8 && load<f64>(list.counts + at) + load<f64>(list.pieceCounts + at) == 0) {
-      // Differences from ∞ would be NaN where the mean is ∞, and those from the largest numbers overflow.
+      // Differences from ∞ would be NaN although the mean is ∞, and those from very large numbers may overflow.
       const first = load<f64>(x);
       if (abs(first) < LARGE) store<f64>(list.origins + at, first);
     }
@@ -175,7 +179,7 @@ function count<T>(x: usize, runs: i32, S: i32, C: i32, channel: i32, list: Momen
   }
 }
 
-/** 1 instead of 0, which the channel beside the last of an odd C has. */
+/** Replaces 0 by 1: if C is odd, there is a count of 0 after the last channel. */
 function positive(counts: v128): v128 {
   return f64x2.max(counts, f64x2.splat(1));
 }
@@ -196,7 +200,7 @@ function join(list: Moments, at: usize): void {
   v128.store(list.counts + at, both);
   v128.store(list.sums + at, f64x2.add(sumBefore, sum));
   addVector(list.squares + at, v128.load(list.pieceSquares + at));
-  // NaN where a sum is infinite: then the squares say by themselves whether they overflow or are NaN.
+  // `between` is NaN if a sum is infinite; then only the squares decide between infinity and NaN.
   addVector(list.squares + at, v128.and(between, f64x2.eq(between, between)));
   v128.store(list.pieceCounts + at, zero());
   v128.store(list.pieceSums + at, zero());
@@ -222,7 +226,7 @@ function addSquare<T>(x: usize, center: v128, sum: v128): v128 {
   return madd<f64>(deviation, deviation, sum);
 }
 
-/** Of `count` elements, `step` bytes apart. */
+/** Sums the squares of `count` elements that are `step` bytes apart. */
 function squaresOf<T>(x: usize, count: i32, step: usize, center: usize): f64 {
   const centers = v128.load64_splat(center);
   let square = zero();
@@ -282,18 +286,23 @@ function squaresOfRows<T>(x: usize, rows: i32, C: i32, centers: usize, squares: 
   }
 }
 
-/** `sums[c] += Σ dout`, `products[c] += Σ dout · (x − mean[c])`. */
-export function normalizeSums<T>(
-  x: usize,
-  dout: usize,
-  runs: i32,
-  S: i32,
-  C: i32,
-  channel: i32,
-  mean: usize,
-  sums: usize,
-  products: usize,
-): void {
+/** Lists of float64, `[C]` each. */
+@unmanaged
+class Products {
+  mean: usize;
+  sums: usize;
+  products: usize;
+}
+
+/**
+ * `sums[c] += Σ dout`, `products[c] += Σ dout · (x − mean[c])`.
+ * @bridge
+ */
+export function normalizeSums<T>(x: usize, dout: usize, runs: i32, S: i32, C: i32, channel: i32, lists: usize): void {
+  const list = changetype<Products>(lists);
+  const mean = list.mean;
+  const sums = list.sums;
+  const products = list.products;
   if (S == 1) {
     normalizeSumsOfRows<T>(x, dout, runs / C, C, mean, sums, products);
     return;
@@ -311,7 +320,7 @@ function addProduct<T>(x: usize, dout: v128, center: v128, sum: v128): v128 {
   return madd<f64>(dout, f64x2.sub(wide<T>(x), center), sum);
 }
 
-/** Of `count` elements, `step` bytes apart. */
+/** Adds the sums of `count` elements that are `step` bytes apart. */
 function normalizeSumsOf<T>(
   x: usize,
   dout: usize,
@@ -377,7 +386,7 @@ function normalizeSumsOfRows<T>(
   }
   let r = 0;
   for (; r + 4 <= rows; r += 4) {
-    // The same way lies between x and dout in every row.
+    // The distance between x and dout is the same in every row.
     const across = dout - x;
     let at0 = x;
     let at1 = x + step;
@@ -414,13 +423,16 @@ function normalizeSumsOfRows<T>(
   }
 }
 
-/** x − center, where a float32 x is centered in two steps: one rounding of the mean would cost its digits. */
+/** x − center. A float32 x is centered in two steps, because rounding the mean to float32 would lose digits. */
 function centered<T>(x: v128, center: v128, rest: v128): v128 {
   if (sizeof<T>() == 4) return f32x4.sub(f32x4.sub(x, center), rest);
   return f64x2.sub(x, center);
 }
 
-/** Splits `mean[C]` into two T, of which the second is what the first has lost. */
+/**
+ * Splits `mean[C]` into two values of type T: the rounded mean, and what rounding lost.
+ * @bridge
+ */
 export function split<T>(mean: usize, C: i32, centers: usize, rests: usize): void {
   for (let c = 0; c < C; c++) {
     const exact = load<f64>(mean + c * 8);
@@ -430,11 +442,14 @@ export function split<T>(mean: usize, C: i32, centers: usize, rests: usize): voi
   }
 }
 
-/** In place: `x = (x − center[c] − rest[c]) · scale[c] + shift[c]`; the four are `[C]` each, one after the other. */
+/**
+ * In place: `x = (x − center[c] − rest[c]) · scale[c] + shift[c]`; `by` holds the four lists `[C]` in this order.
+ * @bridge
+ */
 export function normalize<T>(x: usize, runs: i32, S: i32, C: i32, channel: i32, by: usize): void {
   const step = <usize>C * sizeof<T>();
   if (S == 1) {
-    // Two rows at a time, which share what they are normalised by; the last of an odd number is both.
+    // Two rows at a time, which share the loaded constants. If the number is odd, the last row is used twice.
     for (let rows = runs / C; rows > 0; rows -= 2) {
       const below = rows > 1 ? step : 0;
       let c: usize = 0;
@@ -484,8 +499,9 @@ function gradient<T>(x: v128, dout: v128, slope: v128, offset: v128, scale: v128
 }
 
 /**
- * In place: `dout = scale[c] · (dout − offset[c] − (x − center[c] − rest[c]) · slope[c])`, by center, rest, slope,
- * offset and scale, `[C]` each, one after the other.
+ * In place: `dout = scale[c] · (dout − offset[c] − (x − center[c] − rest[c]) · slope[c])`; `by` holds the lists
+ * center, rest, slope, offset and scale, `[C]` each, in this order.
+ * @bridge
  */
 export function normalizeBackward<T>(x: usize, dout: usize, runs: i32, S: i32, C: i32, channel: i32, by: usize): void {
   const step = <usize>C * sizeof<T>();

@@ -1,9 +1,9 @@
 /**
- * Convolution without its matrix of columns: windows that stand side by side are read straight from x (direct.ts), and
- * of all others the panels of the matrix product are packed straight from x.
+ * Convolution without a matrix of columns: adjacent windows are read directly from x (direct.ts); for all others, the
+ * panels of the matrix product are packed directly from x.
  *
- * A channels on the folded side (whose planes have the input's points), B on the windowed side (one value a window),
- * K taps of a window, P windows of a plane.
+ * A channels on the folded side (with planes of the input's size), B on the windowed side (one value per window),
+ * K taps per window, P windows per plane.
  */
 import { blockSize, multiply, packA, packB, packedABytes, packedBBytes, panelWidth } from './matmul';
 import { mark, release, take } from './arena';
@@ -19,10 +19,10 @@ import {
 import { lanes, VECTOR } from './vector';
 import { axisOf, exchange, makeWindows, Windows } from './windows';
 
-/** Bytes of packed panels at a time: they stay in the second-level cache until the last strip has met them. */
+/** Bytes of packed panels at a time: they stay in the second-level cache until all strips are multiplied with them. */
 const PANELS_BYTES: i32 = 1 << 19;
 
-/** Every row of `out[B, P]` becomes its bias, or zeros where there is none. */
+/** Fills each row of `out[B, P]` with its bias, or with zeros if there is none. */
 function fillByRow<T>(out: usize, bias: usize, B: i32, P: i32): void {
   if (!bias) {
     memory.fill(out, 0, <usize>B * P * sizeof<T>());
@@ -38,7 +38,7 @@ function fillByRow<T>(out: usize, bias: usize, B: i32, P: i32): void {
   }
 }
 
-/** How far apart the windows of one vector stand: 1 or 2 elements, or 0 where it takes them one by one. */
+/** The distance between the windows of one vector: 1 or 2 elements, or 0 if they must be loaded one by one. */
 function stepOf<T>(offsets: usize): i32 {
   const step = load<i32>(offsets, 4) - load<i32>(offsets);
   if (sizeof<T>() == 4) {
@@ -48,7 +48,7 @@ function stepOf<T>(offsets: usize): i32 {
   return step == <i32>sizeof<T>() ? 1 : step == 2 * <i32>sizeof<T>() ? 2 : 0;
 }
 
-/** The vector of one tap in as many windows as there are lanes; `base` is the tap's place in window offset 0. */
+/** One tap of as many windows as there are lanes; `base` is the address of the tap in a window with offset 0. */
 function gather<T>(base: usize, offsets: usize, step: i32): v128 {
   const from = base + load<i32>(offsets);
   if (step == 1) return v128.load(from);
@@ -65,7 +65,7 @@ function gather<T>(base: usize, offsets: usize, step: i32): v128 {
   return vector;
 }
 
-/** Panels of columns: `columns[A · K, P]` from window p on, `count` of them. */
+/** Packs panels of `columns[A · K, P]`: `count` windows starting with window p. */
 function packColumns<T>(to: usize, windows: Windows, p: i32, count: i32): void {
   const AK = windows.A * windows.K;
   const block = blockSize(AK);
@@ -99,7 +99,7 @@ function packColumns<T>(to: usize, windows: Windows, p: i32, count: i32): void {
   }
 }
 
-/** Panels of the transpose: `columnsᵀ[P, A · K]` from tap t on, `count` of them. */
+/** Packs panels of `columnsᵀ[P, A · K]`: `count` taps starting with tap t. */
 function packColumnsTransposed<T>(to: usize, windows: Windows, t: i32, count: i32): void {
   const AK = windows.A * windows.K;
   const block = blockSize(windows.P);
@@ -107,7 +107,7 @@ function packColumnsTransposed<T>(to: usize, windows: Windows, t: i32, count: i3
   for (let k = 0; k < windows.P; k += block) {
     const end = min(windows.P, k + block);
     for (let n = t; n < t + count; n += width) {
-      // As above, a panel that hangs over repeats its last tap.
+      // A panel that extends past the end repeats the last tap.
       for (let j = 0; j < width; j += lanes<T>()) {
         const tap0 = windows.padded + load<i32>(windows.tapOffsets + min(AK - 1, n + j) * 4);
         const tap1 = windows.padded + load<i32>(windows.tapOffsets + min(AK - 1, n + j + 1) * 4);
@@ -155,13 +155,13 @@ function packColumnsTransposed<T>(to: usize, windows: Windows, t: i32, count: i3
   }
 }
 
-/** Columns of a product over K that are packed together. */
+/** Number of columns of a product over K that are packed together. */
 function columnsAtOnce<T>(K: i32): i32 {
   const width = panelWidth<T>();
   return max(width, (PANELS_BYTES / (K * <i32>sizeof<T>())) & -width);
 }
 
-/** For every batch entry and group of one call: `weights` packed, one group after the other. */
+/** What all batch entries of a call share; `weights` holds the packed weights, one group after the other. */
 @unmanaged
 class Plan {
   windows: Windows;
@@ -169,7 +169,7 @@ class Plan {
   weightBytes: usize;
   groups: i32;
   B: i32;
-  /** None where the windows do not stand side by side. */
+  /** For adjacent windows (direct.ts); null if panels are packed instead. */
   spots: Spots | null;
 }
 
@@ -182,7 +182,10 @@ function newPlan<T>(axes: usize, groups: i32, A: i32, B: i32): Plan {
   return plan;
 }
 
-/** For {@link correlate}: `weight[groups · B, A · K]`. */
+/**
+ * For {@link correlate}: `weight[groups · B, A · K]`.
+ * @bridge
+ */
 export function planCorrelate<T>(axes: usize, weight: usize, groups: i32, A: i32, B: i32): usize {
   const plan = newPlan<T>(axes, groups, A, B);
   const AK = A * plan.windows.K;
@@ -199,7 +202,10 @@ export function planCorrelate<T>(axes: usize, weight: usize, groups: i32, A: i32
   return changetype<usize>(plan);
 }
 
-/** `windowed[groups · B, P] = bias + weight · columns of folded[groups · A, …]`. */
+/**
+ * `windowed[groups · B, P] = bias + weight · columns of folded[groups · A, …]`.
+ * @bridge
+ */
 export function correlate<T>(planAt: usize, folded: usize, bias: usize, windowed: usize): void {
   const plan = changetype<Plan>(planAt);
   const windows = plan.windows;
@@ -234,7 +240,10 @@ export function correlate<T>(planAt: usize, folded: usize, bias: usize, windowed
   release(base);
 }
 
-/** The weight of the convolution that undoes: `to[A, B, K]` from `weight[B, A, K]`, taps in reverse. */
+/**
+ * The weight of the transposed convolution: `to[A, B, K]` from `weight[B, A, K]`, with the taps in reverse.
+ * @bridge
+ */
 export function flip<T>(to: usize, weight: usize, A: i32, B: i32, K: i32): void {
   for (let a = 0; a < A; a++)
     for (let b = 0; b < B; b++)
@@ -244,7 +253,10 @@ export function flip<T>(to: usize, weight: usize, A: i32, B: i32, K: i32): void 
       }
 }
 
-/** For {@link spread}: strips of `weightᵀ[A · K, B]`. */
+/**
+ * For {@link spread}: strips of `weightᵀ[A · K, B]`.
+ * @bridge
+ */
 export function planSpread<T>(axes: usize, weight: usize, groups: i32, A: i32, B: i32): usize {
   const plan = newPlan<T>(axes, groups, A, B);
   const AK = A * plan.windows.K;
@@ -255,7 +267,10 @@ export function planSpread<T>(axes: usize, weight: usize, groups: i32, A: i32, B
   return changetype<usize>(plan);
 }
 
-/** `folded[groups · A, …] = bias +` the columns `weightᵀ · windowed`, each added to the place that it came from. */
+/**
+ * `folded[groups · A, …] = bias +` the columns `weightᵀ · windowed`, each element added at its position in x.
+ * @bridge
+ */
 export function spread<T>(planAt: usize, windowed: usize, bias: usize, folded: usize): void {
   const plan = changetype<Plan>(planAt);
   const windows = plan.windows;
@@ -265,7 +280,7 @@ export function spread<T>(planAt: usize, windowed: usize, bias: usize, folded: u
   const AK = A * windows.K;
   const plane = axisOf(windows.axes, 0).input * axisOf(windows.axes, 1).input * axisOf(windows.axes, 2).input;
   const paddedBytes = <usize>A * windows.plane * sizeof<T>();
-  // So many windows at a time that their columns stay in the second-level cache.
+  // As many windows at a time as keep their columns in the second-level cache.
   const atOnce = min(columnsAtOnce<T>(AK), P);
   fillByRow<T>(folded, bias, plan.groups * A, plane);
   const base = mark();
@@ -273,7 +288,8 @@ export function spread<T>(planAt: usize, windowed: usize, bias: usize, folded: u
   const columns = take(<usize>AK * atOnce * sizeof<T>());
   for (let g = 0; g < plan.groups; g++) {
     memory.fill(windows.padded, 0, paddedBytes);
-    for (let p = 0; p < P; p += atOnce) {
+    // The last windows first: a later window reaches a position with an earlier tap, so taps are added in order.
+    for (let p = ((P - 1) / atOnce) * atOnce; p >= 0; p -= atOnce) {
       const count = min(atOnce, P - p);
       const from = windowed + (<usize>g * B * P + p) * sizeof<T>();
       packB<T>(panels, from, count, B, 1, P);
@@ -300,13 +316,16 @@ function fold<T>(columns: usize, windows: Windows, p: i32, count: i32): void {
 }
 
 /**
- * Lanes along windows save the transposition, and cost a sum over lanes a tile: for 16 channels and a plane of 7 × 7 in
- * float32 they take 0.81, 0.93 and 1.05 times as long where B is 4, 8 and 16, and for 256 with 14 spots 1.5 times.
+ * Lanes along windows save the transposition, but cost a sum over lanes per tile. In float32, with 16 channels and
+ * planes of 7 × 7, they take 0.81, 0.93 and 1.05 times as long for B = 4, 8 and 16; with 256 and 14 spots, 1.5 times.
  */
 const FEW_ROWS: i32 = 8;
 const MANY_SPOTS: i32 = 64;
 
-/** For {@link addWeightGradient}. */
+/**
+ * For {@link addWeightGradient}.
+ * @bridge
+ */
 export function planWeightGradient<T>(axes: usize, groups: i32, A: i32, B: i32): usize {
   const plan = newPlan<T>(axes, groups, A, B);
   if (standSideBySide<T>(plan.windows)) {
@@ -316,7 +335,10 @@ export function planWeightGradient<T>(axes: usize, groups: i32, A: i32, B: i32):
   return changetype<usize>(plan);
 }
 
-/** `dweight[groups · B, A · K] += windowed · columnsᵀ`. */
+/**
+ * `dweight[groups · B, A · K] += windowed · columnsᵀ`.
+ * @bridge
+ */
 export function addWeightGradient<T>(planAt: usize, folded: usize, windowed: usize, dweight: usize): void {
   const plan = changetype<Plan>(planAt);
   const windows = plan.windows;

@@ -1,47 +1,50 @@
 /**
- * Convolution over windows that stand side by side, straight from the padded planes: nothing is packed but the weight.
+ * Convolution over adjacent windows, directly from the padded planes.
  *
- * A vector holds one tap of neighbouring windows of a row, loaded where it stands; a spot says where. The last spot of
- * a row is moved back until it fits, and computes some windows twice. As in matmul.ts a tile is 4 · 2 vectors of
- * accumulators, 2 vectors and 4 more of the other operand, and long sums are those of blocks.
+ * A vector holds one tap of neighbouring windows in a row, loaded from where it is; a spot is that position. The last
+ * spot of a row is moved back until it fits, so some windows are computed twice. A tile has 4 · 2 vectors of
+ * accumulators, 2 vectors of one operand and 4 of the other. As in matmul.ts, long sums are sums of blocks.
  */
 import { mark, release, take } from './arena';
 import { lanes, madd, VECTOR, zero } from './vector';
 import { axisOf, Windows } from './windows';
 
-/** Taps, or spots, whose sum is formed on its own: a strip of so many taps takes 8 KiB of the first-level cache in float64. */
+/** Taps, or spots, per block: a strip of this many taps takes 8 KiB of the first-level cache in float64. */
 const BLOCK: i32 = 256;
 /** Rows of strips that stay in the second-level cache for a block: 384 KiB in float64. */
 const ROWS: i32 = 192;
-/** Of unfinished sums, for the same reason. */
+/** Bytes of unfinished sums, which stay in the second-level cache, too. */
 const TOTALS_BYTES: i32 = 1 << 18;
 const HEIGHT: i32 = 4;
-/** So few rows are one strip, and its tiles 3 · 3 vectors: 0.8 times as long as 4 · 2, which are faster for more rows. */
+/**
+ * Up to this many rows form one strip, in tiles of 3 · 3 vectors, which take 0.8 times as long as 4 · 2. More rows are
+ * faster in tiles of 4 · 2.
+ */
 const FEW: i32 = 3;
 
 @unmanaged
 export class Spots {
   count: i32;
-  /** Those that share no window with another, where they stand before the others. */
+  /** With `lastApart`, the number of spots before those that were moved back, which share windows with others. */
   apart: i32;
-  /** `[count][2]`: where the windows stand in a padded plane, and in a plane of windows, in bytes. */
+  /** `[count][2]`: offsets of the windows in a padded plane, and in a plane of windows, in bytes. */
   at: usize;
 }
 
-/** Whether there are rows of windows that fill a vector, without gaps. */
+/** Whether windows are adjacent, and a row of them fills at least one vector. */
 export function standSideBySide<T>(windows: Windows): bool {
   const w = axisOf(windows.axes, 2);
   return w.stride == 1 && w.output >= lanes<T>();
 }
 
-/** Row by row, or, where `lastApart`, with those at the end that are a row's last and were moved back. */
+/** Spots in row order; if `lastApart`, the last spots of rows, which were moved back, come after all others. */
 export function makeSpots<T>(windows: Windows, lastApart: bool): Spots {
   const spots = changetype<Spots>(take(offsetof<Spots>()));
   const rows = axisOf(windows.axes, 0).output * axisOf(windows.axes, 1).output;
   const W = axisOf(windows.axes, 2).output;
   const whole = W & -lanes<T>();
   const count = rows * ((W + lanes<T>() - 1) / lanes<T>());
-  // A pair, or three, of which there is only one repeats it.
+  // An incomplete pair, or group of three, repeats the last spot.
   const at = take(<usize>(count + FEW - 1) * 8);
   spots.count = count;
   spots.apart = (rows * whole) / lanes<T>();
@@ -53,7 +56,7 @@ export function makeSpots<T>(windows: Windows, lastApart: bool): Spots {
   return spots;
 }
 
-/** The spots of windows [first, end) of each row; answers where the list ends. */
+/** Writes the spots of windows [first, end) of each row; returns the end of the list. */
 function putSpots<T>(at: usize, windows: Windows, first: i32, end: i32): usize {
   const d = axisOf(windows.axes, 0);
   const h = axisOf(windows.axes, 1);
@@ -84,7 +87,7 @@ export function stripsBytes<T>(B: i32, AK: i32): usize {
   return <usize>((B + height - 1) / height) * height * AK * sizeof<T>();
 }
 
-/** `weight[B, AK]` to strips, [taps][rows], block of taps by block of taps; what hangs over is 0. */
+/** Packs `weight[B, AK]` into strips, [taps][rows], one block of taps after the other; missing rows are 0. */
 export function packStrips<T>(to: usize, weight: usize, B: i32, AK: i32): void {
   const step = <usize>AK * sizeof<T>();
   const block = blockOf(AK);
@@ -102,20 +105,23 @@ export function packStrips<T>(to: usize, weight: usize, B: i32, AK: i32): void {
   }
 }
 
-/** Finishes a row of a tile. */
-function putRow<T>(y: usize, left: i32, right: i32, bias: usize, c0: v128, c1: v128): void {
-  const start = bias ? v128.load_splat<T>(bias) : zero();
-  v128.store(y + left, v128.add<T>(start, c0));
-  v128.store(y + right, v128.add<T>(start, c1));
+function putRow(y: usize, left: i32, right: i32, c0: v128, c1: v128): void {
+  v128.store(y + left, c0);
+  v128.store(y + right, c1);
+}
+
+/** The initial value of the sums of row r of a tile. */
+function biasOf<T>(bias: usize, r: i32): v128 {
+  return bias ? v128.load_splat<T>(bias + r * sizeof<T>()) : zero();
 }
 
 class Tile {
   /**
-   * A strip times a panel of two spots, over K taps. The `first` strip of a panel finds it in the padded planes, and
-   * packs it for the others. Unless it `begins` the taps it adds to `total`, and unless it `ends` them it leaves its
-   * sums there; at the end they go to `rows` rows of y, `step` bytes apart.
+   * A strip times a panel of two spots, over K taps. The `first` strip of a panel reads it from the padded planes, and
+   * packs it for the others. If the block `begins` the taps, its sums are added to the bias, if any; otherwise to
+   * `total`. If it `ends` the taps, they are written to `rows` rows of y, `step` bytes apart; otherwise to `total`.
    *
-   * Inlined for each value of `first`: both loops in one function took 1.15 times as long for 3 channels 3 × 3.
+   * Inlined for each value of `first`: both loops in one function took 1.15 times as long for 3 channels, 3 × 3 taps.
    */
   @inline
   static put<T>(
@@ -168,7 +174,22 @@ class Tile {
       strip += HEIGHT * sizeof<T>();
       panel += 2 * VECTOR;
     }
-    if (!begins) {
+    if (begins) {
+      if (bias) {
+        const bias0 = biasOf<T>(bias, 0);
+        const bias1 = rows > 1 ? biasOf<T>(bias, 1) : bias0;
+        const bias2 = rows > 2 ? biasOf<T>(bias, 2) : bias0;
+        const bias3 = rows > 3 ? biasOf<T>(bias, 3) : bias0;
+        c00 = v128.add<T>(bias0, c00);
+        c01 = v128.add<T>(bias0, c01);
+        c10 = v128.add<T>(bias1, c10);
+        c11 = v128.add<T>(bias1, c11);
+        c20 = v128.add<T>(bias2, c20);
+        c21 = v128.add<T>(bias2, c21);
+        c30 = v128.add<T>(bias3, c30);
+        c31 = v128.add<T>(bias3, c31);
+      }
+    } else {
       c00 = v128.add<T>(v128.load(total), c00);
       c01 = v128.add<T>(v128.load(total, VECTOR), c01);
       c10 = v128.add<T>(v128.load(total, 2 * VECTOR), c10);
@@ -191,15 +212,15 @@ class Tile {
     }
     const left = load<i32>(spots, 4);
     const right = load<i32>(spots, 12);
-    putRow<T>(y, left, right, bias, c00, c01);
-    if (rows > 1) putRow<T>(y + step, left, right, bias ? bias + sizeof<T>() : 0, c10, c11);
-    if (rows > 2) putRow<T>(y + 2 * step, left, right, bias ? bias + 2 * sizeof<T>() : 0, c20, c21);
-    if (rows > 3) putRow<T>(y + 3 * step, left, right, bias ? bias + 3 * sizeof<T>() : 0, c30, c31);
+    putRow(y, left, right, c00, c01);
+    if (rows > 1) putRow(y + step, left, right, c10, c11);
+    if (rows > 2) putRow(y + 2 * step, left, right, c20, c21);
+    if (rows > 3) putRow(y + 3 * step, left, right, c30, c31);
   }
 }
 
-/** The one strip of few rows times three spots, over K taps, to `total`, or added to it unless it `begins` the taps. */
-function fewTile<T>(K: i32, strip: usize, taps: usize, padded: usize, spots: usize, begins: bool, total: usize): void {
+/** Adds the only strip of few rows times three spots, over K taps, to `total`. */
+function fewTile<T>(K: i32, strip: usize, taps: usize, padded: usize, spots: usize, total: usize): void {
   const x0 = padded + load<i32>(spots);
   const x1 = padded + load<i32>(spots, 8);
   const x2 = padded + load<i32>(spots, 16);
@@ -232,26 +253,15 @@ function fewTile<T>(K: i32, strip: usize, taps: usize, padded: usize, spots: usi
     strip += FEW * sizeof<T>();
     taps += 4;
   }
-  if (!begins) {
-    c00 = v128.add<T>(v128.load(total, 0 * VECTOR), c00);
-    c01 = v128.add<T>(v128.load(total, 1 * VECTOR), c01);
-    c02 = v128.add<T>(v128.load(total, 2 * VECTOR), c02);
-    c10 = v128.add<T>(v128.load(total, 3 * VECTOR), c10);
-    c11 = v128.add<T>(v128.load(total, 4 * VECTOR), c11);
-    c12 = v128.add<T>(v128.load(total, 5 * VECTOR), c12);
-    c20 = v128.add<T>(v128.load(total, 6 * VECTOR), c20);
-    c21 = v128.add<T>(v128.load(total, 7 * VECTOR), c21);
-    c22 = v128.add<T>(v128.load(total, 8 * VECTOR), c22);
-  }
-  v128.store(total, c00, 0 * VECTOR);
-  v128.store(total, c01, 1 * VECTOR);
-  v128.store(total, c02, 2 * VECTOR);
-  v128.store(total, c10, 3 * VECTOR);
-  v128.store(total, c11, 4 * VECTOR);
-  v128.store(total, c12, 5 * VECTOR);
-  v128.store(total, c20, 6 * VECTOR);
-  v128.store(total, c21, 7 * VECTOR);
-  v128.store(total, c22, 8 * VECTOR);
+  v128.store(total, v128.add<T>(v128.load(total, 0 * VECTOR), c00), 0 * VECTOR);
+  v128.store(total, v128.add<T>(v128.load(total, 1 * VECTOR), c01), 1 * VECTOR);
+  v128.store(total, v128.add<T>(v128.load(total, 2 * VECTOR), c02), 2 * VECTOR);
+  v128.store(total, v128.add<T>(v128.load(total, 3 * VECTOR), c10), 3 * VECTOR);
+  v128.store(total, v128.add<T>(v128.load(total, 4 * VECTOR), c11), 4 * VECTOR);
+  v128.store(total, v128.add<T>(v128.load(total, 5 * VECTOR), c12), 5 * VECTOR);
+  v128.store(total, v128.add<T>(v128.load(total, 6 * VECTOR), c20), 6 * VECTOR);
+  v128.store(total, v128.add<T>(v128.load(total, 7 * VECTOR), c21), 7 * VECTOR);
+  v128.store(total, v128.add<T>(v128.load(total, 8 * VECTOR), c22), 8 * VECTOR);
 }
 
 function correlateFew<T>(windows: Windows, spots: Spots, strip: usize, bias: usize, windowed: usize, B: i32): void {
@@ -261,17 +271,23 @@ function correlateFew<T>(windows: Windows, spots: Spots, strip: usize, bias: usi
   const total = take(FEW * 3 * VECTOR);
   for (let i = 0; i < spots.count; i += 3) {
     const at = spots.at + i * 8;
+    for (let b = 0; b < FEW; b++) {
+      const start = b < B ? biasOf<T>(bias, b) : zero();
+      const row = total + b * 3 * VECTOR;
+      v128.store(row, start);
+      v128.store(row, start, VECTOR);
+      v128.store(row, start, 2 * VECTOR);
+    }
     for (let k = 0; k < AK; k += block) {
       const from = strip + <usize>k * FEW * sizeof<T>();
-      fewTile<T>(min(block, AK - k), from, windows.tapOffsets + k * 4, windows.padded, at, k == 0, total);
+      fewTile<T>(min(block, AK - k), from, windows.tapOffsets + k * 4, windows.padded, at, total);
     }
     for (let b = 0; b < B; b++) {
-      const start = bias ? v128.load_splat<T>(bias + b * sizeof<T>()) : zero();
       const y = windowed + <usize>b * windows.P * sizeof<T>();
       const row = total + b * 3 * VECTOR;
-      v128.store(y + load<i32>(at, 4), v128.add<T>(start, v128.load(row)));
-      v128.store(y + load<i32>(at, 12), v128.add<T>(start, v128.load(row, VECTOR)));
-      v128.store(y + load<i32>(at, 20), v128.add<T>(start, v128.load(row, 2 * VECTOR)));
+      v128.store(y + load<i32>(at, 4), v128.load(row));
+      v128.store(y + load<i32>(at, 12), v128.load(row, VECTOR));
+      v128.store(y + load<i32>(at, 20), v128.load(row, 2 * VECTOR));
     }
   }
   release(base);
@@ -341,7 +357,7 @@ function addSums<T>(dweight: usize, left: v128, right: v128, taps: i32): void {
   if (taps > 1) store<T>(dweight, load<T>(dweight, sizeof<T>()) + across<T>(right), sizeof<T>());
 }
 
-/** All ones in the lanes of a row's last spot that no other has. */
+/** All ones in the lanes of a row's last spot that no other spot covers. */
 function maskOfLast<T>(windows: Windows): v128 {
   const own = axisOf(windows.axes, 2).output & (lanes<T>() - 1);
   let mask = i64x2.splat(-1);
@@ -350,7 +366,7 @@ function maskOfLast<T>(windows: Windows): v128 {
   return mask;
 }
 
-/** Rows of y as strips of 4, [spots][4] vectors; `mask` is over those from spot `apart` on. */
+/** Packs rows of y into strips of 4, [spots][4] vectors; `mask` applies to the spots starting with `apart`. */
 function packRows<T>(to: usize, spots: usize, count: i32, apart: i32, mask: v128, y: usize, step: usize, B: i32): void {
   for (let b = 0; b < B; b += HEIGHT) {
     const rows = min(HEIGHT, B - b);
@@ -378,7 +394,7 @@ function packRows<T>(to: usize, spots: usize, count: i32, apart: i32, mask: v128
   }
 }
 
-/** Two taps as a panel, [spots][2] vectors. */
+/** Packs two taps into a panel, [spots][2] vectors. */
 function packTaps(to: usize, spots: usize, count: i32, apart: i32, mask: v128, x0: usize, x1: usize): void {
   let i = 0;
   for (; i < apart; i++) {
@@ -395,7 +411,7 @@ function packTaps(to: usize, spots: usize, count: i32, apart: i32, mask: v128, x
   }
 }
 
-/** Adds the products of 4 rows of y, of which `rows` count, with two taps of x to dweight, whose rows are `step` bytes apart. */
+/** Adds the products of `rows` (at most 4) rows of y and two taps of x to dweight, with rows `step` bytes apart. */
 function gradientTile<T>(
   count: i32,
   strip: usize,
@@ -437,7 +453,7 @@ function gradientTile<T>(
   if (rows > 3) addSums<T>(dweight + 3 * step, c30, c31, taps);
 }
 
-/** `dweight[B, A · K] += windowed · windowsᵀ` of one group; spots from `apart` on are a row's last. */
+/** `dweight[B, A · K] += windowed · windowsᵀ` of one group; spots starting with `apart` are the last of a row. */
 export function addGradientOfSpots<T>(windows: Windows, spots: Spots, windowed: usize, dweight: usize, B: i32): void {
   const AK = windows.A * windows.K;
   const step = <usize>windows.P * sizeof<T>();

@@ -1,10 +1,10 @@
 /**
- * Philox4x32-10 (Salmon et al. 2011), blocks by vectors: word w of blocks i to i + 3 fills one. The masks
- * are those of the plain kernels, bit for bit.
+ * Philox4x32-10 (Salmon et al. 2011), vectorised over blocks: a vector holds word w of blocks i to i + 3. The masks are
+ * identical to those of the plain kernels.
  */
 import { lanes, VECTOR, zero } from './vector';
 
-/** The upper halves of four products of 32 bits. The lower ones cost less by a product of their own than by a shuffle. */
+/** The upper halves of four products of 32 bits. For the lower ones, a multiplication is cheaper than a shuffle. */
 function high(a: v128, b: v128): v128 {
   return v128.shuffle<i32>(i64x2.extmul_low_i32x4_u(a, b), i64x2.extmul_high_i32x4_u(a, b), 1, 3, 5, 7);
 }
@@ -20,12 +20,14 @@ function bytesOf(c0: v128, c1: v128, c2: v128, c3: v128, least: v128): v128 {
 
 const ROUNDS = 10;
 
-/** Two keys of each round in all lanes, for one call. */
+/** The two keys of each round in all lanes; every call writes them. */
 const KEYS = memory.data(ROUNDS * 32, 16);
 
 /**
- * 1 where the word is at least `threshold`; `count` bytes from element `first` on, which 32 divides. Two times four
- * blocks go side by side, since each round waits for the one before. What hangs over the end is written too.
+ * Writes `count` bytes starting with element `first`, a multiple of 32: 1 where the word is at least `threshold`. Two
+ * times four blocks are interleaved, because each round waits for the one before. Bytes past the end, up to a multiple
+ * of 32, are written too.
+ * @bridge
  */
 export function dropoutMask(seedLow: i32, seedHigh: i32, threshold: i32, first: f64, mask: usize, count: i32): void {
   const multiplier0 = i32x4.splat(<i32>0xd2511f53);
@@ -37,7 +39,7 @@ export function dropoutMask(seedLow: i32, seedHigh: i32, threshold: i32, first: 
   }
   let block = <u64>first / 4;
   for (let i = 0; i < count; i += 32) {
-    // The first round, of counters whose last two words are 0. Blocks share the second: the first is a multiple of 8.
+    // The first round: the last two words of counters are 0. All blocks share the second: `block` is a multiple of 8.
     const counterC = i32x4.add(i32x4.splat(<i32>block), i32x4(0, 1, 2, 3));
     const counterD = i32x4.add(i32x4.splat(<i32>block), i32x4(4, 5, 6, 7));
     let c0 = v128.xor(i32x4.splat(<i32>(block >> 32)), v128.load(KEYS));
@@ -76,8 +78,9 @@ function divideKept<T>(x: usize, kept: v128, by: v128): void {
 }
 
 /**
- * In place: `x = mask ? x / divisor : 0`, four vectors at a time; what hangs over the end is written too. A division,
- * as the formula has it: its reciprocal would save 0.2 ns an element in float64, and often the last bit.
+ * In place: `x = mask ? x / divisor : 0`, four vectors at a time; elements past the end are written too. A division, as
+ * in the formula: a reciprocal would save 0.2 ns per element in float64, but often change the last bit.
+ * @bridge
  */
 export function applyMask<T>(x: usize, mask: usize, divisor: f64, count: i32): void {
   const by = v128.splat<T>(<T>divisor);

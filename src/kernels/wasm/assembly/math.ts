@@ -1,5 +1,5 @@
 /**
- * Elementary functions of a vector, to 2 units in the last place at most; test/kernels/math.test.ts measures it.
+ * Elementary functions of a vector, with errors of at most 2 units in the last place (see test/kernels/math.test.ts).
  *
  * Both rest on e^-t = 2^n · (1 − p(q)): n is −t / ln 2 rounded to a whole number, q = t + n · ln 2, so |q| <= ln 2 / 2,
  * and p(q) = 1 − e^-q keeps its digits where q is small.
@@ -7,15 +7,15 @@
 import { madd, nmadd } from './vector';
 
 /**
- * What both functions take from memory, as V8 makes a constant vector in three instructions by way of a general
- * register: ROUNDER, TURNS, HIGH, LOW, then the coefficients of (p(q) − q) / q², and last what is of one function alone.
+ * Constants, kept in memory because V8 needs three instructions and a general register to build a constant vector. Both
+ * functions use ROUNDER, TURNS, HIGH, LOW and the coefficients of (p(q) − q) / q²; those of only one function follow.
  *
- * Added to ROUNDER, a number below 2^22 or 2^51 is rounded to a whole one, as the last place of 1.5 · 2^23 and
- * 1.5 · 2^52 is 1; what else is in it makes the last bits of the sum those of an exponent, bias and all. TURNS is
- * 1 / ln 2. HIGH and LOW are ln 2 in two parts, of which n times the first is exact: Cephes' expf.c, fdlibm's e_exp.c.
+ * Adding ROUNDER rounds a number below 2^22 or 2^51 to an integer, because the last place of 1.5 · 2^23 and 1.5 · 2^52
+ * is 1; its other terms make the last bits of the sum those of an exponent, including the bias. TURNS is 1 / ln 2.
+ * HIGH + LOW = ln 2, and n · HIGH is exact: Cephes' expf.c, fdlibm's e_exp.c.
  *
- * The coefficients are best by Remez' algorithm for |q| · error over |q| <= ln 2 / 2: p is off by 1.4e-8 · q in float32
- * and 2.0e-17 · q in float64, a quarter and a fifth of a roundoff.
+ * The coefficients minimise |q| · error over |q| <= ln 2 / 2 (Remez' algorithm): the error of p is 1.4e-8 · q in
+ * float32 and 2.0e-17 · q in float64, a quarter and a fifth of a roundoff.
  */
 const sigmoid32 = memory.data<f32>([
   12582912.0 + 127.0 - 32.0,
@@ -50,7 +50,7 @@ const sigmoid64 = memory.data<f64>([
   60.0,
   2.938735877055719e-39,
 ]);
-/** For q / 2 and p / 2: TURNS is twice as much, HIGH and LOW are half, coefficient k is 2^(k + 1) times as much. */
+/** For q / 2 and p / 2: TURNS is doubled, HIGH and LOW are halved, and coefficient k is multiplied by 2^(k + 1). */
 const tanh32 = memory.data<f32>([
   12582912.0 + 127.0,
   2 * 1.4426950408889634,
@@ -89,7 +89,7 @@ const HIGH: usize = 2;
 const LOW: usize = 3;
 const COEFFICIENTS: usize = 4;
 
-/** Number `index` after the coefficients. */
+/** Index in the table of constant `index` after the coefficients. */
 function own<T>(index: usize): usize {
   return COEFFICIENTS + (sizeof<T>() == 4 ? 5 : 10) + index;
 }
@@ -102,7 +102,7 @@ function linear<T>(table: usize, k: usize, q: v128): v128 {
   return madd<T>(constant<T>(table, COEFFICIENTS + k + 1), q, constant<T>(table, COEFFICIENTS + k));
 }
 
-/** p(q); in pairs (Estrin), as a sum that waits for the one before takes four cycles a term. */
+/** p(q), in pairs (Estrin): a sum that waits for the one before would take four cycles per term. */
 function evaluate<T>(table: usize, q: v128): v128 {
   const q2 = v128.mul<T>(q, q);
   const q4 = v128.mul<T>(q2, q2);
@@ -116,7 +116,7 @@ function evaluate<T>(table: usize, q: v128): v128 {
   return madd<T>(q2, madd<T>(high, q4, low), q);
 }
 
-/** Bits of it are the exponent n, or what ROUNDER makes of that. */
+/** Its last bits are the exponent n plus the terms of ROUNDER. */
 function round<T>(table: usize, t: v128): v128 {
   return nmadd<T>(t, constant<T>(table, TURNS), constant<T>(table, ROUNDER));
 }
@@ -130,25 +130,25 @@ function powerOfTwo<T>(rounded: v128): v128 {
   return sizeof<T>() == 4 ? i32x4.shl(rounded, 23) : i64x2.shl(rounded, 52);
 }
 
-/** 1 / (1 + e^-x), both by 2^-32 or 2^-128: e^-x is finite then, down to where the quotient is 0. */
+/** 1 / (1 + e^-x), with both scaled by 2^-32 or 2^-128, so that e^-x is finite until the quotient is 0. */
 export function sigmoid<T>(x: v128): v128 {
   const table = sizeof<T>() == 4 ? sigmoid32 : sigmoid64;
-  // Below -104 or -746 it is 0: half the smallest subnormal number is e^-103.97 and e^-745.13. Above, e^-60 is nothing
-  // beside 1. Unlike min and max, pmin and pmax are one instruction, and keep NaN.
+  // Below -104 or -746 the result is 0: half the smallest subnormal number is e^-103.97 and e^-745.13. Above 60, e^-60
+  // is negligible next to 1. Unlike min and max, pmin and pmax are one instruction, and keep NaN.
   const t = v128.pmin<T>(v128.pmax<T>(x, constant<T>(table, own<T>(0))), constant<T>(table, own<T>(1)));
   const rounded = round<T>(table, t);
   const scale = powerOfTwo<T>(rounded);
   const part = evaluate<T>(table, reduce<T>(table, t, rounded));
   const one = constant<T>(table, own<T>(2));
-  // In this order: one + (scale − scale · part) rounds twice to the place of the sum.
+  // In this order, because one + (scale − scale · part) would round twice at the magnitude of the sum.
   return v128.div<T>(one, v128.add<T>(scale, nmadd<T>(scale, part, one)));
 }
 
-/** (1 − e^-2|x|) / (1 + e^-2|x|), both halved, with x's sign. */
+/** (1 − e^-2|x|) / (1 + e^-2|x|), with both halved, and the sign of x. */
 export function tanh<T>(x: v128): v128 {
   const table = sizeof<T>() == 4 ? tanh32 : tanh64;
   const magnitude = v128.abs<T>(x);
-  // From 9.02 and 19.07 on it is 1.
+  // The result is 1 above 9.02 (float32) and 19.07 (float64).
   const t = v128.pmin<T>(magnitude, constant<T>(table, own<T>(0)));
   const rounded = round<T>(table, t);
   const scale = powerOfTwo<T>(rounded);

@@ -4,19 +4,19 @@
  *
  * Both operands are packed first: a panel of b is two vectors wide, [k][2 · lanes], a strip of a is 5 or 4 rows high,
  * [k][5] or [k][4]. A tile of c, one strip by one panel, is then summed in registers. V8 up to Node.js 22 places all
- * loads of a basic block before its arithmetic, so a block may keep no more than x86-64's 15 free registers alive, and
- * a body that holds more is cut in blocks by branches that are always taken: the result of arithmetic in a branch
- * must be there at its end. 10 accumulators, as each of two units takes four cycles for a sum. Measured on Zen 4 with
- * fused multiply-add, GFLOP/s in float32 on Node.js 20 / 24 of 56 that there are: 5 × 2 vectors in blocks, with two
- * steps of k in one body, 54 / 54; 4 × 2 48 / 51; 3 × 3 51 / 52; 6 × 2 in blocks 50 / 57, without 28 on Node.js 20.
+ * loads of a basic block before its arithmetic, so a block may keep no more than x86-64's 15 free registers alive.
+ * Larger bodies are split into blocks by branches that are always taken: the results of a branch must be complete at
+ * its end. There are 10 accumulators, because each of two units takes four cycles for a sum. Measured on Zen 4 with
+ * fused multiply-add, in float32 GFLOP/s (peak 56) on Node.js 20 / 24: 5 × 2 vectors in blocks, with two steps of k in
+ * one body, 54 / 54; 4 × 2 48 / 51; 3 × 3 51 / 52; 6 × 2 in blocks 50 / 57, without blocks 28 on Node.js 20.
  *
- * M rows, N columns, K summed over. Everything is blocked by KC along k, blocks outermost, and each block is summed on
- * its own before it is added to c, so a float32 sum loses no more than the block-wise sums of a BLAS do.
+ * M rows, N columns, sums over K. The outermost loop splits k into blocks of at most KC. Each block is summed
+ * separately before it is added to c, so a float32 sum loses no more than the blockwise sums of a BLAS.
  */
 import { mark, release, take } from './arena';
 import { lanes, madd, VECTOR, zero } from './vector';
 
-/** Along k: a strip (10 KiB in float64) and a panel (8 KiB) stay in a first-level cache of 32 KiB. */
+/** Block size along k: a strip (10 KiB in float64) and a panel (8 KiB) stay in a first-level cache of 32 KiB. */
 const KC: i32 = 256;
 /** Strips of a that stay in the second-level cache: 200 rows of 256 float64 are 400 KiB. */
 const STRIPS: i32 = 40;
@@ -32,7 +32,7 @@ function strips(M: i32): i32 {
   return (M + HEIGHT - 1) / HEIGHT;
 }
 
-/** High strips come first; there are as many low ones as it takes to leave no row, or the last strip's alone, empty. */
+/** High strips come first. There are as many low ones as needed to leave no empty rows, or only in the last strip. */
 function highStrips(M: i32): i32 {
   return max(0, M - strips(M) * (HEIGHT - 1));
 }
@@ -49,7 +49,7 @@ function paddedColumns<T>(N: i32): i32 {
   return (N + panelWidth<T>() - 1) & -panelWidth<T>();
 }
 
-/** Blocks of k are of one size, as near as can be. */
+/** Blocks of k are as even as possible. */
 export function blockSize(K: i32): i32 {
   const blocks = (K + KC - 1) / KC;
   return (K + blocks - 1) / blocks;
@@ -63,7 +63,7 @@ export function packedBBytes<T>(N: i32, K: i32): usize {
   return <usize>paddedColumns<T>(N) * K * sizeof<T>();
 }
 
-/** One strip or panel whose lines (rows of a, columns of b) lie side by side in memory, as `width` of a row of k. */
+/** Packs a strip or panel whose lines (rows of a, columns of b) are adjacent in memory: `width` elements for each k. */
 function packAdjacent<T>(to: usize, from: usize, step: usize, filled: i32, width: i32, K: i32): void {
   const bytes = <usize>width * sizeof<T>();
   if (filled == width) {
@@ -83,7 +83,7 @@ function packAdjacent<T>(to: usize, from: usize, step: usize, filled: i32, width
   }
 }
 
-/** The same where each line is contiguous along k, and lines are `step` bytes apart: a transposition. */
+/** Like the function above, for lines that are contiguous along k and `step` bytes apart: a transposition. */
 function packAcross<T>(to: usize, from: usize, step: usize, filled: i32, width: i32, K: i32): void {
   const bytes = <usize>width * sizeof<T>();
   let i = 0;
@@ -144,15 +144,15 @@ function packAcross<T>(to: usize, from: usize, step: usize, filled: i32, width: 
   }
 }
 
-/** One strip or panel; element (line i, k) stands at `from + i * lineStep + k * kStep`, steps in elements. */
+/** Packs a strip or panel; element (line i, k) is at `from + i * lineStep + k * kStep`, with steps in elements. */
 function packLines<T>(to: usize, from: usize, lineStep: i32, kStep: i32, filled: i32, width: i32, K: i32): void {
   if (lineStep == 1) packAdjacent<T>(to, from, <usize>kStep * sizeof<T>(), filled, width, K);
   else packAcross<T>(to, from, <usize>lineStep * sizeof<T>(), filled, width, K);
 }
 
 /**
- * `a[M, K]` to strips: block of k by block of k, strip by strip. Element (m, k) stands at
- * `a + m * rowStep + k * kStep`, in elements; one of the steps is 1.
+ * Packs `a[M, K]` into strips, one block of k after the other. Element (m, k) is at `a + m * rowStep + k * kStep`, in
+ * elements; one of the steps is 1.
  */
 export function packA<T>(to: usize, a: usize, M: i32, K: i32, rowStep: i32, kStep: i32): void {
   const block = blockSize(K);
@@ -169,7 +169,7 @@ export function packA<T>(to: usize, a: usize, M: i32, K: i32, rowStep: i32, kSte
   }
 }
 
-/** `b[K, N]` to panels, likewise. */
+/** Packs `b[K, N]` into panels, likewise. */
 export function packB<T>(to: usize, b: usize, N: i32, K: i32, columnStep: i32, kStep: i32): void {
   const width = panelWidth<T>();
   const block = blockSize(K);
@@ -183,7 +183,7 @@ export function packB<T>(to: usize, b: usize, N: i32, K: i32, columnStep: i32, k
   }
 }
 
-/** `c = from + strip · panel` for a tile; rows of `from` and c are so many bytes apart. */
+/** `c = from + strip · panel` for a tile; rows of `from` and c are `fromStep` and `step` bytes apart. */
 function highTile<T>(K: i32, a: usize, b: usize, from: usize, fromStep: usize, c: usize, step: usize): void {
   let c00 = zero();
   let c01 = zero();
@@ -196,7 +196,7 @@ function highTile<T>(K: i32, a: usize, b: usize, from: usize, fromStep: usize, c
   let c40 = zero();
   let c41 = zero();
   for (; K > 0; K -= 2) {
-    // Always so, as of no address 0 is a panel: see above.
+    // Always true, because no panel is at address 0; see the head of the file.
     const b0 = v128.load(b);
     const b1 = v128.load(b, VECTOR);
     if (b) {
@@ -302,9 +302,9 @@ function writeRow<T>(c: usize, from: usize, left: v128, right: v128): void {
   v128.store(c, v128.add<T>(v128.load(from, VECTOR), right), VECTOR);
 }
 
-/** Two vectors of zeros, as the row that a tile begins with. */
+/** Two vectors of zeros, the initial row of a tile. */
 const zeros = memory.data(2 * 16, 16);
-/** A tile that hangs over the edge of c is summed here, and the part of it that exists is moved from here. */
+/** A tile that extends past the edge of c is summed here, and the part within c is written from here. */
 const edge = memory.data(HEIGHT * 2 * 16, 16);
 
 /** `c[M, N] += a · b`, both packed; rows of c are `step` elements apart. */
@@ -312,7 +312,7 @@ export function multiply<T>(a: usize, b: usize, c: usize, M: i32, N: i32, K: i32
   product<T>(a, b, c, M, N, K, step, true, 0);
 }
 
-/** `c[M, N] = row + a · b` for a `row[N]`, or zeros where it is 0. */
+/** `c[M, N] = row + a · b`, with zeros for `row[N]` if `row` is 0. */
 export function assign<T>(a: usize, b: usize, c: usize, M: i32, N: i32, K: i32, step: i32, row: usize): void {
   product<T>(a, b, c, M, N, K, step, false, row);
 }
@@ -349,7 +349,7 @@ function product<T>(
   }
 }
 
-/** Strips s to `end` by one panel, of whose columns `filled` exist at most; `initial` is 0 where c is added to. */
+/** Strips s to `end` by one panel, of which at most `filled` columns exist; `initial` is 0 to add to c. */
 function columnOfTiles<T>(
   K: i32,
   a: usize,
@@ -390,7 +390,10 @@ function writePart<T>(c: usize, step: usize, from: usize, fromStep: usize, rows:
     }
 }
 
-/** `c = op(a) · op(b)`, plus c itself where `accumulate` is set, or else plus `row[N]` where it is not 0. */
+/**
+ * `c = op(a) · op(b)`, plus c if `accumulate` is set, otherwise plus `row[N]` unless `row` is 0.
+ * @bridge
+ */
 export function matmul<T>(
   a: usize,
   b: usize,

@@ -1,29 +1,26 @@
 /**
- * Pooling of one plane after the other. A row of windows whose taps all lie in x goes tap after tap, so that the
- * innermost loop is a long one, of vectors of output positions; the few windows at the edges go one by one.
+ * Pools one plane after the other. Windows of a row whose taps all lie in x are computed tap by tap, so that the
+ * innermost loop is long and runs over vectors of output positions; the few windows at the edges, one by one.
  */
 import { lanes, VECTOR, zero } from './vector';
+import { Axis } from './windows';
 
-/** One axis, and the windows [first, end) along it that lie within the input. As the bridge writes it. */
+/** One axis, and the windows [first, end) along it that lie within the input, in the layout that the bridge writes. */
 @unmanaged
-class PoolAxis {
-  input: i32;
-  kernel: i32;
-  stride: i32;
-  dilation: i32;
-  before: i32;
-  output: i32;
+class PoolAxis extends Axis {
   first: i32;
   end: i32;
+  /** For each output position, the number of taps along the axis that an average counts, as i32. */
+  counts: usize;
 }
 
-/** Windows that go together, so that 32 bits of each fill a vector. */
+/** Windows processed together, so that 32 bits of each fill a vector. */
 const WINDOWS = 4;
 
 /**
- * How many windows go together from the axis' first whole one on: those whose taps all lie in the input, and what fills
- * the last vector up. That reads behind its row of x and writes behind its row of out, where nothing stands yet. For a
- * single window vectors do not pay.
+ * Number of windows processed together from the first whole one (all of its taps are in the input), padded to a full
+ * vector. The padding reads beyond its row of x, and writes beyond its row of out, where nothing is written yet.
+ * Vectors do not pay for a single window.
  */
 function windowsTogether(axis: PoolAxis): i32 {
   const whole = axis.end - axis.first;
@@ -34,7 +31,7 @@ function axisOf(axes: usize, i: i32): PoolAxis {
   return changetype<PoolAxis>(axes + i * offsetof<PoolAxis>());
 }
 
-/** First tap of window o that lies within the input, and one after the last: bounds of a loop by dilation. */
+/** The first tap of window o in the input, and the end of its taps: bounds of a loop that steps by the dilation. */
 function firstTap(axis: PoolAxis, o: i32): i32 {
   const start = o * axis.stride - axis.before;
   return start >= 0 ? start : start + ((axis.dilation - 1 - start) / axis.dilation) * axis.dilation;
@@ -57,7 +54,7 @@ function strided<T>(at: usize, stride: i32): v128 {
   return vector;
 }
 
-/** Lanes 0, 2, … or 1, 3, … of two vectors that follow each other. */
+/** Lanes 0, 2, … or 1, 3, … of two consecutive vectors. */
 function evens<T>(a: v128, b: v128): v128 {
   if (sizeof<T>() == 4) return v128.shuffle<f32>(a, b, 0, 2, 4, 6);
   return v128.shuffle<i64>(a, b, 0, 2);
@@ -67,27 +64,27 @@ function odds<T>(a: v128, b: v128): v128 {
   return v128.shuffle<i64>(a, b, 1, 3);
 }
 
-/** Windows of 2 that lie side by side, whose taps are the lanes of two vectors in turn. */
+/** Whether windows are adjacent and have 2 taps, so that taps alternate in the lanes of two vectors. */
 function isPairs(axis: PoolAxis): bool {
   return axis.kernel == 2 && axis.stride == 2 && axis.dilation == 1;
 }
 
-/** `mask ? a : b` of whole lanes: one instruction where the build has it, three where not. */
+/** `mask ? a : b` of whole lanes: one instruction if the build has it, otherwise three. */
 function choose(a: v128, b: v128, mask: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return i32x4.relaxed_laneselect(a, b, mask);
   return v128.bitselect(a, b, mask);
 }
 
-/** Of masks over four values, in one vector or in two, one over four indices. */
+/** Turns masks over four values, in one vector or in two, into one over four indices. */
 function maskOfIndices<T>(mask0: v128, mask1: v128): v128 {
   return sizeof<T>() == 4 ? mask0 : v128.shuffle<i32>(mask0, mask1, 0, 2, 4, 6);
 }
 
-function isNaN<T>(value: v128): v128 {
+function areNaN<T>(value: v128): v128 {
   return v128.ne<T>(value, value);
 }
 
-/** What a window has before its first tap: a maximum that whatever is greater replaces, and the tap's own index. */
+/** Initial state: a maximum below every value, and the tap's index. */
 function beginMax<T>(count: i32, index: i32, stride: i32, out: usize, indices: usize): void {
   const least = v128.splat<T>(<T>-Infinity);
   const between = i32x4.splat(WINDOWS * stride);
@@ -102,7 +99,7 @@ function beginMax<T>(count: i32, index: i32, stride: i32, out: usize, indices: u
   }
 }
 
-/** Takes one tap of `count` windows, `index` the first one's, into maxima and indices; tells whether any was NaN. */
+/** Updates maxima and indices by one tap of `count` windows, the first at `index`; returns a mask of NaNs. */
 function takeTap<T>(at: usize, count: i32, index: i32, stride: i32, out: usize, indices: usize): v128 {
   const between = i32x4.splat(WINDOWS * stride);
   let here = i32x4.add(i32x4.splat(index), i32x4(0, stride, 2 * stride, 3 * stride));
@@ -116,10 +113,10 @@ function takeTap<T>(at: usize, count: i32, index: i32, stride: i32, out: usize, 
       value1 = strided<T>(at + 2 * stride * sizeof<T>(), stride);
       max1 = v128.load(out, VECTOR);
       v128.store(out, v128.pmax<T>(max1, value1), VECTOR);
-      nan = v128.or(nan, isNaN<T>(value1));
+      nan = v128.or(nan, areNaN<T>(value1));
     }
     v128.store(out, v128.pmax<T>(max0, value0));
-    nan = v128.or(nan, isNaN<T>(value0));
+    nan = v128.or(nan, areNaN<T>(value0));
     const better = maskOfIndices<T>(v128.gt<T>(value0, max0), v128.gt<T>(value1, max1));
     v128.store(indices, choose(here, v128.load(indices), better));
     here = i32x4.add(here, between);
@@ -130,7 +127,7 @@ function takeTap<T>(at: usize, count: i32, index: i32, stride: i32, out: usize, 
   return nan;
 }
 
-/** The same for two taps of windows that lie side by side. */
+/** The same for the two taps of adjacent windows. */
 function takePair<T>(at: usize, count: i32, index: i32, out: usize, indices: usize): v128 {
   const between = i32x4.splat(WINDOWS * 2);
   let here = i32x4.add(i32x4.splat(index), i32x4(0, 2, 4, 6));
@@ -142,7 +139,7 @@ function takePair<T>(at: usize, count: i32, index: i32, out: usize, indices: usi
     const odd0 = odds<T>(a, b);
     const best0 = v128.pmax<T>(even0, odd0);
     const max0 = v128.load(out);
-    nan = v128.or(nan, isNaN<T>(v128.add<T>(a, b)));
+    nan = v128.or(nan, areNaN<T>(v128.add<T>(a, b)));
     v128.store(out, v128.pmax<T>(max0, best0));
     let second = v128.gt<T>(odd0, even0);
     let better = v128.gt<T>(best0, max0);
@@ -153,12 +150,12 @@ function takePair<T>(at: usize, count: i32, index: i32, out: usize, indices: usi
       const odd1 = odds<T>(c, d);
       const best1 = v128.pmax<T>(even1, odd1);
       const max1 = v128.load(out, VECTOR);
-      nan = v128.or(nan, isNaN<T>(v128.add<T>(c, d)));
+      nan = v128.or(nan, areNaN<T>(v128.add<T>(c, d)));
       v128.store(out, v128.pmax<T>(max1, best1), VECTOR);
       second = maskOfIndices<T>(second, v128.gt<T>(odd1, even1));
       better = maskOfIndices<T>(better, v128.gt<T>(best1, max1));
     }
-    // A mask that is set is −1.
+    // A lane that is set in a mask is −1, so subtracting it adds 1.
     v128.store(indices, choose(i32x4.sub(here, second), v128.load(indices), better));
     here = i32x4.add(here, between);
     at += 2 * WINDOWS * sizeof<T>();
@@ -168,6 +165,7 @@ function takePair<T>(at: usize, count: i32, index: i32, out: usize, indices: usi
   return nan;
 }
 
+/** @bridge */
 export function maxPool<T>(axes: usize, planes: i32, x: usize, out: usize, indices: usize): void {
   const d = axisOf(axes, 0);
   const h = axisOf(axes, 1);
@@ -195,7 +193,7 @@ export function maxPool<T>(axes: usize, planes: i32, x: usize, out: usize, indic
               for (let k = at, end = at + w.kernel * w.dilation; k < end; k += w.dilation)
                 nan = v128.or(nan, takeTap<T>(x + <usize>k * sizeof<T>(), together, k, w.stride, outs, places));
           }
-        // No comparison tells of NaN, nor which was first.
+        // Comparisons miss NaN and cannot select the last one, so a row with NaN is computed one by one.
         const done = !together || v128.any_true(nan) ? w.first : w.end;
         for (let ow = 0; ow < w.output; ow++) {
           if (ow == w.first) ow = done;
@@ -207,7 +205,7 @@ export function maxPool<T>(axes: usize, planes: i32, x: usize, out: usize, indic
               for (let iw = firstTap(w, ow), w1 = endTap(w, ow); iw < w1; iw += w.dilation) {
                 const at = (id * h.input + ih) * w.input + iw;
                 const value = load<T>(x + <usize>at * sizeof<T>());
-                if (where < 0 || (max == max && !(value <= max))) {
+                if (where < 0 || value > max || isNaN<T>(value)) {
                   max = value;
                   where = at;
                 }
@@ -222,7 +220,10 @@ export function maxPool<T>(axes: usize, planes: i32, x: usize, out: usize, indic
   }
 }
 
-/** Adds each of `dout[planes, outputs]` to `dx[planes, plane]`, zero before, where `indices` says. */
+/**
+ * Adds each of `dout[planes, outputs]` to `dx[planes, plane]`, initially zero, at its index.
+ * @bridge
+ */
 export function maxPoolBackward<T>(
   planes: i32,
   outputs: i32,
@@ -242,54 +243,44 @@ export function maxPoolBackward<T>(
   }
 }
 
-/** A window of more taps is summed in float64: a running sum of float32 would lose a digit. */
-const FEW_TAPS = 64;
-
-/** How many taps windows ow and on along the last axis count, times `others`. */
-function divisors<T>(counts: usize, ow: i32, others: i32): v128 {
-  const at = counts + ow * 4;
-  if (sizeof<T>() == 4) return f32x4.mul(f32x4.convert_i32x4_s(v128.load(at)), f32x4.splat(<f32>others));
-  return f64x2.mul(f64x2.convert_low_i32x4_s(v128.load64_zero(at)), f64x2.splat(<f64>others));
+/** Of four elements, the first two or the last two as float64. */
+function wideLow<T>(low: v128): v128 {
+  return sizeof<T>() == 4 ? f64x2.promote_low_f32x4(low) : low;
+}
+function wideHigh<T>(low: v128, high: v128): v128 {
+  return sizeof<T>() == 4 ? f64x2.promote_low_f32x4(v128.shuffle<i64>(low, low, 1, 1)) : high;
 }
 
-/** Adds one tap of `count` windows to sums. */
-function addTap<T>(at: usize, count: i32, stride: i32, sums: usize): void {
-  for (; count > 0; count -= lanes<T>()) {
-    v128.store(sums, v128.add<T>(v128.load(sums), strided<T>(at, stride)));
-    at += <usize>stride * VECTOR;
-    sums += VECTOR;
+/** Four elements from two vectors of float64. */
+function storeNarrow<T>(at: usize, low: v128, high: v128): void {
+  if (sizeof<T>() == 4) {
+    v128.store(at, v128.shuffle<i64>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 2));
+    return;
   }
+  v128.store(at, low);
+  v128.store(at, high, VECTOR);
 }
 
-/** The same for two taps of windows that lie side by side. */
-function addPair<T>(at: usize, count: i32, sums: usize): void {
-  for (; count > 0; count -= lanes<T>()) {
-    const a = v128.load(at);
-    const b = v128.load(at, VECTOR);
-    v128.store(sums, v128.add<T>(v128.load(sums), v128.add<T>(evens<T>(a, b), odds<T>(a, b))));
-    at += 2 * VECTOR;
-    sums += VECTOR;
-  }
+/** Taps that two windows starting at `ow` count along the last axis, times `others`. */
+function divisors(counts: usize, ow: i32, others: f64): v128 {
+  return f64x2.mul(f64x2.convert_low_i32x4_s(v128.load64_zero(counts + ow * 4)), f64x2.splat(others));
 }
 
-/** Counts are lists of i32 for the positions along each axis. */
-export function averagePool<T>(
-  axes: usize,
-  planes: i32,
-  countsD: usize,
-  countsH: usize,
-  countsW: usize,
-  x: usize,
-  out: usize,
-): void {
+/**
+ * Sums are float64 whatever the dtype, of each window's taps in row-major order: so a window's average is the same
+ * among others, by vectors, as without, and float32 neither overflows on the way nor loses a digit.
+ * @bridge
+ */
+export function averagePool<T>(axes: usize, planes: i32, x: usize, out: usize): void {
   const d = axisOf(axes, 0);
   const h = axisOf(axes, 1);
   const w = axisOf(axes, 2);
+  const countsW = w.counts;
   const plane = <usize>(d.input * h.input * w.input) * sizeof<T>();
-  const few = d.kernel * h.kernel * w.kernel <= FEW_TAPS;
   const pairs = isPairs(w);
-  const together = few ? windowsTogether(w) : 0;
+  const together = windowsTogether(w);
   const start = w.first * w.stride - w.before;
+  const between = <usize>(WINDOWS * w.stride) * sizeof<T>();
   for (let p = 0; p < planes; p++) {
     for (let od = 0; od < d.output; od++)
       for (let oh = 0; oh < h.output; oh++) {
@@ -297,21 +288,37 @@ export function averagePool<T>(
         const d1 = endTap(d, od);
         const h0 = firstTap(h, oh);
         const h1 = endTap(h, oh);
-        const others = load<i32>(countsD + od * 4) * load<i32>(countsH + oh * 4);
-        const sums = out + w.first * sizeof<T>();
-        // A loop, since memory.fill leaves the module, and costs as much as a short row.
-        for (let i = 0; i < together; i += lanes<T>()) v128.store(sums + i * sizeof<T>(), zero());
-        for (let id = d0; together && id < d1; id += d.dilation)
-          for (let ih = h0; ih < h1; ih += h.dilation) {
-            const at = x + <usize>((id * h.input + ih) * w.input + start) * sizeof<T>();
-            if (pairs) addPair<T>(at, together, sums);
-            else
-              for (let k = 0; k < w.kernel; k++)
-                addTap<T>(at + <usize>(k * w.dilation) * sizeof<T>(), together, w.stride, sums);
-          }
-        for (let i = 0; i < together; i += lanes<T>()) {
-          const sum = sums + i * sizeof<T>();
-          v128.store(sum, v128.div<T>(v128.load(sum), divisors<T>(countsW, w.first + i, others)));
+        const others = <f64>load<i32>(d.counts + od * 4) * <f64>load<i32>(h.counts + oh * 4);
+        let first = x + <usize>start * sizeof<T>();
+        for (let i = w.first; i < w.first + together; i += WINDOWS) {
+          let low = zero();
+          let high = zero();
+          for (let id = d0; id < d1; id += d.dilation)
+            for (let ih = h0; ih < h1; ih += h.dilation) {
+              let at = first + <usize>((id * h.input + ih) * w.input) * sizeof<T>();
+              if (pairs) {
+                const a = v128.load(at);
+                const b = v128.load(at, VECTOR);
+                const c = sizeof<T>() == 4 ? a : v128.load(at, 2 * VECTOR);
+                const e = sizeof<T>() == 4 ? b : v128.load(at, 3 * VECTOR);
+                const even = evens<T>(a, b);
+                const odd = odds<T>(a, b);
+                low = f64x2.add(f64x2.add(low, wideLow<T>(even)), wideLow<T>(odd));
+                high = f64x2.add(high, wideHigh<T>(even, evens<T>(c, e)));
+                high = f64x2.add(high, wideHigh<T>(odd, odds<T>(c, e)));
+              } else
+                for (let k = 0; k < w.kernel; k++) {
+                  const value = strided<T>(at, w.stride);
+                  const next = sizeof<T>() == 4 ? value : strided<T>(at + 2 * w.stride * sizeof<T>(), w.stride);
+                  low = f64x2.add(low, wideLow<T>(value));
+                  high = f64x2.add(high, wideHigh<T>(value, next));
+                  at += <usize>w.dilation * sizeof<T>();
+                }
+            }
+          low = f64x2.div(low, divisors(countsW, i, others));
+          high = f64x2.div(high, divisors(countsW, i + 2, others));
+          storeNarrow<T>(out + i * sizeof<T>(), low, high);
+          first += between;
         }
         for (let ow = 0; ow < w.output; ow++) {
           if (together && ow == w.first) ow = w.end;
@@ -321,7 +328,7 @@ export function averagePool<T>(
             for (let ih = h0; ih < h1; ih += h.dilation)
               for (let iw = firstTap(w, ow), w1 = endTap(w, ow); iw < w1; iw += w.dilation)
                 sum += <f64>load<T>(x + <usize>((id * h.input + ih) * w.input + iw) * sizeof<T>());
-          store<T>(out + ow * sizeof<T>(), <T>(sum / (<f64>others * <f64>load<i32>(countsW + ow * 4))));
+          store<T>(out + ow * sizeof<T>(), <T>(sum / (others * <f64>load<i32>(countsW + ow * 4))));
         }
         out += w.output * sizeof<T>();
       }
@@ -329,7 +336,7 @@ export function averagePool<T>(
   }
 }
 
-/** Adds `value` to elements `stride` apart, from `at` on, which no other lane of it touches. */
+/** Adds each lane of `value` to one of the elements that start at `at` and are `stride` apart. */
 function addStrided<T>(at: usize, stride: i32, value: v128): void {
   if (stride == 1) {
     v128.store(at, v128.add<T>(v128.load(at), value));
@@ -344,16 +351,35 @@ function addStrided<T>(at: usize, stride: i32, value: v128): void {
   }
 }
 
-/** The way back of `addTap`: adds the shares of `count` windows to one tap of each. */
+/** Adds the shares of `count` windows to one tap of each. */
 function spreadTap<T>(at: usize, count: i32, stride: i32, shares: usize): void {
-  for (; count > 0; count -= lanes<T>()) {
+  for (; count >= lanes<T>(); count -= lanes<T>()) {
     addStrided<T>(at, stride, v128.load(shares));
     at += <usize>stride * VECTOR;
     shares += VECTOR;
   }
+  for (; count > 0; count--) {
+    store<T>(at, load<T>(at) + load<T>(shares));
+    at += <usize>stride * sizeof<T>();
+    shares += sizeof<T>();
+  }
 }
 
-/** The way back of `addPair`: each share goes to two neighbours. */
+/** Adds the shares of windows [from, to) of a row to each of their taps in a row of the input, tap by tap. */
+function spreadRow<T>(axis: PoolAxis, from: i32, to: i32, row: usize, shares: usize): void {
+  if (from == to) return;
+  const whole = from >= axis.first && to <= axis.end;
+  for (let k = 0; k < axis.kernel; k++) {
+    // The windows whose tap lies in the input: 0 <= o · stride + offset < input.
+    const offset = k * axis.dilation - axis.before;
+    const first = whole || offset >= 0 ? from : max(from, (axis.stride - 1 - offset) / axis.stride);
+    const end = whole ? to : min(to, offset >= axis.input ? 0 : (axis.input - 1 - offset) / axis.stride + 1);
+    const at = row + <usize>(first * axis.stride + offset) * sizeof<T>();
+    spreadTap<T>(at, end - first, axis.stride, shares + first * sizeof<T>());
+  }
+}
+
+/** Adds each share to two neighbouring elements. */
 function spreadPair<T>(at: usize, count: i32, shares: usize): void {
   for (; count > 0; count -= lanes<T>()) {
     const share = v128.load(shares);
@@ -366,23 +392,23 @@ function spreadPair<T>(at: usize, count: i32, shares: usize): void {
   }
 }
 
-/** Every element of `dx[planes, …]`, zero before, gets its shares of `dout`, which is divided in place. */
-export function averagePoolBackward<T>(
-  axes: usize,
-  planes: i32,
-  countsD: usize,
-  countsH: usize,
-  countsW: usize,
-  dout: usize,
-  dx: usize,
-): void {
+/** All integers up to this are exact in float32. */
+const EXACT: f64 = 16777216;
+
+/**
+ * Adds to every element of `dx[planes, …]`, initially zero, its shares of `dout`, which is divided in place: one row of
+ * windows after the other, and within a row tap by tap.
+ * @bridge
+ */
+export function averagePoolBackward<T>(axes: usize, planes: i32, dout: usize, dx: usize): void {
   const d = axisOf(axes, 0);
   const h = axisOf(axes, 1);
   const w = axisOf(axes, 2);
+  const countsW = w.counts;
   const plane = <usize>(d.input * h.input * w.input) * sizeof<T>();
   const pairs = isPairs(w);
-  const together = (w.end - w.first) & -lanes<T>();
-  const start = w.first * w.stride - w.before;
+  // If float32 holds the count exactly, dividing in float32 equals dividing in float64 and rounding (Figueroa 1995).
+  const narrow = sizeof<T>() == 4 && <f64>d.kernel * <f64>h.kernel * <f64>w.kernel <= EXACT;
   for (let p = 0; p < planes; p++) {
     for (let od = 0; od < d.output; od++)
       for (let oh = 0; oh < h.output; oh++) {
@@ -390,31 +416,35 @@ export function averagePoolBackward<T>(
         const d1 = endTap(d, od);
         const h0 = firstTap(h, oh);
         const h1 = endTap(h, oh);
-        const others = load<i32>(countsD + od * 4) * load<i32>(countsH + oh * 4);
-        const shares = dout + w.first * sizeof<T>();
-        for (let i = 0; i < together; i += lanes<T>()) {
-          const share = shares + i * sizeof<T>();
-          v128.store(share, v128.div<T>(v128.load(share), divisors<T>(countsW, w.first + i, others)));
-        }
-        for (let id = d0; together && id < d1; id += d.dilation)
-          for (let ih = h0; ih < h1; ih += h.dilation) {
-            const at = dx + <usize>((id * h.input + ih) * w.input + start) * sizeof<T>();
-            if (pairs) spreadPair<T>(at, together, shares);
-            else
-              for (let k = 0; k < w.kernel; k++)
-                spreadTap<T>(at + <usize>(k * w.dilation) * sizeof<T>(), together, w.stride, shares);
+        const others = <f64>load<i32>(d.counts + od * 4) * <f64>load<i32>(h.counts + oh * 4);
+        let i = 0;
+        for (; i + WINDOWS <= w.output; i += WINDOWS) {
+          const at = dout + i * sizeof<T>();
+          const given = v128.load(at);
+          if (narrow) {
+            const by = f32x4.mul(f32x4.convert_i32x4_s(v128.load(countsW + i * 4)), f32x4.splat(<f32>others));
+            v128.store(at, f32x4.div(given, by));
+            continue;
           }
-        for (let ow = 0; ow < w.output; ow++) {
-          if (ow == w.first) ow += together;
-          if (ow == w.output) break;
-          const share = <T>(<f64>load<T>(dout + ow * sizeof<T>()) / (<f64>others * <f64>load<i32>(countsW + ow * 4)));
-          for (let id = d0; id < d1; id += d.dilation)
-            for (let ih = h0; ih < h1; ih += h.dilation)
-              for (let iw = firstTap(w, ow), w1 = endTap(w, ow); iw < w1; iw += w.dilation) {
-                const at = dx + <usize>((id * h.input + ih) * w.input + iw) * sizeof<T>();
-                store<T>(at, load<T>(at) + share);
-              }
+          const next = sizeof<T>() == 4 ? given : v128.load(at, VECTOR);
+          const low = f64x2.div(wideLow<T>(given), divisors(countsW, i, others));
+          storeNarrow<T>(at, low, f64x2.div(wideHigh<T>(given, next), divisors(countsW, i + 2, others)));
         }
+        for (; i < w.output; i++) {
+          const at = dout + i * sizeof<T>();
+          store<T>(at, <T>(<f64>load<T>(at) / (others * <f64>load<i32>(countsW + i * 4))));
+        }
+        for (let id = d0; id < d1; id += d.dilation)
+          for (let ih = h0; ih < h1; ih += h.dilation) {
+            const row = dx + <usize>((id * h.input + ih) * w.input) * sizeof<T>();
+            if (pairs) {
+              const whole = (w.end - w.first) & -lanes<T>();
+              const at = row + <usize>(w.first * w.stride - w.before) * sizeof<T>();
+              spreadPair<T>(at, whole, dout + w.first * sizeof<T>());
+              spreadRow<T>(w, 0, w.first, row, dout);
+              spreadRow<T>(w, w.first + whole, w.output, row, dout);
+            } else spreadRow<T>(w, 0, w.output, row, dout);
+          }
         dout += w.output * sizeof<T>();
       }
     dx += plane;

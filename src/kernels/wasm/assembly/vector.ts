@@ -1,4 +1,4 @@
-/** What the kernels ask of a vector, for float32 (4 lanes) and float64 (2 lanes) alike. */
+/** Vector operations for float32 (4 lanes) and float64 (2 lanes). */
 
 export const VECTOR: usize = 16;
 
@@ -6,7 +6,7 @@ export function lanes<T>(): i32 {
   return <i32>(VECTOR / sizeof<T>());
 }
 
-/** a · b + c: rounded once where the build has fused multiply-add, twice where not. */
+/** a · b + c: rounded once if the build has fused multiply-add, otherwise twice. */
 export function madd<T>(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return v128.relaxed_madd<T>(a, b, c);
   return v128.add<T>(v128.mul<T>(a, b), c);

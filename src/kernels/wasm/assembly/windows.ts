@@ -1,15 +1,15 @@
 /**
- * Where the windows of a convolution lie, as the kernels of convolution.ts and direct.ts read it.
+ * The positions of the windows of a convolution, for convolution.ts and direct.ts.
  *
- * A channels of planes that windows slide over, K taps of a window, P windows of a plane. Where a tap of a window
- * stands in x is the sum of two offsets, one of the tap and one of the window, once x has its padding around it; so one
- * table of each is all the geometry there is.
+ * A channels of planes that windows slide over, K taps per window, P windows per plane. In padded planes, the position
+ * of a tap of a window is the sum of two offsets, one of the tap and one of the window, so one table of each describes
+ * the whole geometry.
  */
 import { panelWidth } from './matmul';
 import { take } from './arena';
 import { lanes, VECTOR } from './vector';
 
-/** As the bridge writes it. */
+/** In the layout that the bridge writes. */
 @unmanaged
 export class Axis {
   input: i32;
@@ -27,15 +27,15 @@ export class Windows {
   A: i32;
   K: i32;
   P: i32;
-  /** Of the padded planes. */
+  /** Sizes of the padded planes. */
   depth: i32;
   height: i32;
   width: i32;
   /** Elements from one padded plane to the next. */
   plane: i32;
-  /** `[A][depth, height, width]`, zero wherever x has nothing. */
+  /** `[A][depth, height, width]`, zero in the padding. */
   padded: usize;
-  /** `[A · K]` and `[P]`, in bytes. */
+  /** Offset of each tap, `[A · K]`, and of each window, `[P]`, in bytes. */
   tapOffsets: usize;
   windowOffsets: usize;
 }
@@ -44,18 +44,18 @@ export function axisOf(axes: usize, i: i32): Axis {
   return changetype<Axis>(axes + i * offsetof<Axis>());
 }
 
-/** How far the windows of an axis reach. */
+/** Number of elements that the windows of an axis reach over. */
 function paddedSize(axis: Axis): i32 {
   return (axis.output - 1) * axis.stride + (axis.kernel - 1) * axis.dilation + 1;
 }
 
-/** Cache lines a plane: odd where a window's channels would else meet in few sets of the first-level cache. */
+/** Elements per plane: an odd number of cache lines, so that the channels of a window do not share a few cache sets. */
 function planeSize<T>(points: i32): i32 {
   const ofLine = 64 / <i32>sizeof<T>();
   return points < 4 * ofLine ? points : (((points + ofLine - 1) / ofLine) | 1) * ofLine;
 }
 
-/** Tables and padded planes for A channels; they live as long as the scope that they are made in. */
+/** Makes the tables and padded planes for A channels; they are released with the scope in which they are made. */
 export function makeWindows<T>(axes: usize, A: i32): Windows {
   const windows = changetype<Windows>(take(offsetof<Windows>()));
   const d = axisOf(axes, 0);
@@ -88,7 +88,7 @@ export function makeWindows<T>(axes: usize, A: i32): Windows {
           store<i32>(at, (a * plane + row * width + kw * w.dilation) * <i32>sizeof<T>());
           at += 4;
         }
-  // A panel that hangs over the end repeats the last window, and its surplus columns are thrown away.
+  // A panel that extends past the end repeats the last window; its surplus columns are discarded.
   at = windows.windowOffsets = take(<usize>(P + panelWidth<T>()) * 4);
   let offset = 0;
   for (let od = 0; od < d.output; od++)
@@ -116,7 +116,7 @@ function copy<T>(to: usize, from: usize, count: i32): void {
   }
 }
 
-/** First and last + 1 input element of an axis that a window can reach; a pad may be negative, and cut. */
+/** First and last + 1 input element of an axis that a window can reach; a negative pad crops. */
 function firstOf(axis: Axis): i32 {
   return max(0, -axis.before);
 }
@@ -124,7 +124,7 @@ function endOf(axis: Axis): i32 {
   return min(axis.input, paddedSize(axis) - axis.before);
 }
 
-/** `x[A, …]` between its pads, or, where `back`, the padded planes' inside to x; what no window reaches is `rest`. */
+/** Copies `x[A, …]` into the padded planes or, if `back`, adds the planes to x; only what a window can reach. */
 export function exchange<T>(windows: Windows, x: usize, back: bool): void {
   const d = axisOf(windows.axes, 0);
   const h = axisOf(windows.axes, 1);

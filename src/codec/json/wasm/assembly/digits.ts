@@ -13,18 +13,18 @@ export function ten(exponent: i32): u64 {
   return load<u64>(TENS + (exponent << 3));
 }
 
-/** Bytes that a swizzle takes a block's first n of to its end, the rest zero: 16 - n lanes out of range, then 0, 1, … */
+/** Loaded at offset n, a swizzle mask that moves a block's first n bytes to its end and zeroes the rest. */
 const TO_THE_END = memory.data<u8>([
   0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0, 1, 2, 3, 4, 5, 6,
   7, 8, 9, 10, 11, 12, 13, 14, 15,
 ]);
 
-/** The bytes at `address` with digits as 0 to 9, and everything else above. */
+/** Sixteen bytes at `address`: digits become 0 to 9, and all other bytes are above 9. */
 export function block(address: usize): v128 {
   return i8x16.sub(v128.load(address), i8x16.splat(0x30));
 }
 
-/** How many of a block's bytes are digits before the first that is none. */
+/** Number of digits at the start of a block. */
 export function countDigits(bytes: v128): i32 {
   return ctz(i8x16.bitmask(i8x16.gt_u(bytes, i8x16.splat(9))) | 0x10000);
 }
@@ -39,12 +39,12 @@ export function firstDigits(bytes: v128, count: i32): u64 {
   return (both & 0xffffffff) * 100000000 + (both >>> 32);
 }
 
-/** Eight bytes as digits from 0 to 9; what is no digit is above 9. */
+/** Eight bytes at `address`: digits become 0 to 9, and all other bytes are above 9. */
 export function eight(address: usize): u64 {
   return load<u64>(address) ^ 0x3030303030303030;
 }
 
-/** How many of eight bytes are digits before the first that is none. A carry goes up, past the first alone. */
+/** Number of digits at the start of eight bytes. A carry changes only bytes after the first that is not a digit. */
 export function countEight(bytes: u64): i32 {
   const others = ((bytes + 0x7676767676767676) | bytes) & 0x8080808080808080;
   return i32(ctz(others) >> 3);

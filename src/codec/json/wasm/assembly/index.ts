@@ -1,4 +1,4 @@
-/** The JSON codec's hot loops. `../memory.ts` is the only caller. */
+/** The JSON codec's hot loops. `../numbers.ts` is the only caller. */
 import { INPUT, OUTPUT, SHAPE } from './layout';
 
 export { PIECE, WINDOW } from './layout';

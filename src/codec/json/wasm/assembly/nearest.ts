@@ -21,7 +21,8 @@ function nearest<T extends number>(w: u64, q: i32): u64 {
   const bias = sizeof<T>() == 8 ? 1023 : 127;
   const infinite = sizeof<T>() == 8 ? 0x7ff : 0xff;
   const greatest = sizeof<T>() == 8 ? 308 : 38;
-  // Where w * 10^q can lie halfway between two numbers: 5^q or 5^-q must fit beside the significand.
+  // The range of q in which w * 10^q can be halfway between two numbers: either 5^q must fit in a significand of one
+  // more bit, or 5^-q times such a significand in 64 bits.
   const leastTie = sizeof<T>() == 8 ? -4 : -17;
   const greatestTie = sizeof<T>() == 8 ? 23 : 10;
 
@@ -32,7 +33,7 @@ function nearest<T extends number>(w: u64, q: i32): u64 {
   const power = powerHigh(q);
   let upper = high(w, power);
   let lower = w * power;
-  // Only where all bits below the ones that count are set can the power's low word carry into them.
+  // The power's low word can carry into the significand only if all bits below it are set.
   const rest: u64 = 0xffffffffffffffff >> (stored + 3);
   if ((upper & rest) == rest) {
     const more = high(w, powerLow(q));
@@ -42,7 +43,7 @@ function nearest<T extends number>(w: u64, q: i32): u64 {
   const first = i32(upper >> 63);
   const shift = first + 64 - stored - 3;
   let significand = upper >> shift;
-  // floor(q * log2(10)) + 63, for the power's first bit stands at 2^63.
+  // floor(q * log2(10)) + 63, because the power's first bit is 2^63.
   let exponent = ((217706 * q) >> 16) + 63 + first - zeros + bias;
   if (exponent <= 0) {
     if (exponent <= -63) return 0;

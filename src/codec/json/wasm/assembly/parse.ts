@@ -1,11 +1,11 @@
-/** From a tensor's text to its elements and its shape. Anything but a well-formed tensor makes it give up. */
+/** Parses a tensor's text into elements and a shape. Gives up on anything but a well-formed tensor. */
 import { block, countDigits, countEight, eight, firstDigits, firstOfEight, ten } from './digits';
 import { closeWindow, INPUT, MOST_AXES, OUTPUT, SHAPE } from './layout';
 import { nearest32, nearest64 } from './nearest';
 import { DONE, GIVE_UP, MORE, stopAt } from './status';
 
 /**
- * A number whose first 19 digits do not decide, from the window's bytes [start, end): left to exact arithmetic outside.
+ * Exact arithmetic outside, for a number whose first 19 digits do not decide, in the window's bytes [start, end).
  */
 declare function exactly64(start: i32, end: i32): f64;
 declare function exactly32(start: i32, end: i32): f32;
@@ -19,17 +19,17 @@ const EXACT_POWERS = memory.data<f64>([
   1e21, 1e22,
 ]);
 /**
- * Under 2^53 and 2^24, and under all or nearly all shortest decimals of random numbers, so that those go one way and
- * its branches are foretold: at 2^24 itself, reading random float32 takes 26 ns a number in the place of 19.
+ * Below 2^53 and 2^24, and below the digits of nearly all shortest decimals of random numbers, so that these take the
+ * same branch and it is predicted well: with 2^24 itself, reading random float32 takes 26 ns a number instead of 19.
  */
 const FEW_DIGITS_64: u64 = 1000000000000000;
 const FEW_DIGITS_32: u64 = 1000000;
 
-/** So many digits fit 64 bits always. */
+/** Any number of this many digits fits in 64 bits. */
 const MOST_DIGITS = 19;
-/** Under it, seven digits more fit 64 bits. */
+/** A number below this still fits in 64 bits with seven more digits. */
 const ROOM_FOR_SEVEN: u64 = 1000000000000;
-/** Exponents beyond are all alike, and do not overflow with the digits of a window added. */
+/** Larger exponents all have the same effect; up to this one, adding the digits of a window cannot overflow. */
 const MOST_EXPONENT = 10000000;
 
 const NAN: u32 = 0x224e614e; // NaN"
@@ -38,11 +38,11 @@ const NEGATIVE_INFINITY_8: u64 = 0x74696e69666e492d; // -Infinit
 const Y_QUOTE: u16 = 0x2279; // y"
 const LONGEST_STRING = 11;
 
-/** Entries so far of the open array of each depth. */
+/** Entries read so far of the open array at each depth. */
 const COUNTS = memory.data(4 * 33, 16);
 
 let depth: i32 = 0;
-/** Depth at which numbers stand; 0 until the first is met. */
+/** Nesting depth of the numbers; 0 until the first one is read. */
 let rank: i32 = 0;
 let afterValue: bool = false;
 /** Elements that the last call left in the output. */
@@ -71,7 +71,7 @@ export function parseInt32(from: i32, length: i32, last: bool): i32 {
 
 /** Set by a number that the dtype cannot hold. */
 let failed: bool = false;
-/** The byte where what looked like a number ceases to be one. */
+/** Address of the first byte that cannot continue the number. */
 let failedAt: usize = 0;
 
 function parse<T extends number>(from: i32, length: i32, last: bool): i32 {
@@ -80,7 +80,7 @@ function parse<T extends number>(from: i32, length: i32, last: bool): i32 {
   let out = OUTPUT;
   failed = false;
   let status = GIVE_UP;
-  // Entries of the innermost array; those of the others stand in COUNTS.
+  // Entries of the innermost array; those of the others are in COUNTS.
   let entries = load<i32>(COUNTS + (depth << 2));
   for (;;) {
     let byte = load<u8>(at);
@@ -88,7 +88,7 @@ function parse<T extends number>(from: i32, length: i32, last: bool): i32 {
       while (isSpace(byte)) byte = load<u8>(++at);
       if (byte - 0x30 <= 9 || byte == 0x2d) {
         const next = number<T>(at, out);
-        // Cut off by the window's end, it may be anything yet.
+        // Cut off at the window's end: what follows decides what it is.
         if ((next == 0 ? failedAt : next) >= end) {
           if (!last) status = MORE;
           break;
@@ -102,7 +102,7 @@ function parse<T extends number>(from: i32, length: i32, last: bool): i32 {
         entries++;
         at = next;
         byte = load<u8>(at);
-        // The common case, without going round.
+        // The common case: a comma follows at once.
         if (byte == 0x2c) {
           at++;
           continue;
@@ -166,7 +166,10 @@ function isSpace(byte: u8): bool {
   return byte <= 0x20 && (byte == 0x20 || byte == 0x0a || byte == 0x0d || byte == 0x09);
 }
 
-/** `at` is behind the quote. Behind the closing one, or 0 if it is none of the three strings. */
+/**
+ * @param at after the opening quote
+ * @returns the address after the closing quote, or 0 if the string is none of the three
+ */
 function nonFinite<T extends number>(at: usize, out: usize): usize {
   if (load<u32>(at) == NAN) {
     store<T>(out, <T>NaN);
@@ -184,8 +187,8 @@ function nonFinite<T extends number>(at: usize, out: usize): usize {
 }
 
 /**
- * Stores a number by JSON's grammar. Gives the place behind it, or 0 if it is none or cannot be stored. The window has
- * zeros behind its end, so none runs on past it.
+ * Parses a number by JSON's grammar, and stores it. The zeros after the window's end stop every loop.
+ * @returns the address after it, or 0 if it is not a number or the dtype cannot hold it
  */
 function number<T extends number>(start: usize, out: usize): usize {
   let at = start;
@@ -198,7 +201,7 @@ function number<T extends number>(start: usize, out: usize): usize {
   let digit = u32(load<u8>(at)) - 0x30;
   if (digit <= 9) {
     if (w == 0) return fail(at);
-    // Up to seven digits more without a branch: how many there are is seldom the same twice.
+    // Up to seven more digits without a branch, because their number is hard to predict.
     const more = eight(at);
     const count = min(countEight(more), 7);
     w = w * ten(count) + firstOfEight(more, count);
@@ -265,15 +268,20 @@ function fail(at: usize): usize {
   return 0;
 }
 
-/** w * 10^power, w being all of the digits. */
+/** w * 10^power, where w has all of the digits. */
 function decided<T extends number>(w: u64, power: i32, negative: bool): T {
-  if (isInteger<T>()) {
-    const value = float64(w, power, negative);
-    const integer = i32(value);
-    if (f64(integer) != value) failed = true;
-    return <T>integer;
-  }
+  if (isInteger<T>()) return <T>int32(w, power, negative);
   return sizeof<T>() == 8 ? <T>float64(w, power, negative) : <T>float32(w, power, negative);
+}
+
+/** Exactly: rounded to float64, 2.000000000000000001 would be an integer. */
+function int32(w: u64, power: i32, negative: bool): i32 {
+  const most: u64 = 0x7fffffff + u64(negative);
+  if (w == 0) return 0;
+  for (; power > 0 && w <= most; power--) w *= 10;
+  for (; power < 0 && w % 10 == 0; power++) w /= 10;
+  if (power != 0 || w > most) failed = true;
+  return negative ? -i32(w) : i32(w);
 }
 
 function float64(w: u64, power: i32, negative: bool): f64 {
@@ -300,7 +308,7 @@ function float32(w: u64, power: i32, negative: bool): f32 {
   return reinterpret<f32>(bits | (u32(negative) << 31));
 }
 
-/** A number in [start, end) with more digits than 64 bits are sure to hold. */
+/** A number in [start, end) with more digits than always fit in 64 bits. */
 function long<T extends number>(start: usize, end: usize, negative: bool): T {
   let w: u64 = 0;
   let digits = 0;
@@ -333,16 +341,16 @@ function long<T extends number>(start: usize, end: usize, negative: bool): T {
     power += sign == 0x2d ? -exponent : exponent;
   }
   if (!left) return decided<T>(w, power, negative);
-  // The value is between w and w + 1: where both round alike, so does it.
-  if (isInteger<T>() || sizeof<T>() == 8) {
+  // More digits than 64 bits hold: with digits behind the point it is no integer, without it is beyond 32 bits.
+  if (isInteger<T>()) {
+    failed = true;
+    return <T>0;
+  }
+  // The value is between w and w + 1: if both round to the same number, so does it.
+  if (sizeof<T>() == 8) {
     if (nearest64(w, power) == nearest64(w + 1, power)) return decided<T>(w, power, negative);
     const value = exactly64(i32(start - INPUT), i32(end - INPUT));
     if (abs(value) == Infinity) failed = true;
-    if (isInteger<T>()) {
-      const integer = i32(value);
-      if (f64(integer) != value) failed = true;
-      return <T>integer;
-    }
     return <T>value;
   }
   if (nearest32(w, power) == nearest32(w + 1, power)) return decided<T>(w, power, negative);

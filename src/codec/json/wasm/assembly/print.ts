@@ -1,22 +1,22 @@
-/** From a tensor's elements to its text, as ECMAScript's Number::toString writes numbers. */
+/** Prints a tensor. Numbers are printed as by ECMAScript's Number::toString, except that negative zero is -0.0. */
 import { ASCII, toEight } from './digits';
 import { INPUT, OUTPUT, SHAPE } from './layout';
 import { digits, exponent, shortest32, shortest64 } from './shortest';
 
-/** Where the next entry of each axis stands, from 0. */
+/** Position of the next entry along each axis. */
 const COUNTERS = memory.data(4 * 33, 16);
 
 let rank: i32 = 0;
 let started: bool = false;
 
-/** The shape stands in SHAPE, from its second word on. */
+/** The shape is in SHAPE, from its second word on. */
 export function beginPrint(axes: i32): void {
   rank = axes;
   started = false;
   memory.fill(COUNTERS, 0, 4 * 33);
 }
 
-/** The text of the next `count` elements, which stand in the input; its length. */
+/** Prints the next `count` elements, which are in the input. @returns the length of the text */
 export function print64(count: i32): i32 {
   return print<f64>(count);
 }
@@ -60,7 +60,7 @@ function print<T extends number>(count: i32): i32 {
   return i32(out - OUTPUT);
 }
 
-/** Counts a full innermost array; how many arrays around it are full with it. */
+/** Counts a complete innermost array. @returns how many of the arrays around it are complete, too */
 function carry(): i32 {
   let axis = rank - 1;
   for (; axis > 0; axis--) {
@@ -82,6 +82,7 @@ function repeat(byte: u8, times: i32, out: usize): usize {
 const NAN: u64 = 0x224e614e22; // "NaN"
 const INFINITY_8: u64 = 0x74696e69666e4922; // "Infinit
 const Y_QUOTE: u16 = 0x2279; // y"
+const POINT_ZERO: u16 = 0x302e; // .0
 const ZERO_POINT: u64 = 0x3030303030302e30; // 0.000000
 
 function nonFinite(nan: bool, negative: bool, out: usize): usize {
@@ -92,7 +93,7 @@ function nonFinite(nan: bool, negative: bool, out: usize): usize {
   store<u8>(out, 0x22);
   store<u8>(out, 0x2d, 1);
   out += usize(negative);
-  // The quote is written over by the sign's place when there is no sign.
+  // With a sign, the eight bytes start with it, after the quote; without one, they start with the quote itself.
   store<u64>(out, negative ? (INFINITY_8 & ~0xff) | 0x2d : INFINITY_8);
   store<u16>(out, Y_QUOTE, 8);
   return out + 10;
@@ -106,9 +107,9 @@ function float64(bits: u64, out: usize): usize {
   out += usize(negative);
   const value = reinterpret<f64>(positive);
   const small = i32(value);
-  if (f64(small) == value) return cardinal(small, out);
+  if (f64(small) == value) return whole(small, negative, out);
   shortest64(positive);
-  // 16 or 17 digits, or fewer of a subnormal number.
+  // 16 or 17 digits, or fewer for a subnormal number.
   const short = digits < 10000000000000000;
   let all = select<u64>(digits * 10, digits, short);
   let power = exponent - i32(short);
@@ -128,11 +129,11 @@ function float32(bits: u32, out: usize): usize {
   store<u8>(out, 0x2d);
   out += usize(negative);
   const value = reinterpret<f32>(positive);
-  // Up to 2^24 neighbours are at most 1 apart, so that an integer is its own shortest decimal.
+  // Up to 2^24, neighbours are at most 1 apart, so an integer is its own shortest decimal.
   const small = i32(value);
-  if (f32(small) == value && small <= 1 << 24) return cardinal(small, out);
+  if (f32(small) == value && small <= 1 << 24) return whole(small, negative, out);
   shortest32(positive);
-  // 7 to 9 digits, or fewer of a subnormal number.
+  // 7 to 9 digits, or fewer for a subnormal number.
   const short = digits < 10000000;
   const shorter = digits < 100000000;
   let all = select<u64>(digits * 100, select<u64>(digits * 10, digits, shorter), short);
@@ -146,8 +147,8 @@ function float32(bits: u32, out: usize): usize {
 }
 
 /**
- * 0.dddddddddddddddddd * 10^point, the digits as one and two times eight from 0 to 9. Stores run past the end of the
- * text, to be written over.
+ * Prints 0.d…d * 10^point. The 17 digits, each from 0 to 9, are one and twice eight. Stores run past the end of the
+ * text; later ones overwrite the excess.
  */
 function decimal(first: u64, middle: u64, rest: u64, point: i32, out: usize): usize {
   const length = rest != 0 ? 17 - i32(clz(rest) >> 3) : middle != 0 ? 9 - i32(clz(middle) >> 3) : 1;
@@ -162,7 +163,7 @@ function decimal(first: u64, middle: u64, rest: u64, point: i32, out: usize): us
       store<u32>(out, u32(ASCII), 17);
       return out + point;
     }
-    // All one place late; then the first eight bytes again, with the point among them.
+    // Writes all digits one place too far right, then overwrites the first ones, with the point among them.
     store<u64>(out, middle, 2);
     store<u64>(out, rest, 10);
     if (point < 8) {
@@ -191,6 +192,14 @@ function decimal(first: u64, middle: u64, rest: u64, point: i32, out: usize): us
   out += length == 1 ? 1 : length + 1;
   store<u16>(out, point > 0 ? 0x2b65 : 0x2d65);
   return cardinal(abs(point - 1), out + 2);
+}
+
+/** A float that is an integer, without its sign. Only -0.0 gets a point: as an integer, it would lose its sign. */
+function whole(value: i32, negative: bool, out: usize): usize {
+  out = cardinal(value, out);
+  if (value != 0 || !negative) return out;
+  store<u16>(out, POINT_ZERO);
+  return out + 2;
 }
 
 function integer(value: i32, out: usize): usize {

@@ -1,4 +1,4 @@
-/** The upper half of a product of 128 bits. WebAssembly multiplies 64 bits by 64 into 64 alone. */
+/** The upper 64 bits of a product. WebAssembly's multiplication returns only the lower 64. */
 export function high(a: u64, b: u64): u64 {
   const a0 = a & 0xffffffff;
   const a1 = a >> 32;

@@ -1,20 +1,20 @@
 /**
- * The shortest decimal that reads back to a float64 or float32, nearest to it among those: Raffaello Giulietti, "The
- * Schubfach way to render doubles" (2020). The interval's two bounds come from the value's own product by one addition
- * each, since their factors differ from its by a power of two: one product in the place of three.
+ * The shortest decimal that reads back as a float64 or float32, and of several the nearest: Raffaello Giulietti, "The
+ * Schubfach way to render doubles" (2020). The factors of the interval's two bounds differ from the value's by a power
+ * of two, so one addition to the value's product gives each bound: one product instead of three.
  *
- * Both give a decimal as `digits` * 10^`exponent`; trailing zeros are left to whoever writes it.
+ * Both functions return a decimal as `digits` * 10^`exponent`; the caller removes trailing zeros.
  */
 import { powerHigh, powerLow } from './powers';
 import { high } from './product';
 
-/** 10^56 and more do not fit 128 bits; the table cuts them off where Schubfach rounds up. */
+/** 10^56 and larger powers do not fit in 128 bits: the table truncates them, and Schubfach rounds them up. */
 const EXACT_POWERS = 55;
 
 export let digits: u64 = 0;
 export let exponent: i32 = 0;
 
-/** floor(log10(2^e)), or of 3/4 of it, where neighbours below are half as far away. */
+/** floor(log10(2^e)), or floor(log10(3/4 * 2^e)) if the neighbour below is half as far away as the one above. */
 function decimalExponent(binary: i32, uneven: bool): i32 {
   return (binary * 1262611 - (uneven ? 524031 : 0)) >> 22;
 }
@@ -70,12 +70,12 @@ export function shortest64(bits: u64): void {
     below2 -= u64(below1 < borrow);
     below1 -= borrow;
   }
-  // Upper words, their last bit set where anything but the table's own rounding stands below ("round to odd").
+  // Upper words, with their last bit set if more than the table's rounding error is below them ("round to odd").
   const odd = c & 1;
   select64(p2 | u64(p1 > 1), (below2 | u64(below1 > 1)) + odd, (above2 | u64(above1 > 1)) - odd, k);
 }
 
-/** Of the multiples of 10^(k+1) and 10^k around the value, the coarsest one inside its interval; all times 4. */
+/** The coarsest multiple of 10^(k+1) or 10^k next to the value that is in its interval. Arguments are times 4. */
 function select64(value: u64, lower: u64, upper: u64, k: i32): void {
   const s = value >> 2;
   const coarse = s / 10;
@@ -83,9 +83,9 @@ function select64(value: u64, lower: u64, upper: u64, k: i32): void {
   const coarseAbove = coarse * 40 + 40 <= upper;
   const fineBelow = lower <= s << 2;
   const fineAbove = (s << 2) + 4 <= upper;
-  // value - (4s + 2) is over 0, or it is 0 and s odd.
+  // Whether value - (4s + 2) is positive, or zero with s odd.
   const roundUp = (value & 3) + (s & 1) > 2;
-  // Without a branch: which one it is, is as good as random for numbers of 17 digits.
+  // Without a branch: for numbers of 17 digits, the outcome is as good as random.
   const fine = s + u64(select<bool>(fineAbove, roundUp, fineBelow != fineAbove));
   digits = select<u64>((coarse + u64(coarseAbove)) * 10, fine, coarseBelow != coarseAbove);
   exponent = k;
@@ -108,7 +108,7 @@ export function shortest32(bits: u32): void {
   select64(roundToOdd32(g, (4 * c) << h), lower, upper, k);
 }
 
-/** g * factor / 2^64, the last bit set where something is left. */
+/** g * factor / 2^64, rounded to odd as in `shortest64`. */
 function roundToOdd32(g: u64, factor: u64): u64 {
   const middle = (g >> 32) * factor + (((g & 0xffffffff) * factor) >> 32);
   return (middle >> 32) | u64(u32(middle) > 1);

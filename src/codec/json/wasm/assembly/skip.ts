@@ -1,4 +1,4 @@
-/** To the end of a nested array of numbers, without reading the numbers; and how many commas stand in it. */
+/** Finds the end of a nested array of numbers without reading the numbers, and counts its commas. */
 import { closeWindow, INPUT, MOST_AXES } from './layout';
 import { DONE, GIVE_UP, MORE, stopAt } from './status';
 
@@ -19,7 +19,7 @@ export function skip(from: i32, length: i32, last: bool): i32 {
   let at = INPUT + from;
   while (at < end) {
     const bytes = v128.load(at);
-    // '[' and ']' alone among ASCII's letters and signs, but for 'Y' and '_'.
+    // Finds '[' and ']', and also 'Y' and '_', which a tensor does not contain outside of strings.
     const brackets = i8x16.eq(v128.or(bytes, i8x16.splat(6)), i8x16.splat(0x5f));
     let marks = i8x16.bitmask(v128.or(brackets, i8x16.eq(bytes, i8x16.splat(0x22))));
     const separators = i8x16.bitmask(i8x16.eq(bytes, i8x16.splat(0x2c)));
@@ -57,7 +57,7 @@ export function skip(from: i32, length: i32, last: bool): i32 {
   return MORE;
 }
 
-/** 0 if the string is longer than any in a tensor, or is not over at the window's end. */
+/** @returns the address after the string; 0 if it has an escape, or does not end in time or in the window */
 function afterString(at: usize, end: usize): usize {
   const most = min(end, at + LONGEST_STRING);
   for (; at < most; at++) {

@@ -1,8 +1,8 @@
 /** How a call over a window of text ended. */
 export const DONE: i32 = 0;
-/** The window ends inside: move it to `position` and call again. */
+/** The window ends inside the tensor: move it to `position` and call again. */
 export const MORE: i32 = 1;
-/** Not what the fast way knows; the plain reader will say what it is. */
+/** Not a tensor that the fast reader supports; the plain reader decides what it is. */
 export const GIVE_UP: i32 = 2;
 
 /** Where the call stopped, from the window's start. */

@@ -1,0 +1,6 @@
+import { rnn as implementation } from '../../check/implementations/rnn.js';
+import { inFloat32 } from '../../check/float32/layers.js';
+import { recurrent } from '../../support/arbitraries.js';
+import type { Sample } from './sample.js';
+
+export const sample: Sample = { configuration: recurrent(1, ['out', 'h_n']), implementation, inFloat32: inFloat32.rnn };
