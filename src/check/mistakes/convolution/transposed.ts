@@ -252,8 +252,8 @@ export const transposedMistakes: readonly Mistake<Given, Made>[] = sharing({ nee
   {
     id: 'inserted_zeros_padded_by_padding',
     tensors: ['out'],
-    explanation: 'x with zeros inserted was padded by the wrong amount.',
-    fix: 'pad it by dilation · (kernel − 1) − padding',
+    explanation: 'x with zeros inserted got a border of zeros of the wrong width.',
+    fix: 'make it dilation · (kernel − 1) − padding zeros wide on each side',
     hidden: 'both amounts are equal',
     concerns: [],
     ways: resized(({ input, before, after, kernel, dilation }) => {
