@@ -90,6 +90,12 @@ const Diagnosis = Type.Object({
   id: Type.String({ description: 'Stable identifier of the mistake.' }),
   explanation: Type.String({ description: 'What your implementation probably does.' }),
   fix: Type.String({ description: 'What it should do.' }),
+  formula: Type.Optional(
+    Type.String({
+      description:
+        'The correct formula in TeX, with the part that is probably wrong in a \\boxed{}; absent if the mistake is not in one formula.',
+    }),
+  ),
 });
 export type Diagnosis = Frozen<Static<typeof Diagnosis>>;
 

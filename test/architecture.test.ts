@@ -68,9 +68,10 @@ const RULES: readonly Rule[] = [
     mayImport: ['schemas', 'src/refusal.ts', 'src/tensor', 'src/kernels/kernels.ts'],
     packages: ['@sinclair/typebox'],
   },
+  { place: 'src/formulas', mayImport: ['schemas', 'src/tensor', 'src/layers'], packages: ['@sinclair/typebox'] },
   {
     place: 'src/check',
-    mayImport: ['schemas', 'src/refusal.ts', 'src/tensor', 'src/kernels/kernels.ts', 'src/layers'],
+    mayImport: ['schemas', 'src/refusal.ts', 'src/tensor', 'src/kernels/kernels.ts', 'src/layers', 'src/formulas'],
     packages: ['@sinclair/typebox'],
   },
   { place: 'src/validation', mayImport: ['src/refusal.ts'] },
@@ -261,14 +262,14 @@ function literalsOf(file: string): string[] {
 }
 
 /** All files except the registries, and the kernels, which are named after what they compute. */
-const REGISTRIES = ['src/layers/registry.ts', 'src/check/registry.ts'];
+const REGISTRIES = ['src/layers/registry.ts', 'src/formulas/layers/registry.ts', 'src/check/registry.ts'];
 const others = [...filesIn('src'), ...filesIn('schemas')]
   .filter((file) => !REGISTRIES.includes(file) && !isWithin('src/kernels', file))
   .map((file) => ({ file, imports: importsOf(file), literals: literalsOf(file) }));
 
 describe.each(layers.map(({ name }) => name))('the layer %s', (name) => {
   const required = [`src/layers/${name}.ts`, `schemas/${name}.ts`, `src/check/mistakes/${name}.ts`];
-  const own = [...required, `src/check/bounds/${name}.ts`];
+  const own = [...required, `src/check/bounds/${name}.ts`, `src/formulas/layers/${name}.ts`];
 
   it('has its file, its schema, its mistakes and its sample under its name', () => {
     expect([...required, `test/layers/samples/${name}.ts`].filter((file) => !existsSync(new URL(file, root)))).toEqual(

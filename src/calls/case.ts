@@ -1,7 +1,8 @@
 /** Builds an input that exposes known mistakes. */
 import { CaseRequest } from '../../schemas/check.js';
 import { caseOf, MOST_TRIES } from '../check/case.js';
-import type { Instance, Checks } from '../check/definition.js';
+import type { Instance } from '../layers/instance.js';
+import type { Checks } from '../check/definition.js';
 import type { Body } from '../codec/codec.js';
 import type { Fields } from '../codec/fields.js';
 import type { Plan } from '../layers/definition.js';

@@ -2,7 +2,8 @@
 import type { TObject } from '@sinclair/typebox';
 import { CheckRequest } from '../../schemas/check.js';
 import { check, type Verdict } from '../check/check.js';
-import { spatialAxes, type Instance, type Checks, type Tensors } from '../check/definition.js';
+import type { Instance, Tensors } from '../layers/instance.js';
+import { spatialAxes, type Checks } from '../check/definition.js';
 import type { Body } from '../codec/codec.js';
 import type { Fields, Json } from '../codec/fields.js';
 import { expectShape, expectUpstream, type Layer } from '../layers/definition.js';
@@ -15,6 +16,12 @@ import { decodeTensors, expectOneDtype, ofDtype, pick, tensorNames, within } fro
 
 /** Limit for pairs of mistakes: about a second. */
 const PAIR_OPERATIONS = 1_000_000_000;
+
+/** Limit for slips in formulas: about two seconds. */
+const SLIP_OPERATIONS = 2_000_000_000;
+
+/** Number of slips that are tried for each way to make a known mistake, about. */
+const SLIPS_PER_WAY = 10;
 
 /**
  * Nanoseconds per operation of a layer's steps, unless the layer's checks set it; the kernels take about one. Measured
@@ -59,6 +66,8 @@ export interface PreparedCheck {
   readonly atol: number | undefined;
   /** Whether the limits allow a search for mistakes. */
   readonly searches: boolean;
+  /** Whether they allow a search for slips in formulas, too. */
+  readonly slips: boolean;
   /** Without pairs of mistakes. */
   readonly operations: number;
   /** Number of pairs of mistakes to try if nothing else explains the claims, and their operations. */
@@ -93,14 +102,29 @@ export function prepareCheck(requests: CheckRequests, body: Body, { limits }: En
   const bytes = cost.bytes * WORKING_COPIES;
   // Larger calls can still be compared, without a search for mistakes.
   const searches = searching <= limits.operations && bytes <= limits.resultBytes;
-  const operations = searches ? searching : comparing;
+  const slipping = ways * SLIPS_PER_WAY * Math.max(each, LEAST_OPERATIONS);
+  const slips = searches && slipping <= SLIP_OPERATIONS && searching + slipping <= limits.operations;
+  const operations = searches ? searching + (slips ? slipping : 0) : comparing;
   expectAffordable({ operations, bytes: searches ? bytes : cost.bytes * COMPARED_COPIES }, 'the check', limits);
   const pair = Math.max(each, LEAST_OPERATIONS);
   const pairOperations = Math.min(limits.operations - operations, PAIR_OPERATIONS, (ways ** 2 / 2) * pair);
   const { rtol, atol } = request as { rtol?: number; atol?: number };
   const pairs = Math.floor(pairOperations / pair);
   const { name: layer } = checks.layer;
-  return { direction: 'check', layer, dtype, call, claims, rtol, atol, searches, operations, pairs, pairOperations };
+  return {
+    direction: 'check',
+    layer,
+    dtype,
+    call,
+    claims,
+    rtol,
+    atol,
+    searches,
+    slips,
+    operations,
+    pairs,
+    pairOperations,
+  };
 }
 
 /** @returns undefined if it would take more than `mostOperations`, because pairs of mistakes must be tried */

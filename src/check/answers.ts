@@ -1,6 +1,7 @@
 import type { Kernels } from '../kernels/kernels.js';
 import type { Tensor } from '../tensor/tensor.js';
-import type { Instance, Checks, Tensors } from './definition.js';
+import type { Instance, Tensors } from '../layers/instance.js';
+import type { Checks } from './definition.js';
 
 /** All outputs of the layer and, with an upstream gradient, all gradients. */
 export function rightAnswers(

@@ -6,15 +6,8 @@ import { refuse, Refusal } from '../refusal.js';
 import { sameShape, type Tensor } from '../tensor/tensor.js';
 import { rightAnswers } from './answers.js';
 import { areClose } from './compare.js';
-import {
-  neededOptions,
-  type Alternative,
-  type Instance,
-  type Checks,
-  type MistakeText,
-  type Tensors,
-  type Wish,
-} from './definition.js';
+import type { Instance, Tensors } from '../layers/instance.js';
+import { neededOptions, type Alternative, type Checks, type MistakeText, type Wish } from './definition.js';
 import { numbersOf } from './random.js';
 
 export interface Case {

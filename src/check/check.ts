@@ -17,7 +17,8 @@ import { rightAnswers } from './answers.js';
 import type { BoundsOf } from './bounds/bounds.js';
 import { boundsOf } from './bounds/bounds.js';
 import { areClose, compare, indexOf, largestMagnitude, type Measured, type Tolerance } from './compare.js';
-import type { Checks, Instance, Tensors } from './definition.js';
+import type { Instance, Tensors } from '../layers/instance.js';
+import type { Checks } from './definition.js';
 import {
   FLOAT64_NOISE,
   inDtype,

@@ -8,24 +8,12 @@
 import type { KnownMistake, Note } from '../../schemas/check.js';
 import type { Kernels } from '../kernels/kernels.js';
 import type { Cache, Layer, Plan } from '../layers/definition.js';
+import type { Instance, Options, Tensors } from '../layers/instance.js';
 import { sizeOf, tensor, type FloatArray, type Tensor } from '../tensor/tensor.js';
 import type { WindowAxis } from '../tensor/windows.js';
 import type { Bounds } from './bounds/bounds.js';
 import type { Numbers } from './random.js';
 import { clausesOf, isIdleClause, namesInId, wordingWithout, type Wording } from './wording.js';
-
-export type Tensors = Readonly<Record<string, Tensor>>;
-export type Options = Readonly<Record<string, unknown>>;
-
-/** An instance of a layer, forward and, where there is an upstream gradient, backward. All floats are float64. */
-export interface Instance {
-  readonly inputs: Tensors;
-  /** All options, with defaults filled in. */
-  readonly options: Options;
-  readonly upstream: Tensors;
-  /** Random tensors that the checked implementation drew: the mask of dropout. */
-  readonly drawn: Tensors;
-}
 
 /** One function per result; it may read the inputs and every other result. */
 export type Steps<Given, Made> = {

@@ -8,20 +8,14 @@ import { Refusal } from '../refusal.js';
 import { sameShape } from '../tensor/tensor.js';
 import { rightAnswers } from './answers.js';
 import type { Measured } from './compare.js';
-import {
-  type Alternative,
-  type Instance,
-  type Checks,
-  type Constants,
-  type MistakeText,
-  type Reading,
-  type Tensors,
-} from './definition.js';
+import type { Instance, Tensors } from '../layers/instance.js';
+import { type Alternative, type Checks, type Constants, type MistakeText, type Reading } from './definition.js';
 import { explainedByPlace, explainedIn, isEvidence } from './evidence.js';
 import type { Claim } from './generic/definition.js';
 import { nameOfFactor } from './generic/factors.js';
 import { genericDiagnoses } from './generic/registry.js';
 import { upstreamIgnored } from './generic/request.js';
+import { slipsIn } from './slips.js';
 import { ratioOf, short, statisticsOf } from './statistics.js';
 import { fits, isEqual, isUniform, ranked, tryOut, type Result, type Tried, type Trial } from './trial.js';
 
@@ -29,6 +23,8 @@ export interface SearchOptions {
   readonly kernels: Kernels;
   /** Whether the input is small enough to compute the results of mistakes; true by default. */
   readonly searches?: boolean;
+  /** Whether it is small enough to search for slips in formulas, too; true by default. */
+  readonly slips?: boolean;
   /** How many pairs of mistakes may be tried; called only if nothing else was found. */
   readonly pairs: () => number;
 }
@@ -85,6 +81,7 @@ interface Pairs {
 /** Searches for mistakes. Results computed for one claim are reused for the others. */
 export class Search {
   private readonly tried: readonly Tried[];
+  private readonly slips: (name: string) => Diagnosis[];
   private readonly evidence = new Map<string, number>();
   private read: readonly Read[] | undefined;
   private paired: Pairs | undefined;
@@ -100,12 +97,16 @@ export class Search {
   ) {
     const alternatives = options.searches === false ? [] : checks.alternatives(instance, right, claims);
     this.tried = alternatives.map((alternative) => tryOut(alternative, trials));
+    const { searches = true, slips = true } = options;
+    this.slips = searches && slips ? slipsIn(checks.layer.name, instance, trials) : () => [];
   }
 
   diagnose(trial: Trial): readonly Diagnosis[] {
     if (isPrintedAsZeros(trial)) return [];
     const known = this.known(trial);
-    return known.length > 0 ? known : this.further(trial);
+    if (known.length > 0) return known;
+    const slips = distinct(this.slips(trial.name));
+    return slips.length > 0 ? slips : this.further(trial);
   }
 
   known(trial: Trial): readonly Diagnosis[] {
@@ -328,7 +329,8 @@ function diagnosisOf({ id, explanation, fix }: MistakeText): Diagnosis {
 function distinct(diagnoses: readonly Diagnosis[]): Diagnosis[] {
   const seen = new Map<string, Diagnosis>();
   for (const diagnosis of diagnoses) {
-    const key = diagnosis.id === 'other_option' ? diagnosis.explanation : diagnosis.id;
+    const isGeneral = diagnosis.id === 'other_option' || diagnosis.id.includes(':');
+    const key = isGeneral ? diagnosis.explanation : diagnosis.id;
     if (!seen.has(key)) seen.set(key, diagnosis);
   }
   return [...seen.values()];

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { rightAnswers } from '../../src/check/answers.js';
 import { check } from '../../src/check/check.js';
-import type { Instance, Checks, Tensors } from '../../src/check/definition.js';
+import type { Instance, Tensors } from '../../src/layers/instance.js';
+import type { Checks } from '../../src/check/definition.js';
 import { allChecks } from '../../src/check/registry.js';
 import { plain } from '../../src/kernels/plain/plain.js';
 import { tensor, type Tensor } from '../../src/tensor/tensor.js';
@@ -41,7 +42,7 @@ describe('a diagnosis is given only if it explains at least two values more than
   it('an unnamed factor is a choice, a named one is not', () => {
     expect(idsOf([1, 2], [0.37, 0.74])).toEqual([]);
     expect(idsOf([1, 2, 3], [0.37, 0.74, 1.11])).toEqual(['scaled']);
-    expect(idsOf([1, 2], [-1, -2])).toEqual(['negated']);
+    expect(idsOf([1, 2], [-1, -2])).toEqual(['out:wrong_sign']);
     expect(idsOf([1, 1, 1, 1], [-1, -1, -1, -1])).toEqual([]);
   });
 

@@ -1,7 +1,8 @@
 /** Right answers with one wrong element, which no known mistake explains except by chance. */
 import { rightAnswers } from '../../src/check/answers.js';
 import { check } from '../../src/check/check.js';
-import type { Instance, Checks, Tensors } from '../../src/check/definition.js';
+import type { Instance, Tensors } from '../../src/layers/instance.js';
+import type { Checks } from '../../src/check/definition.js';
 import { plain } from '../../src/kernels/plain/plain.js';
 import type { Tensor } from '../../src/tensor/tensor.js';
 import { randomNumbers } from '../support/random.js';

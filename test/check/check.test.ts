@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { caseOf } from '../../src/check/case.js';
 import { check, type CheckOptions } from '../../src/check/check.js';
-import type { Instance, Checks, Tensors } from '../../src/check/definition.js';
+import type { Instance, Tensors } from '../../src/layers/instance.js';
+import type { Checks } from '../../src/check/definition.js';
 import { allChecks } from '../../src/check/registry.js';
 import { plain } from '../../src/kernels/plain/plain.js';
 import { sizeOf, tensor, type Shape, type Tensor } from '../../src/tensor/tensor.js';
@@ -176,7 +177,7 @@ describe('precision', () => {
 
 describe('a change of a right result', () => {
   it('is named if it was multiplied', () => {
-    expect(firstOf('pooling', 'dx', (right) => changed(right, (value) => -value)).id).toBe('negated');
+    expect(firstOf('pooling', 'dx', (right) => changed(right, (value) => -value)).id).toBe('dx:wrong_sign');
     expect(firstOf('pooling', 'out', (right) => changed(right, (value) => value / 2)).explanation).toBe(
       'Every value is the correct value times 1 / N, which is 0.5.',
     );
@@ -199,7 +200,7 @@ describe('a change of a right result', () => {
     const printed = (factor: number) => (right: Tensor) =>
       changed(right, (value) => Number((factor * value).toFixed(3)));
     for (const name of ['linear', 'activation', 'batchnorm']) {
-      expect(firstOf(name, 'out', printed(-1)).id).toBe('negated');
+      expect(firstOf(name, 'out', printed(-1)).id).toMatch(/^\w+:wrong_sign$/);
       expect(firstOf(name, 'out', printed(2))).toMatchObject({
         id: 'scaled',
         explanation: expect.stringContaining('which is 2.') as string,
@@ -212,7 +213,7 @@ describe('a change of a right result', () => {
       const size = sizeOf(right.shape.slice(1));
       return changed(right, (_, i) => right.data[order[Math.floor(i / size)] * size + (i % size)]);
     };
-    expect(firstOf('rnn', 'dweight_ih', slices([2, 1, 0])).id).toBe('flipped');
+    expect(firstOf('rnn', 'dweight_ih', slices([2, 1, 0])).id).toBe('dweight_ih:reversed');
     expect(firstOf('convolution', 'dweight', slices([0, 0, 1, 2])).id).toBe('shifted');
     expect(firstOf('convolution', 'dweight', slices([2, 0, 3, 1])).explanation).toContain('in the order [2, 0, 3, 1]');
     const transposed = firstOf('rnn', 'dx', (right) => {
@@ -227,8 +228,8 @@ describe('a change of a right result', () => {
     const { checks, instance, answers } = caseFor('lstm');
     const exchanged = verdict(checks, instance, { h_n: answers.c_n, c_n: answers.h_n });
     expect(exchanged.tensors.h_n.diagnosis[0]).toMatchObject({
-      id: 'another_tensor',
-      explanation: 'These are the correct values of c_n.',
+      id: 'h_n:wrong_quantity',
+      explanation: 'In h_n = h[last, j], c[last, j] was used instead of h[last, j].',
     });
     expect(firstOf('linear', 'dx', (_, { inputs }) => inputs.x).explanation).toBe('This is x, unchanged.');
     const unsummed = firstOf('batchnorm', 'dbeta', (_, { upstream }) => upstream.dout);

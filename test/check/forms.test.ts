@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { rightAnswers } from '../../src/check/answers.js';
 import { check } from '../../src/check/check.js';
-import type { Instance, Tensors } from '../../src/check/definition.js';
+import type { Instance, Tensors } from '../../src/layers/instance.js';
 import { allChecks } from '../../src/check/registry.js';
 import { applyDefaults } from '../../src/validation/validate.js';
 import { plain } from '../../src/kernels/plain/plain.js';

@@ -1,7 +1,8 @@
 /** Random instances of a layer, with an upstream gradient for each output that has one. */
 import fc from 'fast-check';
 import { rightAnswers } from '../../src/check/answers.js';
-import type { Instance, Checks, Tensors } from '../../src/check/definition.js';
+import type { Instance, Tensors } from '../../src/layers/instance.js';
+import type { Checks } from '../../src/check/definition.js';
 import { applyDefaults } from '../../src/validation/validate.js';
 import { plain } from '../../src/kernels/plain/plain.js';
 import { isFloats, type Tensor } from '../../src/tensor/tensor.js';

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { caseOf, type Case } from '../../src/check/case.js';
 import { check, type Verdict } from '../../src/check/check.js';
-import type { Instance, Checks, MistakeText, Tensors } from '../../src/check/definition.js';
+import type { Instance, Tensors } from '../../src/layers/instance.js';
+import type { Checks, MistakeText } from '../../src/check/definition.js';
 import { allChecks } from '../../src/check/registry.js';
 import { plain } from '../../src/kernels/plain/plain.js';
 import { layers } from '../../src/layers/registry.js';

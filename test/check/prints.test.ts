@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { check, type Verdict } from '../../src/check/check.js';
-import type { Instance, Checks, Tensors } from '../../src/check/definition.js';
+import type { Instance, Tensors } from '../../src/layers/instance.js';
+import type { Checks } from '../../src/check/definition.js';
 import { allChecks } from '../../src/check/registry.js';
 import { plain } from '../../src/kernels/plain/plain.js';
 import { configurations } from '../support/configurations.js';

@@ -1,5 +1,5 @@
 /** Tensors as other languages print them, read back. */
-import type { Tensors } from '../../src/check/definition.js';
+import type { Tensors } from '../../src/layers/instance.js';
 import { mapped } from './instances.js';
 
 type Print = (values: readonly number[]) => readonly string[];

@@ -1,7 +1,8 @@
 /** Finds sentences of a verdict that mention options or tensors that the instance does not have. */
 import { rightAnswers } from '../../src/check/answers.js';
 import { check, type Verdict } from '../../src/check/check.js';
-import type { Instance, Checks, Tensors } from '../../src/check/definition.js';
+import type { Instance, Tensors } from '../../src/layers/instance.js';
+import type { Checks } from '../../src/check/definition.js';
 import { plain } from '../../src/kernels/plain/plain.js';
 import { eachInstance } from './instances.js';
 

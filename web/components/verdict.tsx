@@ -3,6 +3,7 @@ import { wrongCells } from '../state/check.js';
 import { setTensor, state } from '../state/state.js';
 import { formatCell, formatNumber } from '../tensors/format.js';
 import { tensorOf, type Nested } from '../tensors/tensor.js';
+import { Formula } from './formula.js';
 import { Grid } from './grid.js';
 
 interface VerdictProps {
@@ -47,11 +48,12 @@ export function VerdictCard({ name, verdict, tolerance, claim, right }: VerdictP
           </div>
         )}
       </dl>
-      {diagnosis.map(({ id, explanation, fix }) => (
-        <div class="diagnosis" key={id}>
+      {diagnosis.map(({ id, explanation, fix, formula }) => (
+        <div class="diagnosis" key={explanation}>
           <p>
             <strong>{explanation}</strong>
           </p>
+          {formula !== undefined && <Formula tex={formula} display />}
           <p class="fix">{fix}</p>
           <p class="id">{id}</p>
         </div>

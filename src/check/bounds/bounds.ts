@@ -11,7 +11,8 @@
 import type { Kernels } from '../../kernels/kernels.js';
 import { isFloats, sizeOf, type FloatArray, type Tensor } from '../../tensor/tensor.js';
 import { rightAnswers } from '../answers.js';
-import type { Instance, Checks, Tensors } from '../definition.js';
+import type { Instance, Tensors } from '../../layers/instance.js';
+import type { Checks } from '../definition.js';
 
 export interface Given {
   readonly checks: Checks;

@@ -1,6 +1,7 @@
 /** Mistakes that any layer can have. They are data, too: a text, and a function that finds the mistake in a claim. */
 import type { Measured, Tolerance } from '../compare.js';
-import type { Constants, Instance, MistakeText, Reading, Tensors } from '../definition.js';
+import type { Instance, Tensors } from '../../layers/instance.js';
+import type { Constants, MistakeText, Reading } from '../definition.js';
 
 /** A wrong claim, and everything that it may have been computed from. */
 export interface Claim extends Pick<Instance, 'inputs' | 'options' | 'upstream'> {

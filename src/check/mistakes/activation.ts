@@ -5,7 +5,8 @@ import { activation as layer } from '../../layers/activation.js';
 import type { Decoded } from '../../layers/definition.js';
 import type { FloatArray } from '../../tensor/tensor.js';
 import { activation as bounds } from '../bounds/activation.js';
-import { defineChecks, type Instance, type Mistake } from '../definition.js';
+import type { Instance } from '../../layers/instance.js';
+import { defineChecks, type Mistake } from '../definition.js';
 
 interface Given {
   readonly f: 'relu' | 'tanh';

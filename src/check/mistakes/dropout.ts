@@ -6,7 +6,8 @@ import { dropout as layer } from '../../layers/dropout.js';
 import { tensor, type FloatArray, type MaskTensor, type Tensor } from '../../tensor/tensor.js';
 import { each } from '../arrays.js';
 import { dropout as bounds } from '../bounds/dropout.js';
-import { defineChecks, sharing, type Instance, type Mistake, type Tensors } from '../definition.js';
+import type { Instance, Tensors } from '../../layers/instance.js';
+import { defineChecks, sharing, type Mistake } from '../definition.js';
 
 interface Given {
   readonly training: boolean;

@@ -5,7 +5,8 @@ import { linear as layer } from '../../layers/linear.js';
 import { sizeOf, tensor, type FloatArray, type Shape, type Tensor } from '../../tensor/tensor.js';
 import { each, scaled, sumOf } from '../arrays.js';
 import { linear as bounds } from '../bounds/linear.js';
-import { defineChecks, type Instance, type Mistake } from '../definition.js';
+import type { Instance } from '../../layers/instance.js';
+import { defineChecks, type Mistake } from '../definition.js';
 
 interface Given {
   readonly N: number;

@@ -2,7 +2,7 @@
  * Each layer again, with every operation rounded to float32 and every sum in a given order. The results equal those of
  * the service up to rounding.
  */
-import type { Instance, Tensors } from '../../../src/check/definition.js';
+import type { Instance, Tensors } from '../../../src/layers/instance.js';
 import { recurrentGiven } from '../../../src/check/mistakes/recurrence/instance.js';
 import type { Cell } from '../../../src/kernels/kernels.js';
 import { timeAt } from '../../../src/check/mistakes/recurrence/steps.js';

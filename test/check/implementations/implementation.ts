@@ -1,5 +1,5 @@
 /** Handwritten layers, correct or with one mistake: plain loops that share no code with the service. */
-import type { Instance } from '../../../src/check/definition.js';
+import type { Instance } from '../../../src/layers/instance.js';
 import { tensor, type Shape, type Tensor } from '../../../src/tensor/tensor.js';
 
 /**

@@ -1,5 +1,5 @@
 /** Shared by the handwritten convolutions and poolings: planes of one or two axes are treated as planes of three. */
-import type { Options } from '../../../src/check/definition.js';
+import type { Options } from '../../../src/layers/instance.js';
 import { sizeOf, type Shape, type Tensor } from '../../../src/tensor/tensor.js';
 import { make, range, sum } from './implementation.js';
 

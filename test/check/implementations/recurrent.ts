@@ -1,5 +1,5 @@
 /** A handwritten recurrent layer: one sequence at a time, vectors as arrays, one record per step. */
-import type { Instance } from '../../../src/check/definition.js';
+import type { Instance } from '../../../src/layers/instance.js';
 import type { Tensor } from '../../../src/tensor/tensor.js';
 import { make, range, sum, values } from './implementation.js';
 

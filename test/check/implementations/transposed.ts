@@ -2,7 +2,7 @@
  * A handwritten transposed convolution. Each element of x adds a scaled kernel to a frame, from which the result is
  * cropped. For mistakes that involve inserted zeros, the kernel instead slides over x with zeros inserted.
  */
-import type { Instance } from '../../../src/check/definition.js';
+import type { Instance } from '../../../src/layers/instance.js';
 import type { Tensor } from '../../../src/tensor/tensor.js';
 import { make, range, values, type Implementation } from './implementation.js';
 import { at, dbiasOf, geometry, grid, isIn, map3, three, type Three } from './planes.js';

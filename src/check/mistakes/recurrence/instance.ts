@@ -2,7 +2,8 @@
 import { cells, type Cell } from '../../../kernels/kernels.js';
 import { planRecurrence, type RecurrentInputs, type RecurrentOptions } from '../../../layers/recurrence.js';
 import type { FloatArray } from '../../../tensor/tensor.js';
-import { TIME, type Constants, type Example, type Instance, type Options } from '../../definition.js';
+import type { Instance, Options } from '../../../layers/instance.js';
+import { TIME, type Constants, type Example } from '../../definition.js';
 import type { Numbers } from '../../random.js';
 import type { Given } from './steps.js';
 

@@ -1,0 +1,419 @@
+/**
+ * The slips that fingers make in a formula: each is the formula with one part changed, and a sentence about it. They
+ * are generated from the formula, not listed.
+ */
+import {
+  childrenOf,
+  lettersOf,
+  replaced,
+  type Node,
+  type Reduction,
+  type Reference,
+  type Subscript,
+} from './language.js';
+import type { Line, Program } from './program.js';
+import {
+  isDifference,
+  ofCall,
+  ofDerivative,
+  ofLoneName,
+  ofNumber,
+  ofProduct,
+  ofSigmoidDerivative,
+  ofSum,
+  signOf,
+} from './arithmetic-slips.js';
+import { RANK, type Slip } from './slip.js';
+import { formulaOf, textOf } from './text.js';
+
+/** A changed formula. */
+export interface Edit {
+  readonly kind: string;
+  readonly line: Line;
+  /** The part of the formula that was written wrongly. */
+  readonly part: Node;
+  /** The line as it was probably written; absent if it was not written at all. */
+  readonly to: Line | undefined;
+  /** The smaller, the more usual. */
+  readonly rank: number;
+  /** What is wrong, as a clause, and what to do. */
+  readonly wrong: string;
+  readonly fix: string;
+}
+
+/** All edits of a program's lines. */
+export function editsOf(program: Program, lines: readonly Line[] = program.lines): Edit[] {
+  return lines.flatMap((line) => editsOfLine(program, lines, line));
+}
+
+function editsOfLine(program: Program, lines: readonly Line[], line: Line): Edit[] {
+  const context = new Context(program, lines, line);
+  const edits: Edit[] = [];
+  const visit = (node: Node, parent: Node | undefined) => {
+    for (const { kind, id, by, wrong, fix, part = node } of context.slipsOf(node, parent))
+      edits.push({
+        kind: id,
+        line,
+        part,
+        to: { ...line, value: replaced(line.value, node, by) },
+        rank: RANK[kind],
+        wrong,
+        fix,
+      });
+    for (const child of childrenOf(node)) visit(child, node);
+  };
+  visit(line.value, undefined);
+  const { target, value } = line;
+  edits.push(...context.cuts(), ...context.places());
+  const isZero = value.kind === 'number' && value.value === 0;
+  if (!isZero)
+    edits.push({
+      ...{ kind: 'never_computed', line, part: value, to: undefined, rank: RANK.never },
+      wrong: `${target} was never computed: it is 0`,
+      fix: `compute ${formulaOf(line)}`,
+    });
+  return edits;
+}
+
+/** The sentence about an edit. */
+export const explanationOf = ({ line, wrong }: Edit): string => `In ${formulaOf(line)}, ${wrong}.`;
+
+class Context {
+  constructor(
+    private readonly program: Program,
+    /** The lines that are evaluated together with this one. */
+    private readonly lines: readonly Line[],
+    private readonly line: Line,
+  ) {}
+
+  slipsOf(node: Node, parent: Node | undefined): readonly Slip[] {
+    switch (node.kind) {
+      case 'sum':
+        return [...ofSum(node), ...ofDerivative(node), ...(parent || isDifference(node) ? [] : signOf(node, parent))];
+      case 'product':
+        return [...ofProduct(node), ...ofSigmoidDerivative(node), ...signOf(node, parent)];
+      case 'call':
+        return [...ofCall(node), ...signOf(node, parent)];
+      case 'reduce':
+        return [...this.ofReduction(node), ...signOf(node, parent)];
+      case 'name':
+        return [...this.ofName(node), ...signOf(node, parent), ...ofLoneName(node, parent)];
+      case 'number':
+        return [...ofNumber(node)];
+      case 'cut':
+        return [];
+    }
+  }
+
+  private *ofReduction(node: Reduction): Generator<Slip> {
+    const { axes, body, how } = node;
+    if (how !== 'Σ') {
+      const others = { argmaxLast: 'the last of equal values', argmin: 'the smallest value' } as const;
+      for (const [other, what] of Object.entries(others))
+        yield {
+          kind: 'function',
+          id: other === 'argmin' ? 'smallest_instead_of_largest' : 'last_of_equals',
+          by: { ...node, how: other as Reduction['how'] },
+          wrong: `${what} was taken instead of the ${other === 'argmin' ? 'largest' : 'first of them'}`,
+          fix: other === 'argmin' ? 'take the largest value' : 'take the first of equal values',
+        };
+      return;
+    }
+    const sum = textOf(node);
+    yield {
+      kind: 'twice',
+      id: 'sum_twice',
+      by: {
+        kind: 'product',
+        factors: [
+          { node: { kind: 'number', value: 2 }, power: 1 },
+          { node, power: 1 },
+        ],
+      },
+      wrong: `every term of ${sum} is added twice`,
+      fix: 'add every term once',
+    };
+    const sizeOf = (some: string) => lettersOf(some).reduce((size, axis) => size * this.program.axes[axis], 1);
+    for (const some of new Set([axes, ...lettersOf(axes)])) {
+      const size = sizeOf(some);
+      if (size === 1) continue;
+      const over = this.named(some);
+      yield {
+        kind: 'mean',
+        id: 'mean_instead_of_sum',
+        by: {
+          kind: 'product',
+          factors: [
+            { node, power: 1 },
+            { node: { kind: 'number', value: size }, power: -1 },
+          ],
+        },
+        wrong: `${sum} was divided by ${size}, the number of ${over}`,
+        fix: `sum over ${over}, without a division`,
+      };
+      const rest = lettersOf(axes)
+        .filter((axis) => !some.includes(axis))
+        .join('');
+      for (const how of ['last', 'first'] as const)
+        yield {
+          kind: 'assigned',
+          id: how === 'last' ? 'assigned_instead_of_added' : 'only_first_added',
+          by: {
+            kind: 'reduce',
+            how,
+            axes: some,
+            body: rest === '' ? body : { kind: 'reduce', how: 'Σ', axes: rest, body },
+          },
+          wrong: `only the ${how} of the ${over} counts in ${sum}${how === 'last' ? ': each overwrites the one before' : ''}`,
+          fix: how === 'last' ? `add up all ${over} (+=), do not assign (=)` : `add up all ${over}`,
+        };
+      if (some.length === 1)
+        for (const skipped of [
+          [1, 0],
+          [0, 1],
+        ] as const)
+          yield {
+            kind: 'skipped',
+            id: 'one_left_out',
+            by: {
+              kind: 'reduce',
+              how: 'Σ',
+              axes: rest === '' ? some : rest,
+              body: rest === '' ? body : { kind: 'reduce', how: 'Σ', axes: some, body, skipped },
+              ...(rest === '' ? { skipped } : {}),
+            },
+            wrong: `the ${skipped[0] === 1 ? 'first' : 'last'} of the ${over} is left out of ${sum}`,
+            fix: `sum over all ${over}`,
+          };
+    }
+  }
+
+  private *ofName(node: Reference): Generator<Slip> {
+    const { program, line } = this;
+    const own = textOf(node);
+    const axes = this.axesOf(node.name);
+    if (axes === undefined) return;
+    for (const other of this.known()) {
+      if (other === node.name || !sameLetters(this.axesOf(other) ?? '', axes) || isTable(program, other)) continue;
+      if (isTable(program, node.name)) continue;
+      if (axes.length === 0 && !(other in program.given)) continue;
+      const shifted: Reference = { ...node, name: other };
+      const plain: Reference = { kind: 'name', name: other };
+      for (const by of node.at?.some((each) => 'axis' in each && each.shift !== 0) ? [shifted, plain] : [shifted])
+        yield {
+          kind: 'name',
+          id: 'wrong_quantity',
+          by,
+          wrong: `${textOf(by)} was used instead of ${own}`,
+          fix: `use ${own}`,
+        };
+    }
+    yield* this.otherShapes(node, axes, own);
+    if (axes.includes('t') && line.scan) {
+      const subscripts: readonly Subscript[] =
+        node.at ?? lettersOf(axes).map((axis): Subscript => ({ axis, shift: 0 }));
+      const now = subscripts.find((each) => 'axis' in each && each.axis === 't');
+      const at = now && 'axis' in now ? now.shift : 0;
+      // What is not computed yet cannot have been used, unless it comes from the other pass.
+      const writer = program.lines.find(({ target }) => target === node.name);
+      const isOther = writer?.scan !== line.scan;
+      for (const shift of [-1, 0, 1]) {
+        if (shift === at) continue;
+        if (!isOther && (line.scan.isDown ? shift < 0 : shift > 0)) continue;
+        if (!isOther && shift === 0 && !this.isBefore(node.name)) continue;
+        const moved = subscripts.map((each): Subscript => (each === now ? { axis: 't', shift } : each));
+        const by: Reference = { ...node, at: moved };
+        yield {
+          kind: 'shift',
+          id: 'wrong_time_step',
+          by,
+          wrong: `${shift === 0 ? `${textOf({ kind: 'name', name: node.name })} of the same step` : textOf(by)} was used instead of ${own}`,
+          fix: `use ${own}`,
+        };
+      }
+    }
+    yield* this.transpositions(node, axes, own);
+  }
+
+  /** Quantities of other axes that are as large: a weight of the input for a weight of the state. */
+  private *otherShapes(node: Reference, axes: string, own: string): Generator<Slip> {
+    const { axes: sizes } = this.program;
+    if (axes.length < 2 || node.at?.some((each) => 'table' in each)) return;
+    for (const other of this.known()) {
+      const theirs = this.axesOf(other) ?? '';
+      if (other === node.name || theirs.length !== axes.length || sameLetters(theirs, axes)) continue;
+      if (isTable(this.program, other) || theirs.includes('t') !== axes.includes('t')) continue;
+      if (!lettersOf(theirs).every((axis, i) => sizes[axis] >= sizes[axes[i]])) continue;
+      const by: Reference = { kind: 'name', name: other, at: node.at ?? plainSubscripts(axes) };
+      const name = textOf({ kind: 'name', name: other });
+      yield { kind: 'name', id: 'wrong_quantity', by, wrong: `${name} was used instead of ${own}`, fix: `use ${own}` };
+    }
+  }
+
+  private *transpositions(node: Reference, axes: string, own: string): Generator<Slip> {
+    const { axes: sizes } = this.program;
+    const subscripts = node.at ?? plainSubscripts(axes);
+    for (let i = 0; i < subscripts.length; i++)
+      for (let j = i + 1; j < subscripts.length; j++) {
+        const [a, b] = [subscripts[i], subscripts[j]];
+        if (!('axis' in a && 'axis' in b) || a.axis === 't' || b.axis === 't') continue;
+        if (sizes[a.axis] !== sizes[b.axis] || sizes[a.axis] === 1) continue;
+        const at = subscripts.map((each, k) => (k === i ? b : k === j ? a : each));
+        yield {
+          kind: 'transposed',
+          id: 'transposed',
+          by: { ...node, at },
+          wrong: `${own} was transposed`,
+          fix: `use ${own} as it is`,
+        };
+      }
+    for (const [i, each] of subscripts.entries()) {
+      if (!('axis' in each) || each.axis === this.line.scan?.axis || sizes[each.axis] === 1) continue;
+      for (const other of this.indicesFor(each.axis, subscripts))
+        yield {
+          kind: 'index',
+          id: 'wrong_index',
+          by: { ...node, at: subscripts.map((old, k) => (k === i ? other : old)) },
+          wrong: `${own} was read at the index of ${this.indexName(other)} instead of the ${this.named(each.axis)}`,
+          fix: `read ${own} at the index of the ${this.named(each.axis)}`,
+        };
+      if (each.axis === 't') continue;
+      yield {
+        kind: 'transposed',
+        id: 'reversed',
+        by: { ...node, at: subscripts.map((other, k) => (k === i ? { ...each, reversed: true } : other)) },
+        wrong: `${own} was read in reverse order along ${this.named(each.axis)}`,
+        fix: `read ${this.named(each.axis)} from first to last`,
+      };
+    }
+  }
+
+  /** Results in the wrong place, and states that stay what they were. */
+  places(): Edit[] {
+    const { line, program } = this;
+    const { target, value, scan } = line;
+    const subscripts = line.at ?? plainSubscripts(line.axes);
+    const bare = { line, part: value, rank: RANK.index };
+    const found: Edit[] = [];
+    const moved = (kind: string, at: readonly Subscript[], wrong: string, fix: string) => {
+      found.push({ ...bare, kind, to: { ...line, at }, wrong, fix });
+    };
+    for (const [i, each] of subscripts.entries()) {
+      if (!('axis' in each) || each.axis === scan?.axis) continue;
+      const own = this.named(each.axis);
+      for (const other of this.indicesFor(each.axis, subscripts))
+        moved(
+          'wrong_index_of_result',
+          subscripts.map((old, k) => (k === i ? other : old)),
+          `${target} was written at the index of ${this.indexName(other)} instead of the ${own}`,
+          `write it at the index of the ${own}`,
+        );
+      for (let k = i + 1; k < subscripts.length; k++) {
+        const second = subscripts[k];
+        if (!('axis' in second) || second.axis === scan?.axis) continue;
+        if (program.axes[second.axis] !== program.axes[each.axis] || program.axes[each.axis] === 1) continue;
+        moved(
+          'result_transposed',
+          subscripts.map((old, l) => (l === i ? second : l === k ? each : old)),
+          `${target} was transposed: the ${own} and the ${this.named(second.axis)} are exchanged`,
+          `write ${target} with the ${own} first`,
+        );
+      }
+    }
+    if (scan && target in scan.starts) {
+      const axes = `t${line.axes.replace('t', '')}`;
+      const before = scan.isDown ? 1 : -1;
+      const kept: Reference = {
+        kind: 'name',
+        name: target,
+        at: lettersOf(line.axes || axes).map((axis) => ({ axis, shift: axis === 't' ? before : 0 })),
+      };
+      found.push({
+        ...{ ...bare, kind: 'never_updated', rank: RANK.never },
+        to: { ...line, value: kept },
+        wrong: `${target} was never updated: it keeps its first value`,
+        fix: `set ${target} in every step`,
+      });
+    }
+    return found;
+  }
+
+  /** Indices that may have been used for that of an axis: those of other loops, and 0. */
+  private indicesFor(axis: string, used: readonly Subscript[]): Subscript[] {
+    const { axes } = this.program;
+    const inLoops = new Set(axesIn(this.line.value, (name) => this.axesOf(name) ?? ''));
+    for (const each of used) if ('axis' in each) inLoops.add(each.axis);
+    const others = [...inLoops].filter((other) => other !== axis && axes[other] <= axes[axis]);
+    const found: Subscript[] = others
+      .filter((other) => axes[other] > 1 && other !== this.line.scan?.axis)
+      .map((other) => ({ axis: other, shift: 0 }));
+    return axes[axis] > 1 ? [...found, { index: 0 }] : found;
+  }
+
+  private indexName(each: Subscript): string {
+    if ('index' in each) return `the first`;
+    return 'axis' in each ? `the ${this.named(each.axis)}` : each.table;
+  }
+
+  /** Loops that start late or end early. */
+  cuts(): Edit[] {
+    const { line, program } = this;
+    const { target, value } = line;
+    const axes = line.at ? (line.scan ? 't' : '') : line.axes;
+    return lettersOf(axes).flatMap((axis) => {
+      if (program.axes[axis] === 1) return [];
+      return (
+        [
+          [1, 0],
+          [0, 1],
+        ] as const
+      ).map((skipped) => ({
+        ...{ kind: 'one_left_out', line, part: value, rank: RANK.skipped },
+        to: { ...line, value: { kind: 'cut', axis, skipped, body: value } },
+        wrong: `the ${skipped[0] === 1 ? 'first' : 'last'} of the ${this.named(axis)} is left out: ${target} is 0 there`,
+        fix: `compute ${target} for all ${this.named(axis)}`,
+      }));
+    });
+  }
+
+  private named(axes: string): string {
+    return lettersOf(axes)
+      .map((axis) => this.program.means?.[axis] ?? axis)
+      .join(' and ');
+  }
+
+  private axesOf(name: string): string | undefined {
+    const { given, lines, shapes } = this.program;
+    if (name in given) return given[name].axes;
+    return shapes[name] ?? lines.find(({ target, axes }) => target === name && axes !== '')?.axes;
+  }
+
+  /** Quantities that exist when this line is computed. */
+  private known(): string[] {
+    const { given } = this.program;
+    const before = this.lines.slice(0, this.lines.indexOf(this.line)).map(({ target }) => target);
+    return [...new Set([...Object.keys(given), ...before])].filter((name) => name !== this.line.target);
+  }
+
+  private isBefore(name: string): boolean {
+    const { lines } = this;
+    return lines.findIndex(({ target }) => target === name) < lines.indexOf(this.line);
+  }
+}
+
+const plainSubscripts = (axes: string): Subscript[] => lettersOf(axes).map((axis) => ({ axis, shift: 0 }));
+
+/** The axes over which a node is computed. */
+function axesIn(node: Node, axesOf: (name: string) => string): string[] {
+  const below = childrenOf(node).flatMap((child) => axesIn(child, axesOf));
+  if (node.kind === 'reduce') return [...below, ...lettersOf(node.axes)];
+  if (node.kind !== 'name') return below;
+  return (node.at ?? plainSubscripts(axesOf(node.name))).flatMap((each) => {
+    if ('axis' in each) return [each.axis];
+    return 'table' in each ? lettersOf(axesOf(each.table)) : [];
+  });
+}
+
+const sameLetters = (a: string, b: string) => lettersOf(a).sort().join('') === lettersOf(b).sort().join('');
+
+const isTable = ({ given }: Program, name: string) => name in given && given[name].data instanceof Int32Array;

@@ -1,0 +1,199 @@
+/**
+ * Evaluates the formulas of an instance, and again with some of them changed.
+ *
+ * Each quantity has two places: one for its right values, one for those that follow from a change; a change evaluates
+ * only what depends on it. A quantity over the axis of a scan (time) keeps one slice more at either end: the state
+ * before the first step, and after the last.
+ */
+import { namesIn } from './language.js';
+import { Compiler } from './operations.js';
+import type { Change, Line, Program, Scan } from './program.js';
+import { Values, type Quantity } from './values.js';
+
+export class Evaluation {
+  private readonly values: Values;
+  private readonly compiler: Compiler;
+  private readonly compiled = new Map<Line, () => void>();
+  private lengths: ArrayLike<number> | undefined;
+
+  /** @throws {SyntaxError} if a formula reads what is not defined, or has axes that its quantity lacks */
+  constructor(readonly program: Program) {
+    this.values = new Values(program.axes);
+    this.compiler = new Compiler(program, this.values);
+    for (const [name, { axes, data }] of Object.entries(program.given)) {
+      const quantity = this.values.declare(name, axes);
+      this.values.load(quantity, quantity.right, data);
+    }
+    for (const { target, axes } of program.lines)
+      if (!this.values.has(target)) this.values.declare(target, program.shapes[target] ?? axes);
+    // All of them at once, since room that is allocated during a change is released after it.
+    for (const line of program.lines) {
+      const store = this.compiler.storeOf(line);
+      if (!store) throw new SyntaxError(`${line.target} lacks axes of its formula`);
+      this.compiled.set(line, store);
+    }
+    const plain = new Set(program.lines.filter(({ style }) => style === undefined).map(({ target }) => target));
+    this.lengths = program.lengths?.of;
+    this.runAll(program.lines.filter(({ style, target }) => style === undefined || !plain.has(target)));
+  }
+
+  /** The right values of a quantity, in the order of its axes. */
+  right(name: string): Float64Array {
+    const { right, lead, size } = this.values.quantity(name);
+    return this.values.data.subarray(right + lead, right + lead + size);
+  }
+
+  /** The values of a quantity now: those that follow from a change, during one. */
+  now(name: string): Float64Array {
+    const { id, lead, size } = this.values.quantity(name);
+    const from = this.values.where[id] + lead;
+    return this.values.data.subarray(from, from + size);
+  }
+
+  has(name: string): boolean {
+    return this.values.has(name);
+  }
+
+  /**
+   * Evaluates lines with a change, and what `visit` makes of the values; then everything is as before.
+   *
+   * @param lines those that depend on the change, in order
+   * @param goesOn called when a quantity outside of scans is complete; nothing more is evaluated if it returns false
+   * @returns undefined if the changed formula has axes that its quantity lacks, or if `goesOn` returned false
+   */
+  withChange<Result>(
+    { lines: others, given = {}, lengths }: Change,
+    lines: readonly Line[],
+    visit: () => Result,
+    goesOn?: (target: string) => boolean,
+  ): Result | undefined {
+    const mark = this.values.mark();
+    this.lengths = lengths ?? this.program.lengths?.of;
+    const changed = new Set<Quantity>();
+    const change = (name: string) => {
+      const quantity = this.values.quantity(name);
+      changed.add(quantity);
+      return quantity;
+    };
+    try {
+      for (const [name, data] of Object.entries(given)) this.values.load(change(name), change(name).changed, data);
+      for (const { target } of lines) change(target);
+      for (const { id, changed: offset } of changed) this.values.where[id] = offset;
+      const own = new Map<Line, () => void>();
+      for (const line of lines) {
+        if (!others?.has(line)) continue;
+        const other = others.get(line);
+        const store = other ? this.compiler.storeOf(other) : () => undefined;
+        if (!store) return undefined;
+        own.set(line, store);
+      }
+      return this.runAll(lines, own, goesOn) ? visit() : undefined;
+    } finally {
+      for (const { id, right } of changed) this.values.where[id] = right;
+      this.values.releaseTo(mark);
+      this.lengths = this.program.lengths?.of;
+    }
+  }
+
+  private runAll(
+    lines: readonly Line[],
+    own?: ReadonlyMap<Line, () => void>,
+    goesOn: (target: string) => boolean = () => true,
+  ): boolean {
+    const written = new Set<string>();
+    const isComplete = (i: number) => lines[i + 1]?.target !== lines[i].target;
+    for (let i = 0; i < lines.length; i++) {
+      const { scan } = lines[i];
+      if (!scan) {
+        this.clear(lines[i], written);
+        this.runLine(lines[i], own);
+        if (isComplete(i) && !goesOn(lines[i].target)) return false;
+        continue;
+      }
+      let end = i;
+      while (end < lines.length && lines[end].scan === scan) this.clear(lines[end++], written);
+      const together = lines.slice(i, end);
+      const T = this.program.axes[scan.axis];
+      for (let count = 0; count < T; count++) {
+        this.values.step = scan.isDown ? T - 1 - count : count;
+        for (const line of together) {
+          this.runLine(line, own);
+          if (this.lengths) this.hold(line, scan, this.lengths);
+        }
+      }
+      i = end - 1;
+    }
+    return true;
+  }
+
+  private runLine(line: Line, own: ReadonlyMap<Line, () => void> | undefined): void {
+    (own?.get(line) ?? this.compiled.get(line))?.();
+  }
+
+  /** Everything is 0 until it is written; the first state of a scan is given. */
+  private clear({ target, scan }: Line, written: Set<string>): void {
+    if (written.has(target)) return;
+    written.add(target);
+    const { id, lead, size } = this.values.quantity(target);
+    const region = this.values.where[id];
+    this.values.data.fill(0, region, region + size + 2 * lead);
+    const start = scan?.starts[target];
+    if (scan === undefined || start === undefined || !this.values.has(start)) return;
+    const from = this.values.where[this.values.quantity(start).id];
+    this.values.data.copyWithin(region + (scan.isDown ? lead + size : 0), from, from + lead);
+  }
+
+  /** In the steps that a sequence does not have. */
+  private hold({ target }: Line, { isDown, held }: Scan, of: ArrayLike<number>): void {
+    const axis = this.program.lengths?.axis ?? '';
+    const { id, axes, strides, lead } = this.values.quantity(target);
+    const at = axes.indexOf(axis);
+    const outer = this.values.sizeOfAxes(axes.slice(1, at));
+    const inner = strides[at];
+    const before = isDown ? lead : -lead;
+    for (let n = 0; n < of.length; n++) {
+      if (this.values.step < of[n]) continue;
+      for (let i = 0; i < outer; i++) {
+        const from = this.values.where[id] + lead * (1 + this.values.step) + (i * of.length + n) * inner;
+        if (held.includes(target)) this.values.data.copyWithin(from, from + before, from + before + inner);
+        else this.values.data.fill(0, from, from + inner);
+      }
+    }
+  }
+}
+
+/** The lines that depend on `changed`, in order, those of a scan over all its steps. */
+export function dependents(lines: readonly Line[], changed: readonly Line[], names: readonly string[] = []): Line[] {
+  const read = readsOf(lines);
+  const affected = new Set<string>([...names, ...changed.map(({ target }) => target)]);
+  const found = new Set<Line>(changed);
+  for (let before = -1; before < found.size;) {
+    before = found.size;
+    for (const line of lines) {
+      if (found.has(line)) continue;
+      const isWriter = affected.has(line.target);
+      if (!isWriter && ![...(read.get(line) ?? [])].some((name) => affected.has(name))) continue;
+      found.add(line);
+      affected.add(line.target);
+    }
+  }
+  return lines.filter((line) => found.has(line));
+}
+
+const reads = new WeakMap<readonly Line[], Map<Line, Set<string>>>();
+
+function readsOf(lines: readonly Line[]): Map<Line, Set<string>> {
+  const known = reads.get(lines);
+  if (known) return known;
+  const found = new Map(lines.map((line) => [line, readBy(line)]));
+  reads.set(lines, found);
+  return found;
+}
+
+function readBy({ value, at, target, scan }: Line): Set<string> {
+  const names = namesIn(value);
+  for (const each of at ?? []) if ('table' in each) names.add(each.table);
+  const start = scan?.starts[target];
+  if (start !== undefined) names.add(start);
+  return names;
+}

@@ -1,0 +1,133 @@
+/** The formulas of a layer, put together for one instance. */
+import type { Instance } from '../layers/instance.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { parse, type Step } from './language.js';
+
+/** Values that an instance gives: tensors, tables of indices (−1: outside), and, without axes, numbers. */
+export interface Given {
+  readonly axes: string;
+  readonly data: ArrayLike<number>;
+}
+
+/** Steps that are evaluated together, one time step after the other. */
+export interface Scan {
+  readonly axis: string;
+  /** From the last step to the first. */
+  readonly isDown: boolean;
+  /** The given quantity that a state starts from, by the state's name; 0 if absent. */
+  readonly starts: Readonly<Record<string, string>>;
+  /** States that keep their value in the steps that a sequence does not have; everything else is 0 there. */
+  readonly held: readonly string[];
+}
+
+export interface Line extends Step {
+  readonly part: 'forward' | 'backward';
+  readonly scan?: Scan;
+  /** Another way to compute the same, which takes the place of the usual lines for its targets. */
+  readonly style?: string;
+}
+
+export interface Program {
+  /** Sizes by letter, outermost first. */
+  readonly axes: Readonly<Record<string, number>>;
+  readonly given: Readonly<Record<string, Given>>;
+  /** What the letters of axes stand for, in the plural. */
+  readonly means?: Readonly<Record<string, string>>;
+  /** The axes of quantities that are only written through subscripts. */
+  readonly shapes: Readonly<Record<string, string>>;
+  readonly lines: readonly Line[];
+  /** Number of steps of each sequence, over the axis of that letter. */
+  readonly lengths?: { readonly axis: string; readonly of: ArrayLike<number> };
+  readonly slips?: readonly TableSlip[];
+}
+
+/** A slip in what an instance gives: in a table of indices, or in the lengths of sequences. */
+export interface TableSlip {
+  readonly id: string;
+  readonly rank: number;
+  /** The given quantities that are wrong. */
+  readonly names: readonly string[];
+  readonly given: Readonly<Record<string, ArrayLike<number>>>;
+  readonly lengths?: ArrayLike<number>;
+  /** A sentence without its full stop, and what to do. */
+  readonly wrong: string;
+  readonly fix: string;
+}
+
+/** Other lines in the place of some (`undefined`: never evaluated), and other values for some given quantities. */
+export interface Change {
+  readonly lines?: ReadonlyMap<Line, Line | undefined>;
+  readonly given?: Readonly<Record<string, ArrayLike<number>>>;
+  readonly lengths?: ArrayLike<number>;
+}
+
+/** The tensors of an instance, any of which may be absent. */
+export function tensorsOf({ inputs, upstream, drawn }: Instance): Readonly<Record<string, Tensor | undefined>> {
+  return { ...inputs, ...upstream, ...drawn };
+}
+
+/** Formulas that are evaluated together, one time step after the other. */
+export interface ScanBlock {
+  readonly scan: Omit<Scan, 'axis'>;
+  readonly lines: readonly string[];
+}
+
+export type Block = string | ScanBlock;
+
+export interface Source {
+  readonly axes: Readonly<Record<string, number>>;
+  /** By name, with their axes after a blank: `'x ncs'`. */
+  readonly given: Readonly<Record<string, ArrayLike<number> | number | undefined>>;
+  readonly shapes?: Readonly<Record<string, string>>;
+  readonly lengths?: Program['lengths'];
+  readonly means?: Program['means'];
+  readonly slips?: readonly TableSlip[];
+  readonly forward: readonly Block[];
+  readonly backward: readonly Block[];
+  /** Other ways to compute what `backward` or `forward` define. */
+  readonly styles?: Readonly<Record<string, readonly Block[]>>;
+}
+
+const parsed = new Map<string, Step>();
+
+function stepOf(text: string, axes: string): Step {
+  const key = `${axes} ${text}`;
+  const step = parsed.get(key) ?? parse(text, axes);
+  parsed.set(key, step);
+  return step;
+}
+
+function linesOf(blocks: readonly Block[], axes: string, part: Line['part'], style?: string): Line[] {
+  const styled = style === undefined ? {} : { style };
+  return blocks.flatMap((block) => {
+    if (typeof block === 'string') return [{ ...stepOf(block, axes), part, ...styled }];
+    const scan: Scan = { axis: 't', ...block.scan };
+    return block.lines.map((text) => ({ ...stepOf(text, axes), part, scan, ...styled }));
+  });
+}
+
+export function programOf(source: Source): Program {
+  const { axes, given, shapes = {}, lengths, means, slips, forward, backward, styles = {} } = source;
+  const letters = Object.keys(axes).join('');
+  const values = Object.entries(given).flatMap(([key, data]): [string, Given][] => {
+    if (data === undefined) return [];
+    const [name, over = ''] = key.split(' ');
+    return [[name, { axes: over, data: typeof data === 'number' ? [data] : data }]];
+  });
+  const usual = [...linesOf(forward, letters, 'forward'), ...linesOf(backward, letters, 'backward')];
+  const isForward = (lines: readonly Line[]) =>
+    usual.some(({ target, part }) => part === 'forward' && lines.some((line) => line.target === target));
+  const others = Object.entries(styles).flatMap(([style, blocks]) => {
+    const lines = linesOf(blocks, letters, 'forward', style);
+    return isForward(lines) ? lines : linesOf(blocks, letters, 'backward', style);
+  });
+  return {
+    axes,
+    given: Object.fromEntries(values),
+    shapes,
+    lines: [...usual, ...others],
+    ...(lengths ? { lengths } : {}),
+    ...(means ? { means } : {}),
+    ...(slips ? { slips } : {}),
+  };
+}
