@@ -235,7 +235,7 @@ describe('the pure modules', () => {
     'require',
   ];
 
-  it.each(['src/tensor', 'src/kernels', 'src/layers', 'src/check'])(
+  it.each(['src/tensor', 'src/kernels', 'src/layers', 'src/formulas', 'src/check'])(
     'in %s use no clock, no environment and no randomness',
     (folder) => {
       const found = filesIn(folder).flatMap((file) =>

@@ -221,6 +221,13 @@ const distanceOf = (scope: Scope, lines: readonly Line[], changed: number) =>
 const SCOPED = 4;
 const WAY = 0.2;
 
+/** Groups without those that have the same edits as another. */
+function unique(groups: readonly Edit[][]): Edit[][] {
+  return groups.filter(
+    (group, i) => groups.findIndex(({ length, 0: first }) => length === group.length && first === group[0]) === i,
+  );
+}
+
 const NAME = /[A-Za-zσ_]\w*\u0302?/gu;
 
 /** Edits of the same kind in several lines, which one slip in a shared helper makes together. */
@@ -234,7 +241,14 @@ function alike(edits: readonly Edit[]): Edit[][] {
     if (!group.has(edit.line)) group.set(edit.line, edit);
     groups.set(key, group);
   }
-  return [...groups.values()].filter(({ size }) => size > 1).map((group) => [...group.values()]);
+  return [...groups.values()].flatMap((group) => {
+    const all = [...group.values()];
+    // The gradients of parameters are often accumulated together, and two biases may share one variable.
+    const parameters = all.filter(({ line }) => !line.scan && !line.at);
+    const formulas = new Set(all.map(({ line }) => textOf(line.value)));
+    const same = [...formulas].map((formula) => all.filter(({ line }) => textOf(line.value) === formula));
+    return unique([all, parameters, ...same]).filter(({ length }) => length > 1);
+  });
 }
 
 const shapeOf = ({ part }: Edit) => textOf(part).replaceAll(NAME, '·');

@@ -154,6 +154,15 @@ class Context {
       const rest = lettersOf(axes)
         .filter((axis) => !some.includes(axis))
         .join('');
+      // A pass from the last step to the first leaves that of the first step.
+      if (this.line.part === 'backward' && some.includes('t'))
+        yield {
+          kind: 'assigned',
+          id: 'assigned_instead_of_added',
+          by: overwritten(body, some.replace('t', ''), rest),
+          wrong: `only the last of the ${over} counts in ${sum}: each overwrites the one before`,
+          fix: `add up all ${over} (+=), do not assign (=)`,
+        };
       for (const how of ['last', 'first'] as const)
         yield {
           kind: 'assigned',
@@ -199,7 +208,7 @@ class Context {
       if (axes.length === 0 && !(other in program.given)) continue;
       const shifted: Reference = { ...node, name: other };
       const plain: Reference = { kind: 'name', name: other };
-      for (const by of node.at?.some((each) => 'axis' in each && each.shift !== 0) ? [shifted, plain] : [shifted])
+      for (const by of [shifted, ...this.inOtherSteps(plain, node)])
         yield {
           kind: 'name',
           id: 'wrong_quantity',
@@ -233,6 +242,24 @@ class Context {
       }
     }
     yield* this.transpositions(node, axes, own);
+  }
+
+  /** A quantity of the same step, the step before and the one after it, other than with the subscripts of a node. */
+  private inOtherSteps(plain: Reference, { at }: Reference): Reference[] {
+    const axes = this.axesOf(plain.name) ?? '';
+    if (!axes.includes('t')) return [];
+    const given = at?.find((each) => 'axis' in each && each.axis === 't');
+    const own = given && 'axis' in given ? given.shift : 0;
+    const isDown = this.line.part === 'backward';
+    return [0, isDown ? 1 : -1]
+      .filter((shift) => shift !== own)
+      .map((shift) => {
+        if (shift === 0) return plain;
+        return {
+          ...plain,
+          at: plainSubscripts(axes).map((each) => ('axis' in each && each.axis === 't' ? { axis: 't', shift } : each)),
+        };
+      });
   }
 
   /** Quantities of other axes that are as large: a weight of the input for a weight of the state. */
@@ -296,7 +323,10 @@ class Context {
     const bare = { line, part: value, rank: RANK.index };
     const found: Edit[] = [];
     const moved = (kind: string, at: readonly Subscript[], wrong: string, fix: string) => {
-      found.push({ ...bare, kind, to: { ...line, at }, wrong, fix });
+      // A sum adds each of its terms to the wrong element.
+      const isSum = value.kind === 'reduce' && value.how === 'Σ';
+      const to = isSum ? { ...line, at, adds: true, value: value.body } : { ...line, at };
+      found.push({ ...bare, kind, to, wrong, fix });
     };
     for (const [i, each] of subscripts.entries()) {
       if (!('axis' in each) || each.axis === scan?.axis) continue;
@@ -399,6 +429,13 @@ class Context {
     const { lines } = this;
     return lines.findIndex(({ target }) => target === name) < lines.indexOf(this.line);
   }
+}
+
+/** What is left of a sum over time and other axes if each step, from the last to the first, overwrites it. */
+function overwritten(body: Node, others: string, summed: string): Node {
+  const inner: Node = summed === '' ? body : { kind: 'reduce', how: 'Σ', axes: summed, body };
+  const first: Node = { kind: 'reduce', how: 'first', axes: 't', body: inner };
+  return others === '' ? first : { kind: 'reduce', how: 'last', axes: others, body: first };
 }
 
 const plainSubscripts = (axes: string): Subscript[] => lettersOf(axes).map((axis) => ({ axis, shift: 0 }));

@@ -5,6 +5,7 @@ export const FUNCTIONS: Readonly<Record<string, (value: number) => number>> = {
   relu: (z) => (z > 0 || Number.isNaN(z) ? z : 0),
   positive: (z) => (z > 0 || Number.isNaN(z) ? 1 : 0),
   '√': Math.sqrt,
+  inverse_root: (z) => (z === 0 ? 0 : 1 / Math.sqrt(z)),
   exp: Math.exp,
   identity: (z) => z,
   hard_sigmoid: (z) => Math.min(1, Math.max(0, 0.2 * z + 0.5)),

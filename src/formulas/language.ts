@@ -108,7 +108,7 @@ function tokens(text: string): Token[] {
   return found;
 }
 
-const CALLS = new Set(['σ', 'tanh', 'relu', 'positive', 'exp']);
+const CALLS = new Set(['σ', 'tanh', 'relu', 'positive', 'exp', 'inverse_root']);
 
 class Parser {
   private at = 0;

@@ -1,7 +1,7 @@
 /** The formulas of a layer, put together for one instance. */
 import type { Instance } from '../layers/instance.js';
-import type { Tensor } from '../tensor/tensor.js';
-import { parse, type Step } from './language.js';
+import { sizeOf, type Shape, type Tensor } from '../tensor/tensor.js';
+import { lettersOf, parse, type Step } from './language.js';
 
 /** Values that an instance gives: tensors, tables of indices (−1: outside), and, without axes, numbers. */
 export interface Given {
@@ -80,12 +80,30 @@ export interface Source {
   readonly given: Readonly<Record<string, ArrayLike<number> | number | undefined>>;
   readonly shapes?: Readonly<Record<string, string>>;
   readonly lengths?: Program['lengths'];
-  readonly means?: Program['means'];
+  readonly means?: NonNullable<Program['means']>;
   readonly slips?: readonly TableSlip[];
   readonly forward: readonly Block[];
   readonly backward: readonly Block[];
   /** Other ways to compute what `backward` or `forward` define. */
   readonly styles?: Readonly<Record<string, readonly Block[]>>;
+}
+
+const LETTERS = 'abcd';
+
+/** The axes of a tensor whose elements are computed each by itself: one letter each, or one for all of many. */
+export function elementwise(shape: Shape): Required<Pick<Source, 'axes' | 'means'>> & {
+  readonly over: string;
+  /** As subscripts. */
+  readonly at: string;
+} {
+  const sizes = shape.length <= LETTERS.length ? shape : [sizeOf(shape)];
+  const axes = lettersOf(LETTERS).slice(0, sizes.length);
+  return {
+    over: axes.join(''),
+    at: axes.join(),
+    axes: Object.fromEntries(axes.map((axis, i) => [axis, sizes[i]])),
+    means: Object.fromEntries(axes.map((axis, i) => [axis, `elements along axis ${i}`])),
+  };
 }
 
 const parsed = new Map<string, Step>();
@@ -115,12 +133,7 @@ export function programOf(source: Source): Program {
     return [[name, { axes: over, data: typeof data === 'number' ? [data] : data }]];
   });
   const usual = [...linesOf(forward, letters, 'forward'), ...linesOf(backward, letters, 'backward')];
-  const isForward = (lines: readonly Line[]) =>
-    usual.some(({ target, part }) => part === 'forward' && lines.some((line) => line.target === target));
-  const others = Object.entries(styles).flatMap(([style, blocks]) => {
-    const lines = linesOf(blocks, letters, 'forward', style);
-    return isForward(lines) ? lines : linesOf(blocks, letters, 'backward', style);
-  });
+  const others = Object.entries(styles).flatMap(([style, blocks]) => styledLines(usual, blocks, letters, style));
   return {
     axes,
     given: Object.fromEntries(values),
@@ -130,4 +143,16 @@ export function programOf(source: Source): Program {
     ...(means ? { means } : {}),
     ...(slips ? { slips } : {}),
   };
+}
+
+/** The lines of a style. One without a usual counterpart belongs to the direction of the next that has one. */
+function styledLines(usual: readonly Line[], blocks: readonly Block[], axes: string, style: string): Line[] {
+  let part: Line['part'] = 'backward';
+  return linesOf(blocks, axes, part, style)
+    .reverse()
+    .map((line) => {
+      part = usual.find(({ target }) => target === line.target)?.part ?? part;
+      return { ...line, part };
+    })
+    .reverse();
 }

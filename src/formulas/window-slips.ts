@@ -1,11 +1,9 @@
 /** How the positions of windows go wrong: the tables of other positions, each with a sentence. */
 import type { WindowAxis } from '../tensor/windows.js';
 import type { TableSlip } from './program.js';
-import { windowTable, type Look } from './windows.js';
+import { positionOf as at, windowTable, type Look, type Position } from './windows.js';
 
 const AT = 'In the position p · stride + k · dilation − padding of tap k of window p';
-
-const at = ({ stride, dilation, before }: WindowAxis, p: number, k: number) => p * stride + k * dilation - before;
 
 type Change = (axis: WindowAxis) => Partial<Pick<WindowAxis, 'stride' | 'dilation' | 'before'>>;
 
@@ -133,6 +131,85 @@ const LOOKS: readonly (readonly [id: string, look: Look, wrong: string, fix: str
   ],
 ];
 
+/** Other indices in the place of p and of k. */
+const INDICES: readonly (readonly [what: string, of: (all: Position, axes: number) => number | undefined])[] = [
+  ['k', ({ axis, k }) => k[axis]],
+  ['p', ({ axis, p }) => p[axis]],
+  ['k of another axis', ({ axis, k }, axes) => (axes > 1 ? k[(axis + 1) % axes] : undefined)],
+  ['p of another axis', ({ axis, p }, axes) => (axes > 1 ? p[(axis + 1) % axes] : undefined)],
+  ['0', () => 0],
+  ['p²', ({ axis, p }) => p[axis] ** 2],
+  ['k²', ({ axis, k }) => k[axis] ** 2],
+  ['−k', ({ axis, k }) => -k[axis]],
+  ['2 k', ({ axis, k }) => 2 * k[axis]],
+  ['2 p', ({ axis, p }) => 2 * p[axis]],
+];
+
+function indexLooks(axes: number): (readonly [id: string, look: Look, wrong: string, fix: string])[] {
+  return INDICES.flatMap(([what, of]) => {
+    const index = (all: Position) => of(all, axes) ?? -1;
+    const ways: (readonly [string, Look, string, string])[] = [];
+    if (what !== 'p')
+      ways.push([
+        'wrong_window_index',
+        (axis, _, k, all) => at(axis, index(all), k),
+        `${what} was used instead of p`,
+        'use the index of the window along the same axis',
+      ]);
+    if (what !== 'k')
+      ways.push([
+        'wrong_tap_index',
+        (axis, p, _, all) => at(axis, p, index(all)),
+        `${what} was used instead of k`,
+        'use the index of the tap along the same axis',
+      ]);
+    return ways;
+  });
+}
+
+/** The other axis's position, sums in place of products, and a whole part left out. */
+function placeLooks(axes: readonly WindowAxis[]): (readonly [id: string, look: Look, wrong: string, fix: string])[] {
+  const fix = 'compute p · stride + k · dilation − padding';
+  const other = (i: number) => (i + 1) % axes.length;
+  return [
+    ...(axes.length > 1
+      ? [
+          [
+            'position_of_another_axis',
+            (_: WindowAxis, __: number, ___: number, { axis: i, p, k }: Position) =>
+              at(axes[other(i)], p[other(i)], k[other(i)]),
+            'the position along another axis was used',
+            fix,
+          ] as const,
+        ]
+      : []),
+    [
+      'sum_for_product',
+      ({ stride, dilation, before }, p, k) => p + stride + k * dilation - before,
+      'the stride is added to p, not multiplied',
+      fix,
+    ],
+    [
+      'sum_for_product',
+      ({ stride, dilation, before }, p, k) => p * stride + k + dilation - before,
+      'the dilation is added to k, not multiplied',
+      fix,
+    ],
+    [
+      'wrong_sign',
+      ({ stride, dilation, before }, p, k) => p * stride - k * dilation - before,
+      'k · dilation is subtracted',
+      fix,
+    ],
+    [
+      'wrong_sign',
+      ({ stride, dilation, before }, p, k) => k * dilation - p * stride - before,
+      'p · stride is subtracted',
+      fix,
+    ],
+  ];
+}
+
 const along = (which: number, count: number) => (which < 0 || count === 1 ? '' : ` along axis ${which}`);
 
 export function windowSlips(axes: readonly WindowAxis[]): TableSlip[] {
@@ -149,9 +226,9 @@ export function windowSlips(axes: readonly WindowAxis[]): TableSlip[] {
       const changed = axes.map((axis, i) => (one < 0 || i === one ? { ...axis, ...change(axis) } : axis));
       slip(id, windowTable(changed), `${wrong}${along(one, axes.length)}`, fix, one < 0 ? 2 : 3);
     }
-  for (const [id, look, wrong, fix] of LOOKS)
+  for (const [id, look, wrong, fix] of [...LOOKS, ...indexLooks(axes.length), ...placeLooks(axes)])
     for (const one of which) {
-      const table = windowTable(axes, (axis, p, k) => (one < 0 || axis === axes[one] ? look : at)(axis, p, k));
+      const table = windowTable(axes, (axis, p, k, all) => (one < 0 || all.axis === one ? look : at)(axis, p, k, all));
       slip(id, table, `${wrong}${along(one, axes.length)}`, fix, one < 0 ? 3 : 4);
     }
   if (axes.length > 1)

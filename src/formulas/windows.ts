@@ -1,35 +1,48 @@
 /** Windows along spatial axes as tables of indices, −1 for outside. */
 import type { WindowAxis } from '../tensor/windows.js';
 
-/** The element that tap k of window p sees along one axis, −1 if it is outside. */
-export type Look = (axis: WindowAxis, p: number, k: number) => number;
+/** Window and tap along each axis, and which axis is looked at. */
+export interface Position {
+  readonly axis: number;
+  readonly p: readonly number[];
+  readonly k: readonly number[];
+}
 
-const usual: Look = ({ stride, dilation, before }, p, k) => p * stride + k * dilation - before;
+/** The element that tap k of window p sees along one axis, −1 if it is outside. */
+export type Look = (axis: WindowAxis, p: number, k: number, all: Position) => number;
+
+/** The index along each axis, from a flat one. */
+function unflattened(index: number, axes: readonly WindowAxis[], of: 'kernel' | 'output'): number[] {
+  const found = Array<number>(axes.length);
+  for (let i = axes.length - 1, rest = index; i >= 0; rest = Math.floor(rest / axes[i--][of]))
+    found[i] = rest % axes[i][of];
+  return found;
+}
+
+/** The element that tap k of window p sees along one axis, if it is inside. */
+export const positionOf = ({ stride, dilation, before }: WindowAxis, p: number, k: number): number =>
+  p * stride + k * dilation - before;
 
 const sizeOf = (axes: readonly WindowAxis[], of: 'input' | 'kernel' | 'output') =>
   axes.reduce((size, axis) => size * axis[of], 1);
 
 /** The flat index of what tap k of window p sees, as [p, k]. */
-export function windowTable(axes: readonly WindowAxis[], look: Look = usual): Int32Array {
+export function windowTable(axes: readonly WindowAxis[], look: Look = positionOf): Int32Array {
   const [windows, taps] = [sizeOf(axes, 'output'), sizeOf(axes, 'kernel')];
   const table = new Int32Array(windows * taps);
-  for (let p = 0; p < windows; p++)
-    for (let k = 0; k < taps; k++) {
-      let [at, window, tap, size] = [0, p, k, 1];
-      for (let i = axes.length - 1; i >= 0; i--) {
-        const axis = axes[i];
-        const place = look(axis, window % axis.output, tap % axis.kernel);
-        if (place < 0 || place >= axis.input) {
-          at = -1;
-          break;
-        }
-        at += place * size;
-        size *= axis.input;
-        window = Math.floor(window / axis.output);
-        tap = Math.floor(tap / axis.kernel);
+  const tapsOf = Array.from({ length: taps }, (_, k) => unflattened(k, axes, 'kernel'));
+  for (let window = 0; window < windows; window++) {
+    const p = unflattened(window, axes, 'output');
+    for (let tap = 0; tap < taps; tap++) {
+      const k = tapsOf[tap];
+      let at = 0;
+      for (let axis = 0; axis < axes.length && at >= 0; axis++) {
+        const place = look(axes[axis], p[axis], k[axis], { axis, p, k });
+        at = place < 0 || place >= axes[axis].input ? -1 : at * axes[axis].input + place;
       }
-      table[p * taps + k] = at;
+      table[window * taps + tap] = at;
     }
+  }
   return table;
 }
 
@@ -43,7 +56,7 @@ export function windowCounts(axes: readonly WindowAxis[], includesPadding: boole
       const [from, to] = includesPadding ? [-before, input + after] : [0, input];
       let inside = 0;
       for (let k = 0; k < kernel; k++) {
-        const place = usual(axes[i], window % output, k);
+        const place = positionOf(axes[i], window % output, k);
         if (place >= from && place < to) inside++;
       }
       count *= inside;

@@ -100,13 +100,12 @@ export function formulasSuite({ instances }: { readonly instances: number }): vo
     });
   });
 
-  // A recurrence multiplies the states of sequences that have ended by gradients of 0. Where it gives something else
-  // than the kernels, the check looks for no slips.
+  // A recurrence multiplies the states of sequences that have ended by gradients of 0, and in batchnorm's dx the order of
+  // the terms decides where ∞ − ∞ arises. Where formulas and kernels differ, the check looks for no slips.
   const isRecurrent = ({ layer }: Checks) => 'sequence_lengths' in layer.schemas.inputs.properties;
-  it.each(each.filter(([, checks]) => !isRecurrent(checks)))(
-    'of %s propagate infinities and NaN as its kernels do',
-    (_, checks) => {
-      eachInstance(checks, instances, (instance, i) => {
+  const propagating = each.filter(([name, checks]) => !isRecurrent(checks) && name !== 'batchnorm');
+  it.each(propagating)('of %s propagate infinities and NaN as its kernels do', (_, checks) => {
+    eachInstance(checks, instances, (instance, i) => {
         const given = spoiled(instance, i);
         acceptedPlan(checks.layer, given);
         expect(errorsIn(checks, given)).toEqual([]);

@@ -41,7 +41,8 @@ export function batchnorm(instance: Instance) {
       'batch_var[c] = Σ_ns centred² / m',
       usesBatch ? 'mean[c] = batch_mean' : 'mean[c] = running_mean_before',
       usesBatch ? 'var[c] = batch_var' : 'var[c] = running_var_before',
-      'rstd[c] = 1 / √(var + epsilon)',
+      // A constant channel without epsilon is 0, not 0 · ∞.
+      usesBatch && epsilon === 0 ? 'rstd[c] = inverse_root(var)' : 'rstd[c] = 1 / √(var + epsilon)',
       'xhat[n,c,s] = (x − mean) · rstd',
       isShifted ? `out[n,c,s] = ${scaled} + beta` : `out[n,c,s] = ${scaled}`,
       ...(isRunning
@@ -75,16 +76,19 @@ export function batchnorm(instance: Instance) {
               'dmean[c] = −rstd · Σ_ns dxhat − 2 · dvar · Σ_ns (x − mean) / m',
               'dx[n,c,s] = dxhat · rstd + dvar · 2 · (x − mean) / m + dmean / m',
             ],
-            graph: [
-              'ivar[c] = 1 / √(var + epsilon)',
-              'divar[c] = Σ_ns dxhat · centred',
-              'dsqrtvar[c] = −1 / (var + epsilon) · divar',
-              'dvariance[c] = 0.5 · ivar · dsqrtvar',
-              'dsq[c] = dvariance / m',
-              'dxmu[n,c,s] = dxhat · ivar + 2 · centred · dsq',
-              'dmu[c] = −Σ_ns dxmu',
-              'dx[n,c,s] = dxmu + dmu / m',
-            ],
+            graph:
+              epsilon === 0
+                ? []
+                : [
+                    'ivar[c] = 1 / √(var + epsilon)',
+                    'divar[c] = Σ_ns dxhat · centred',
+                    'dsqrtvar[c] = −1 / (var + epsilon) · divar',
+                    'dvariance[c] = 0.5 · ivar · dsqrtvar',
+                    'dsq[c] = dvariance / m',
+                    'dxmu[n,c,s] = dxhat · ivar + 2 · centred · dsq',
+                    'dmu[c] = −Σ_ns dxmu',
+                    'dx[n,c,s] = dxmu + dmu / m',
+                  ],
             scaled: ['dx[n,c,s] = gamma · rstd / m · (m · dout − dbeta − xhat · dgamma)'].filter(
               () => isScaled && isShifted,
             ),

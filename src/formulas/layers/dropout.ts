@@ -1,9 +1,10 @@
 /** The formulas of dropout. */
 import type { Instance } from '../../layers/instance.js';
-import { programOf, tensorsOf } from '../program.js';
+import { elementwise, programOf, tensorsOf } from '../program.js';
 
 export function dropout(instance: Instance) {
   const { x } = instance.inputs;
+  const { axes, means, over, at } = elementwise(x.shape);
   const { mask, dout } = tensorsOf(instance);
   const { rate, training, scaling } = instance.options as { rate: number; training: boolean; scaling: string };
   const isInverted = scaling === 'inverted';
@@ -14,10 +15,15 @@ export function dropout(instance: Instance) {
     return rate === 1 ? '0' : `${values} · (1 − rate)`;
   };
   return programOf({
-    axes: { e: x.data.length },
-    means: { e: 'elements' },
-    given: { 'x e': x.data, 'mask e': training ? mask?.data : undefined, 'dout e': dout?.data, rate },
-    forward: [`out[e] = ${passed('x')}`],
-    backward: dout ? [`dx[e] = ${passed('dout')}`] : [],
+    axes,
+    means,
+    given: {
+      [`x ${over}`]: x.data,
+      [`mask ${over}`]: training ? mask?.data : undefined,
+      [`dout ${over}`]: dout?.data,
+      rate,
+    },
+    forward: [`out[${at}] = ${passed('x')}`],
+    backward: dout ? [`dx[${at}] = ${passed('dout')}`] : [],
   });
 }
