@@ -15,7 +15,7 @@ import type { Claim } from './generic/definition.js';
 import { nameOfFactor } from './generic/factors.js';
 import { genericDiagnoses } from './generic/registry.js';
 import { upstreamIgnored } from './generic/request.js';
-import { slipsIn } from './slips.js';
+import { slipsIn, type Slips } from './slips.js';
 import { ratioOf, short, statisticsOf } from './statistics.js';
 import { fits, isEqual, isUniform, ranked, tryOut, type Result, type Tried, type Trial } from './trial.js';
 
@@ -81,7 +81,7 @@ interface Pairs {
 /** Searches for mistakes. Results computed for one claim are reused for the others. */
 export class Search {
   private readonly tried: readonly Tried[];
-  private readonly slips: (name: string) => Diagnosis[];
+  private readonly slips: Slips;
   private readonly evidence = new Map<string, number>();
   private read: readonly Read[] | undefined;
   private paired: Pairs | undefined;
@@ -105,7 +105,7 @@ export class Search {
     if (isPrintedAsZeros(trial)) return [];
     const known = this.known(trial);
     if (known.length > 0) return known;
-    const slips = distinct(this.slips(trial.name));
+    const slips = distinct(this.slips(trial.name, true));
     return slips.length > 0 ? slips : this.further(trial);
   }
 
@@ -151,7 +151,9 @@ export class Search {
 
   further(trial: Trial): readonly Diagnosis[] {
     const generic = genericDiagnoses([trial.right, trial.rounded].map((right) => this.claimOf(trial, right)));
-    return generic.length > 0 ? distinct(generic) : this.pairs(trial);
+    if (generic.length > 0) return distinct(generic);
+    const slips = distinct(this.slips(trial.name, false));
+    return slips.length > 0 ? slips : this.pairs(trial);
   }
 
   private claimOf(trial: Trial, right: Measured): Claim {

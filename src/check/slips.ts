@@ -24,6 +24,8 @@ interface Candidate {
   /** What depends on it. */
   readonly lines: readonly Line[];
   readonly rank: number;
+  /** Whether it is in the usual formulas. */
+  readonly isUsual: boolean;
   readonly diagnosis: () => Diagnosis;
 }
 
@@ -32,13 +34,19 @@ interface Found extends Candidate {
   readonly names: readonly string[];
 }
 
-/** The slips that explain each wrong claim, best first. */
-export function slipsIn(layer: string, instance: Instance, trials: readonly Trial[]): (name: string) => Diagnosis[] {
+/**
+ * The slips that explain a wrong claim, best first.
+ *
+ * @param isUsual whether those in the usual formulas are asked for, or those in other ways to compute the same
+ */
+export type Slips = (name: string, isUsual: boolean) => Diagnosis[];
+
+export function slipsIn(layer: string, instance: Instance, trials: readonly Trial[]): Slips {
   if (!(layer in formulas)) return () => [];
   let found: readonly Found[] | undefined;
-  return (name) => {
+  return (name, isUsual) => {
     found ??= new SlipSearch(formulas[layer](instance), trials).find();
-    const best = found.filter(({ names }) => names.includes(name));
+    const best = found.filter((each) => each.names.includes(name) && each.isUsual === isUsual);
     return best.map(({ diagnosis }) => diagnosis());
   };
 }
@@ -115,6 +123,7 @@ class SlipSearch {
         change: { lines: new Map(edits.map(({ line, to }) => [line, to])) },
         lines: affected,
         rank: Math.max(...edits.map(({ rank }) => rank)) + distanceOf(scope, affected, edits.length),
+        isUsual: style === undefined,
         diagnosis: () => diagnosisOf(edits, scope),
       };
     });
@@ -141,6 +150,7 @@ class SlipSearch {
         change: { given: slip.given, ...(slip.lengths ? { lengths: slip.lengths } : {}) },
         lines: affected,
         rank: slip.rank + (changed.length === readers.length ? 0 : 1),
+        isUsual: true,
         diagnosis: () => ({ id: slip.id, explanation: `${slip.wrong}.${where}`, fix: slip.fix }),
       };
     });

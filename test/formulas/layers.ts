@@ -106,12 +106,11 @@ export function formulasSuite({ instances }: { readonly instances: number }): vo
   const propagating = each.filter(([name, checks]) => !isRecurrent(checks) && name !== 'batchnorm');
   it.each(propagating)('of %s propagate infinities and NaN as its kernels do', (_, checks) => {
     eachInstance(checks, instances, (instance, i) => {
-        const given = spoiled(instance, i);
-        acceptedPlan(checks.layer, given);
-        expect(errorsIn(checks, given)).toEqual([]);
-      });
-    },
-  );
+      const given = spoiled(instance, i);
+      acceptedPlan(checks.layer, given);
+      expect(errorsIn(checks, given)).toEqual([]);
+    });
+  });
 
   it.each(each.filter(([, checks]) => isRecurrent(checks)))(
     'of %s skip the steps that a sequence does not have',
