@@ -98,7 +98,7 @@ export class Search {
     const alternatives = options.searches === false ? [] : checks.alternatives(instance, right, claims);
     this.tried = alternatives.map((alternative) => tryOut(alternative, trials));
     const { searches = true, slips = true } = options;
-    this.slips = searches && slips ? slipsIn(checks.layer.name, instance, trials) : () => [];
+    this.slips = searches && slips ? slipsIn(checks.layer.name, withMasks(instance, right), trials) : () => [];
   }
 
   diagnose(trial: Trial): readonly Diagnosis[] {
@@ -314,6 +314,12 @@ export class Search {
     const has = (option: string) => option in checks.layer.schemas.options.properties && !absent.has(option);
     return statisticsOf(claimed, right, wrong, { names, has, blocks: checks.blocks ?? {} }, tolerance);
   }
+}
+
+/** The instance with the masks that the layer draws, where the implementation's own were not given. */
+function withMasks(instance: Instance, right: Tensors): Instance {
+  const masks = Object.entries(right).filter(([, { data }]) => data instanceof Uint8Array);
+  return { ...instance, drawn: { ...Object.fromEntries(masks), ...instance.drawn } };
 }
 
 /** Right values up to this are zeros when printed with four decimals. Many mistakes result in zeros, too. */

@@ -117,7 +117,7 @@ class SlipSearch {
       if (scope !== 'all' && affected.length === everywhere.length) return [];
       // A claimed output is what forward made of it.
       if (scope === 'backward' && changed.some(({ target }) => this.trials.has(target))) return [];
-      // Without a line of its own, a style is no other candidate.
+      // A style is tried only where one of its own lines is affected; elsewhere it equals the usual formulas.
       if (affected.length === 0 || (style !== undefined && !affected.some((line) => line.style === style))) return [];
       return {
         change: { lines: new Map(edits.map(({ line, to }) => [line, to])) },
@@ -144,8 +144,10 @@ class SlipSearch {
       if (changed.length === 0 || known.has(key)) return [];
       known.add(key);
       const affected = this.affected(scope, lines, changed);
-      if (affected.length === 0) return [];
-      const where = changed.length === readers.length ? '' : ` This is so in ${listed(changed.map(formulaOf))}.`;
+      // The wrong table is read by all that is evaluated.
+      const isElsewhere = affected.some((line) => readers.includes(line) && !changed.includes(line));
+      if (affected.length === 0 || isElsewhere) return [];
+      const where = changed.length === readers.length ? '' : ` This applies only to ${listed(changed.map(formulaOf))}.`;
       return {
         change: { given: slip.given, ...(slip.lengths ? { lengths: slip.lengths } : {}) },
         lines: affected,
@@ -180,7 +182,7 @@ class SlipSearch {
     return found.sort((a, b) => b.names.length - a.names.length || a.rank - b.rank);
   }
 
-  /** The claims that a candidate explains; undefined if there are none, or if it must explain all and does not. */
+  /** The claims that a candidate explains; undefined if there are none, or if `isWhole` and it contradicts a claim. */
   private explains({ change, lines }: Candidate, isWhole: boolean): string[] | undefined {
     const { trials, wrong, evaluation } = this;
     const names: string[] = [];

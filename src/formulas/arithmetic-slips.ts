@@ -15,7 +15,7 @@ export function* signOf(node: Node, parent: Node | undefined): Generator<Slip> {
     kind: 'sign',
     id: 'wrong_sign',
     by: { kind: 'sum', terms: [{ sign: -1, node }] },
-    wrong: `the sign of ${textOf(node)} is wrong: it was negated`,
+    wrong: `the sign is wrong: ${textOf(node)} was negated`,
     fix: `use ${textOf(node)}, not its negative`,
   };
 }
@@ -64,7 +64,7 @@ export function* ofSum(node: Sum): Generator<Slip> {
         kind: 'sign',
         id: 'wrong_sign',
         by: { kind: 'sum', terms: [{ sign: -1, node }] },
-        wrong: `the sign of ${textOf(node)} is wrong: the difference is the other way round`,
+        wrong: `the sign of ${textOf(node)} is wrong: the operands of the difference are exchanged`,
         fix: `use ${textOf(node)}, not its negative`,
       };
     yield {
@@ -79,7 +79,7 @@ export function* ofSum(node: Sum): Generator<Slip> {
 
 export function* ofProduct(node: Product): Generator<Slip> {
   for (const [i, { node: factor, power }] of node.factors.entries()) {
-    const name = textOf(factor.kind === 'sum' ? { kind: 'product', factors: [{ node: factor, power: 1 }] } : factor);
+    const name = textOf({ kind: 'product', factors: [{ node: factor, power: Math.abs(power) }] });
     const others = node.factors.filter((_, k) => k !== i);
     const withPower = (other: number): Node => ({
       kind: 'product',
@@ -106,15 +106,15 @@ export function* ofProduct(node: Product): Generator<Slip> {
         id: 'wrong_power',
         part: factor,
         by: withPower(power - Math.sign(power)),
-        wrong: `the power of ${name} is ${Math.abs(power) - 1}, not ${Math.abs(power)}`,
-        fix: `use ${name} to the power of ${Math.abs(power)}`,
+        wrong: `${textOf(factor)} has the power ${Math.abs(power) - 1} instead of ${Math.abs(power)}`,
+        fix: `use ${name}`,
       };
     yield {
       kind: 'twice',
       id: divides ? 'divided_twice' : 'factor_twice',
       part: factor,
       by: withPower(power + Math.sign(power)),
-      wrong: divides ? `${name} divides once too often` : `the factor ${name} appears once too often`,
+      wrong: divides ? `it is divided by ${name} once too often` : `the factor ${name} appears once too often`,
       fix: divides ? `divide by ${name} once` : `multiply by ${name} once`,
     };
     yield {
@@ -122,7 +122,9 @@ export function* ofProduct(node: Product): Generator<Slip> {
       id: divides ? 'multiplied_instead_of_divided' : 'divided_instead_of_multiplied',
       part: factor,
       by: withPower(-power),
-      wrong: divides ? `${name} multiplies instead of dividing` : `${name} divides instead of multiplying`,
+      wrong: divides
+        ? `it is multiplied by ${name} instead of divided by it`
+        : `it is divided by ${name} instead of multiplied by it`,
       fix: divides ? `divide by ${name}` : `multiply by ${name}`,
     };
     if (factor.kind === 'sum' && node.factors.length > 1) yield* ungrouped(node, i);
@@ -152,7 +154,7 @@ export function* ofProduct(node: Product): Generator<Slip> {
 /** (a + b) · c written as a + b · c, or as a · c + b. */
 function* ungrouped(node: Product, at: number): Generator<Slip> {
   const { node: sum, power } = node.factors[at];
-  if (sum.kind !== 'sum' || power !== 1) return;
+  if (sum.kind !== 'sum' || power !== 1 || node.factors.some((each) => each.power < 0)) return;
   const others = node.factors.filter((_, k) => k !== at);
   for (const inside of sum.terms.keys())
     yield {
@@ -257,7 +259,7 @@ export function* ofSigmoidDerivative(node: Product): Generator<Slip> {
   }
 }
 
-/** A name that is not a factor of a product: it may have got one. */
+/** A name that is not a factor of a product may have been multiplied by itself. */
 export function* ofLoneName(node: Reference, parent: Node | undefined): Generator<Slip> {
   if (parent?.kind === 'product') return;
   yield {

@@ -1,5 +1,5 @@
 /**
- * The slips that fingers make in a formula: each is the formula with one part changed, and a sentence about it. They
+ * Typical slips in a formula. Each is the formula with one part changed, and a sentence that describes the change. They
  * are generated from the formula, not listed.
  */
 import {
@@ -34,7 +34,7 @@ export interface Edit {
   readonly part: Node;
   /** The line as it was probably written; absent if it was not written at all. */
   readonly to: Line | undefined;
-  /** The smaller, the more usual. */
+  /** Smaller is more common. */
   readonly rank: number;
   /** What is wrong, as a clause, and what to do. */
   readonly wrong: string;
@@ -66,7 +66,8 @@ function editsOfLine(program: Program, lines: readonly Line[], line: Line): Edit
   const { target, value } = line;
   edits.push(...context.cuts(), ...context.places());
   const isZero = value.kind === 'number' && value.value === 0;
-  if (!isZero)
+  // Where several lines write a quantity, it is not 0 without one of them.
+  if (!isZero && context.isOnlyWriter)
     edits.push({
       ...{ kind: 'never_computed', line, part: value, to: undefined, rank: RANK.never },
       wrong: `${target} was never computed: it is 0`,
@@ -97,7 +98,9 @@ class Context {
       case 'reduce':
         return [...this.ofReduction(node), ...signOf(node, parent)];
       case 'name':
-        return [...this.ofName(node), ...signOf(node, parent), ...ofLoneName(node, parent)];
+        return this.isIndex(node.name)
+          ? []
+          : [...this.ofName(node), ...signOf(node, parent), ...ofLoneName(node, parent)];
       case 'number':
         return [...ofNumber(node)];
       case 'cut':
@@ -149,21 +152,23 @@ class Context {
           ],
         },
         wrong: `${sum} was divided by ${size}, the number of ${over}`,
-        fix: `sum over ${over}, without a division`,
+        fix: `do not divide by ${size}`,
       };
       const rest = lettersOf(axes)
         .filter((axis) => !some.includes(axis))
         .join('');
       // A pass from the last step to the first leaves that of the first step.
-      if (this.line.part === 'backward' && some.includes('t'))
+      const isBackInTime = this.line.part === 'backward' && some.includes('t');
+      if (isBackInTime)
         yield {
           kind: 'assigned',
           id: 'assigned_instead_of_added',
           by: overwritten(body, some.replace('t', ''), rest),
-          wrong: `only the last of the ${over} counts in ${sum}: each overwrites the one before`,
+          wrong: `only the last of the ${over} that the pass reaches counts in ${sum}: each overwrites the one before`,
           fix: `add up all ${over} (+=), do not assign (=)`,
         };
-      for (const how of ['last', 'first'] as const)
+      for (const how of ['last', 'first'] as const) {
+        if (isBackInTime && some === 't' && how === 'first') continue;
         yield {
           kind: 'assigned',
           id: how === 'last' ? 'assigned_instead_of_added' : 'only_first_added',
@@ -173,9 +178,10 @@ class Context {
             axes: some,
             body: rest === '' ? body : { kind: 'reduce', how: 'Σ', axes: rest, body },
           },
-          wrong: `only the ${how} of the ${over} counts in ${sum}${how === 'last' ? ': each overwrites the one before' : ''}`,
+          wrong: `only the ${how} of the ${over} counts in ${sum}${how === 'last' && !isBackInTime ? ': each overwrites the one before' : ''}`,
           fix: how === 'last' ? `add up all ${over} (+=), do not assign (=)` : `add up all ${over}`,
         };
+      }
       if (some.length === 1)
         for (const skipped of [
           [1, 0],
@@ -301,7 +307,7 @@ class Context {
           kind: 'index',
           id: 'wrong_index',
           by: { ...node, at: subscripts.map((old, k) => (k === i ? other : old)) },
-          wrong: `${own} was read at the index of ${this.indexName(other)} instead of the ${this.named(each.axis)}`,
+          wrong: `${own} was read at the index of ${this.indexName(other)} instead of the index of the ${this.named(each.axis)}`,
           fix: `read ${own} at the index of the ${this.named(each.axis)}`,
         };
       if (each.axis === 't') continue;
@@ -309,8 +315,8 @@ class Context {
         kind: 'transposed',
         id: 'reversed',
         by: { ...node, at: subscripts.map((other, k) => (k === i ? { ...each, reversed: true } : other)) },
-        wrong: `${own} was read in reverse order along ${this.named(each.axis)}`,
-        fix: `read ${this.named(each.axis)} from first to last`,
+        wrong: `${own} was read in reverse order along the ${this.named(each.axis)}`,
+        fix: `read the ${this.named(each.axis)} of ${own} from first to last`,
       };
     }
   }
@@ -335,8 +341,8 @@ class Context {
         moved(
           'wrong_index_of_result',
           subscripts.map((old, k) => (k === i ? other : old)),
-          `${target} was written at the index of ${this.indexName(other)} instead of the ${own}`,
-          `write it at the index of the ${own}`,
+          `${target} was written at the index of ${this.indexName(other)} instead of the index of the ${own}`,
+          `write ${target} at the index of the ${own}`,
         );
       for (let k = i + 1; k < subscripts.length; k++) {
         const second = subscripts[k];
@@ -381,7 +387,7 @@ class Context {
   }
 
   private indexName(each: Subscript): string {
-    if ('index' in each) return `the first`;
+    if ('index' in each) return 'the first element';
     return 'axis' in each ? `the ${this.named(each.axis)}` : each.table;
   }
 
@@ -389,6 +395,7 @@ class Context {
   cuts(): Edit[] {
     const { line, program } = this;
     const { target, value } = line;
+    if (!this.isOnlyWriter) return [];
     const axes = line.at ? (line.scan ? 't' : '') : line.axes;
     return lettersOf(axes).flatMap((axis) => {
       if (program.axes[axis] === 1) return [];
@@ -404,6 +411,16 @@ class Context {
         fix: `compute ${target} for all ${this.named(axis)}`,
       }));
     });
+  }
+
+  /** Whether a quantity holds indices: another number would lead anywhere. */
+  private isIndex(name: string): boolean {
+    const { lines } = this.program;
+    return isTable(this.program, name) || [...lines].some((line) => tablesIn(line).includes(name));
+  }
+
+  get isOnlyWriter(): boolean {
+    return this.lines.every((line) => line === this.line || line.target !== this.line.target);
   }
 
   private named(axes: string): string {
@@ -437,6 +454,17 @@ function overwritten(body: Node, others: string, summed: string): Node {
   const first: Node = { kind: 'reduce', how: 'first', axes: 't', body: inner };
   return others === '' ? first : { kind: 'reduce', how: 'last', axes: others, body: first };
 }
+
+/** The quantities that a line reads as indices. */
+function tablesIn({ value, at = [] }: Line): string[] {
+  const below = (node: Node): string[] => [
+    ...(node.kind === 'name' ? tables(node.at ?? []) : []),
+    ...childrenOf(node).flatMap(below),
+  ];
+  return [...tables(at), ...below(value)];
+}
+
+const tables = (at: readonly Subscript[]): string[] => at.flatMap((each) => ('table' in each ? [each.table] : []));
 
 const plainSubscripts = (axes: string): Subscript[] => lettersOf(axes).map((axis) => ({ axis, shift: 0 }));
 

@@ -55,7 +55,7 @@ export class Evaluation {
   }
 
   /**
-   * Evaluates lines with a change, and what `visit` makes of the values; then everything is as before.
+   * Evaluates lines with a change, calls `visit` while the changed values can be read, then restores the right ones.
    *
    * @param lines those that depend on the change, in order
    * @param goesOn called when a quantity outside of scans is complete; nothing more is evaluated if it returns false

@@ -5,7 +5,7 @@
  *     dgamma[c] = Σ_ns dout · xhat
  *
  * Each line defines a quantity over named axes of one letter. A quantity without subscripts has the axes of its
- * definition, and everything is broadcast over the axes that it lacks. A subscript is an axis (`n`), an axis shifted by
+ * definition, and each operand is broadcast over the axes that it lacks. A subscript is an axis (`n`), an axis shifted by
  * one (`t−1`), an index (`0`), or a quantity that holds indices, where −1 stands for "outside": `x[n,c,at]` with
  * `at[p,k]` is what a window sees. Outside elements are skipped. On the left, `+=` adds the values to the elements that
  * their subscripts name.

@@ -8,17 +8,17 @@ const AT = 'In the position p · stride + k · dilation − padding of tap k of 
 type Change = (axis: WindowAxis) => Partial<Pick<WindowAxis, 'stride' | 'dilation' | 'before'>>;
 
 const PARAMETERS: readonly (readonly [id: string, change: Change, wrong: string, fix: string])[] = [
-  ['stride_missing', () => ({ stride: 1 }), 'the stride is missing: it counts as 1', 'multiply p by the stride'],
+  ['stride_missing', () => ({ stride: 1 }), 'the stride is missing: it is taken to be 1', 'multiply p by the stride'],
   [
     'dilation_missing',
     () => ({ dilation: 1 }),
-    'the dilation is missing: it counts as 1',
+    'the dilation is missing: it is taken to be 1',
     'multiply k by the dilation',
   ],
   [
     'padding_missing',
     () => ({ before: 0 }),
-    'the padding is missing: it counts as 0',
+    'the padding is missing: it is taken to be 0',
     'subtract the padding before the input',
   ],
   [
@@ -70,7 +70,7 @@ const LOOKS: readonly (readonly [id: string, look: Look, wrong: string, fix: str
   [
     'kernel_flipped',
     (axis, p, k) => at(axis, p, axis.kernel - 1 - k),
-    'k is kernel − 1 − k: the kernel is flipped',
+    'kernel − 1 − k was used instead of k: the kernel is flipped',
     'use tap k as it is',
   ],
   [
@@ -108,13 +108,13 @@ const LOOKS: readonly (readonly [id: string, look: Look, wrong: string, fix: str
   [
     'padded_with_the_edge',
     (axis, p, k) => Math.min(Math.max(at(axis, p, k), 0), axis.input - 1),
-    'what is outside reads the nearest element inside',
+    'positions outside the input read the nearest element inside it',
     'skip what is outside the input',
   ],
   [
     'padded_from_the_other_end',
     (axis, p, k) => ((at(axis, p, k) % axis.input) + axis.input) % axis.input,
-    'what is outside reads from the other end of the input',
+    'positions outside the input wrap around to its other end',
     'skip what is outside the input',
   ],
   [
@@ -147,6 +147,7 @@ const INDICES: readonly (readonly [what: string, of: (all: Position, axes: numbe
 
 function indexLooks(axes: number): (readonly [id: string, look: Look, wrong: string, fix: string])[] {
   return INDICES.flatMap(([what, of]) => {
+    if (of({ axis: 0, p: [0, 0], k: [0, 0] }, axes) === undefined) return [];
     const index = (all: Position) => of(all, axes) ?? -1;
     const ways: (readonly [string, Look, string, string])[] = [];
     if (what !== 'p')
@@ -167,7 +168,7 @@ function indexLooks(axes: number): (readonly [id: string, look: Look, wrong: str
   });
 }
 
-/** The other axis's position, sums in place of products, and a whole part left out. */
+/** The position along another axis, sums instead of products, and wrong signs. */
 function placeLooks(axes: readonly WindowAxis[]): (readonly [id: string, look: Look, wrong: string, fix: string])[] {
   const fix = 'compute p · stride + k · dilation − padding';
   const other = (i: number) => (i + 1) % axes.length;

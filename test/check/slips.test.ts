@@ -48,7 +48,7 @@ describe('a slip in a formula', () => {
     const dx = table(3, 3, (n, i) => sum(2, (o) => dout[n][o] / weight[o][i]));
     expect(diagnosesOf('linear', linear, { dx }).dx[0]).toEqual({
       id: 'dx:divided_instead_of_multiplied',
-      explanation: 'In dx = Σ_o dout · weight, weight divides instead of multiplying.',
+      explanation: 'In dx = Σ_o dout · weight, it is divided by weight instead of multiplied by it.',
       fix: 'multiply by weight',
       formula: String.raw`\text{dx} = \sum_{o} \text{dout} \, \boxed{\text{weight}}`,
     });
@@ -94,6 +94,17 @@ describe('a slip in a formula', () => {
     expect(dbias).toEqual([]);
     expect(dweight).not.toEqual([]);
     for (const { explanation } of dweight) expect(explanation).not.toContain('dbias');
+  });
+
+  it('is found with the mask that the layer draws, if the implementation sent none', () => {
+    const dropout: Instance = {
+      inputs: { x: matrix(...x) },
+      options: { rate: 0.5, training: true, scaling: 'inverted', seed: 3 },
+      upstream: { dout: matrix(...x) },
+      drawn: {},
+    };
+    const { dx } = diagnosesOf('dropout', dropout, { dx: table(3, 3, (n, i) => x[n][i] / 0.25) });
+    expect(dx.length).toBeLessThanOrEqual(3);
   });
 
   it('is not named on the evidence of one value', () => {

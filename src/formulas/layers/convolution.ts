@@ -82,22 +82,22 @@ function groupSlips(windowed: number, A: number, B: number): TableSlip[] {
     [
       'groups_ignored',
       (_: number, a: number) => a,
-      'the groups are ignored: every output channel reads the first channels',
+      'The groups are ignored: every output channel reads the first channels',
     ],
     [
       'groups_interleaved',
       (o: number, a: number) => a * G + Math.floor(o / B),
-      'the channels of a group are taken every groups, not in a row',
+      'The channels of a group are interleaved: channel c is taken to be in group c mod groups',
     ],
     [
       'group_of_the_remainder',
       (o: number, a: number) => (o % G) * A + a,
-      'the group of output channel o is o mod groups',
+      'Output channel o is assigned to group o mod groups',
     ],
     [
       'wrong_group',
       (o: number, a: number) => ((Math.floor(o / B) + 1) % G) * A + a,
-      'each group reads the channels of the next',
+      'Each group reads the channels of the next group',
     ],
   ] as const;
   return ways.map(([id, from, wrong]) => ({

@@ -3,7 +3,7 @@ import type { Instance } from '../../layers/instance.js';
 import type { TableSlip } from '../program.js';
 import { tensorsOf, type Source } from '../program.js';
 
-/** One more axis of names than the layers have: s is time as in x, t the steps in the order of the pass. */
+/** Time has two axes: s indexes the elements of x, t counts the steps in the order of the pass. */
 export function recurrenceOf(instance: Instance, gates: readonly string[]) {
   const { x, weight_ih, weight_hh } = instance.inputs;
   const { bias_ih, bias_hh, h0, c0, sequence_lengths, dout, dh_n, dc_n } = tensorsOf(instance);
