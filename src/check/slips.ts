@@ -214,7 +214,7 @@ class SlipSearch {
   }
 }
 
-/** The lines of a program with those of a style in the place of the usual ones. */
+/** The lines of a program in one style: its lines replace the usual ones. */
 function linesOf({ lines }: Program, style: string | undefined): Line[] {
   const own = lines.filter((line) => line.style !== undefined && line.style === style);
   const targets = new Set(own.map(({ target }) => target));

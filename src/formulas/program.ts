@@ -54,7 +54,7 @@ export interface TableSlip {
   readonly fix: string;
 }
 
-/** Other lines in the place of some (`undefined`: never evaluated), and other values for some given quantities. */
+/** Replacements for some lines (`undefined`: never evaluated), and other values for some given quantities. */
 export interface Change {
   readonly lines?: ReadonlyMap<Line, Line | undefined>;
   readonly given?: Readonly<Record<string, ArrayLike<number>>>;

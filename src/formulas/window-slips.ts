@@ -131,7 +131,7 @@ const LOOKS: readonly (readonly [id: string, look: Look, wrong: string, fix: str
   ],
 ];
 
-/** Other indices in the place of p and of k. */
+/** Indices that may be used instead of p and k. */
 const INDICES: readonly (readonly [what: string, of: (all: Position, axes: number) => number | undefined])[] = [
   ['k', ({ axis, k }) => k[axis]],
   ['p', ({ axis, p }) => p[axis]],
