@@ -47,7 +47,7 @@ export const spatialAxes = ({ inputs: { x } }: Instance): number => x.shape.leng
  * Whether a mistake can be made in this instance. It cannot if it concerns a tensor that was not given, or an option
  * that has no effect (such as a padding of 0). What it concerns follows from its id, its explanation and its condition.
  */
-function canBeMade(text: MistakeText, instance: Instance, { absent, names, wording }: Absences): boolean {
+export function canBeMade(text: MistakeText, instance: Instance, { absent, names, wording }: Absences): boolean {
   const { id, explanation, hidden = '', needs = {}, axes = 0, concerns } = text;
   if (axes > 0 && spatialAxes(instance) < axes) return false;
   const fits = ([name, needed]: [string, unknown]) =>
@@ -68,7 +68,7 @@ export const idleWindows = (axesOf: (instance: Instance) => readonly WindowAxis[
 });
 
 /** The tensors that an instance lacks, and the options that have no effect in it. */
-interface Absences {
+export interface Absences {
   /** All optional tensors, and all options that may have no effect. */
   readonly names: readonly string[];
   readonly absent: ReadonlySet<string>;
@@ -76,7 +76,7 @@ interface Absences {
 }
 
 /** The text of a mistake, worded for an instance in which it can be made. */
-function worded(text: MistakeText, { apt }: Wording, options: readonly string[]): MistakeText {
+export function worded(text: MistakeText, { apt }: Wording, options: readonly string[]): MistakeText {
   const hidden = clausesOf(text.hidden ?? '')
     .filter((clause) => !isIdleClause(clause, options))
     .join(', or ');

@@ -10,6 +10,12 @@ import { Compiler } from './operations.js';
 import type { Change, Line, Program, Scan } from './program.js';
 import { Values, type Quantity } from './values.js';
 
+/** A line, and what computes it; nothing does if it was never written. */
+interface Planned {
+  readonly line: Line;
+  readonly run: (() => void) | undefined;
+}
+
 export class Evaluation {
   private readonly values: Values;
   private readonly compiler: Compiler;
@@ -34,7 +40,8 @@ export class Evaluation {
     }
     const plain = new Set(program.lines.filter(({ style }) => style === undefined).map(({ target }) => target));
     this.lengths = program.lengths?.of;
-    this.runAll(program.lines.filter(({ style, target }) => style === undefined || !plain.has(target)));
+    const usual = program.lines.filter(({ style, target }) => style === undefined || !plain.has(target));
+    this.runAll(usual.map((line) => ({ line, run: this.compiled.get(line) })));
   }
 
   /** The right values of a quantity, in the order of its axes. */
@@ -52,6 +59,11 @@ export class Evaluation {
 
   has(name: string): boolean {
     return this.values.has(name);
+  }
+
+  /** Makes room for a quantity that only a change computes. */
+  reserve(name: string, axes: string): void {
+    if (!this.values.has(name)) this.values.declare(name, axes);
   }
 
   /**
@@ -77,17 +89,20 @@ export class Evaluation {
     };
     try {
       for (const [name, data] of Object.entries(given)) this.values.load(change(name), change(name).changed, data);
-      for (const { target } of lines) change(target);
+      for (const line of lines) change((others?.get(line) ?? line).target);
       for (const { id, changed: offset } of changed) this.values.where[id] = offset;
-      const own = new Map<Line, () => void>();
+      const planned: Planned[] = [];
       for (const line of lines) {
-        if (!others?.has(line)) continue;
+        if (others?.has(line) !== true) {
+          planned.push({ line, run: this.compiled.get(line) });
+          continue;
+        }
         const other = others.get(line);
-        const store = other ? this.compiler.storeOf(other) : () => undefined;
-        if (!store) return undefined;
-        own.set(line, store);
+        const run = other && this.compiler.storeOf(other);
+        if (other && !run) return undefined;
+        planned.push({ line: other ?? line, run });
       }
-      return this.runAll(lines, own, goesOn) ? visit() : undefined;
+      return this.runAll(planned, goesOn) ? visit() : undefined;
     } finally {
       for (const { id, right } of changed) this.values.where[id] = right;
       this.values.releaseTo(mark);
@@ -95,39 +110,32 @@ export class Evaluation {
     }
   }
 
-  private runAll(
-    lines: readonly Line[],
-    own?: ReadonlyMap<Line, () => void>,
-    goesOn: (target: string) => boolean = () => true,
-  ): boolean {
+  private runAll(planned: readonly Planned[], goesOn: (target: string) => boolean = () => true): boolean {
     const written = new Set<string>();
-    const isComplete = (i: number) => lines[i + 1]?.target !== lines[i].target;
-    for (let i = 0; i < lines.length; i++) {
-      const { scan } = lines[i];
+    const isComplete = (i: number) => planned.at(i + 1)?.line.target !== planned[i].line.target;
+    for (let i = 0; i < planned.length; i++) {
+      const { line, run } = planned[i];
+      const { scan } = line;
       if (!scan) {
-        this.clear(lines[i], written);
-        this.runLine(lines[i], own);
-        if (isComplete(i) && !goesOn(lines[i].target)) return false;
+        this.clear(line, written);
+        run?.();
+        if (isComplete(i) && !goesOn(line.target)) return false;
         continue;
       }
       let end = i;
-      while (end < lines.length && lines[end].scan === scan) this.clear(lines[end++], written);
-      const together = lines.slice(i, end);
+      while (end < planned.length && planned[end].line.scan === scan) this.clear(planned[end++].line, written);
+      const together = planned.slice(i, end);
       const T = this.program.axes[scan.axis];
       for (let count = 0; count < T; count++) {
         this.values.step = scan.isDown ? T - 1 - count : count;
-        for (const line of together) {
-          this.runLine(line, own);
-          if (this.lengths) this.hold(line, scan, this.lengths);
+        for (const each of together) {
+          each.run?.();
+          if (this.lengths) this.hold(each.line, scan, this.lengths);
         }
       }
       i = end - 1;
     }
     return true;
-  }
-
-  private runLine(line: Line, own: ReadonlyMap<Line, () => void> | undefined): void {
-    (own?.get(line) ?? this.compiled.get(line))?.();
   }
 
   /** Everything is 0 until it is written; the first state of a scan is given. */

@@ -8,7 +8,7 @@
  * definition, and each operand is broadcast over the axes that it lacks. A subscript is an axis (`n`), an axis shifted by
  * one (`t−1`), an index (`0`), or a quantity that holds indices, where −1 stands for "outside": `x[n,c,at]` with
  * `at[p,k]` is what a window sees. Outside elements are skipped. On the left, `+=` adds the values to the elements that
- * their subscripts name.
+ * their subscripts name. `first_n` and `last_n` keep one element of a body: what an assignment leaves of a sum.
  */
 export type Subscript =
   | { readonly axis: string; readonly shift: number; readonly reversed?: boolean }
@@ -87,7 +87,8 @@ export interface Step {
 /** The axes in a string of their letters. */
 export const lettersOf = (axes: string): string[] => axes.split('');
 
-const TOKEN = /\s*(?:(\d+(?:\.\d+)?)|(Σ|argmax)_([a-z]+)|([A-Za-z_σ]\w*)|(\+=|[-+−·*/=()[\],²³√]))/gy;
+const TOKEN =
+  /\s*(?:(\d+(?:\.\d+)?)|(Σ|first|last|argmaxLast|argmin|argmax)_([a-z]+)|([A-Za-z_σ]\w*)|(\+=|[-+−·*/=()[\],²³√]))/gy;
 
 type Token =
   { readonly number: number } | { readonly how: How; readonly axes: string } | { readonly word: string } | string;
@@ -285,4 +286,40 @@ export function replaced(node: Node, part: Node, by: Node): Node {
     default:
       return node;
   }
+}
+
+/** The node with the names of quantities changed; those in subscripts stay. */
+export function renamed(node: Node, to: (name: string) => string): Node {
+  switch (node.kind) {
+    case 'name':
+      return { ...node, name: to(node.name) };
+    case 'sum':
+      return { ...node, terms: node.terms.map((term) => ({ ...term, node: renamed(term.node, to) })) };
+    case 'product':
+      return { ...node, factors: node.factors.map((factor) => ({ ...factor, node: renamed(factor.node, to) })) };
+    case 'call':
+      return { ...node, argument: renamed(node.argument, to) };
+    case 'reduce':
+    case 'cut':
+      return { ...node, body: renamed(node.body, to) };
+    case 'number':
+      return node;
+  }
+}
+
+/** The axes of the values of a node, each once. */
+export function axesOfNode(node: Node, axesOf: (name: string) => string): string {
+  if (node.kind === 'name') return axesOfReference(node, axesOf);
+  const below = [...new Set(childrenOf(node).flatMap((child) => lettersOf(axesOfNode(child, axesOf))))];
+  if (node.kind === 'cut' && !below.includes(node.axis)) below.push(node.axis);
+  return below.filter((axis) => node.kind !== 'reduce' || !node.axes.includes(axis)).join('');
+}
+
+function axesOfReference({ name, at }: Reference, axesOf: (name: string) => string): string {
+  if (!at) return axesOf(name);
+  const letters = at.flatMap((each) => {
+    if ('axis' in each) return [each.axis];
+    return 'table' in each ? lettersOf(axesOf(each.table)) : [];
+  });
+  return [...new Set(letters)].join('');
 }

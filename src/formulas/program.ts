@@ -35,6 +35,8 @@ export interface Program {
   readonly means?: Readonly<Record<string, string>>;
   /** The axes of quantities that are only written through subscripts. */
   readonly shapes: Readonly<Record<string, string>>;
+  /** The sizes that a letter stands for, if it stands for several axes of a tensor. */
+  readonly dims?: Readonly<Record<string, Shape>>;
   readonly lines: readonly Line[];
   /** Number of steps of each sequence, over the axis of that letter. */
   readonly lengths?: { readonly axis: string; readonly of: ArrayLike<number> };
@@ -81,6 +83,7 @@ export interface Source {
   readonly shapes?: Readonly<Record<string, string>>;
   readonly lengths?: Program['lengths'];
   readonly means?: NonNullable<Program['means']>;
+  readonly dims?: NonNullable<Program['dims']>;
   readonly slips?: readonly TableSlip[];
   readonly forward: readonly Block[];
   readonly backward: readonly Block[];
@@ -125,7 +128,7 @@ function linesOf(blocks: readonly Block[], axes: string, part: Line['part'], sty
 }
 
 export function programOf(source: Source): Program {
-  const { axes, given, shapes = {}, lengths, means, slips, forward, backward, styles = {} } = source;
+  const { axes, given, shapes = {}, lengths, means, dims, slips, forward, backward, styles = {} } = source;
   const letters = Object.keys(axes).join('');
   const values = Object.entries(given).flatMap(([key, data]): [string, Given][] => {
     if (data === undefined) return [];
@@ -141,6 +144,7 @@ export function programOf(source: Source): Program {
     lines: [...usual, ...others],
     ...(lengths ? { lengths } : {}),
     ...(means ? { means } : {}),
+    ...(dims ? { dims } : {}),
     ...(slips ? { slips } : {}),
   };
 }
@@ -156,3 +160,22 @@ function styledLines(usual: readonly Line[], blocks: readonly Block[], axes: str
     })
     .reverse();
 }
+
+/** The lines of the usual way to compute everything. */
+export const usualLines = ({ lines }: Program): Line[] => lines.filter(({ style }) => style === undefined);
+
+/** The axes of a quantity, in the order of its elements. */
+export function axesOfName(
+  { given, lines, shapes }: Program,
+  name: string,
+  reshaped: ReadonlyMap<string, { readonly name: string; readonly axes: string }>,
+): string {
+  for (const other of reshaped.values()) if (other.name === name) return other.axes;
+  return (
+    given[name]?.axes ?? shapes[name] ?? lines.find(({ target, axes }) => target === name && axes !== '')?.axes ?? ''
+  );
+}
+
+/** The shape of a tensor over axes. */
+export const shapeOver = ({ axes: sizes, dims = {} }: Program, axes: string): Shape =>
+  lettersOf(axes).flatMap((axis) => dims[axis] ?? [sizes[axis]]);

@@ -184,3 +184,9 @@ export function texOf(step: Step, marked?: Node): string {
   const writer = new Writer(tex, marked);
   return `${writer.target(step)} ${step.adds ? String.raw`\mathrel{+}=` : '='} ${writer.write(step.value)}`;
 }
+
+/** The target of a step as text, with its subscripts. */
+export const targetOf = (step: Step): string => new Writer(text, undefined).target(step);
+
+/** Whether two steps write the same elements of a quantity. */
+export const sameSubscripts = (a: Step, b: Step): boolean => targetOf(a) === targetOf(b);

@@ -9,6 +9,7 @@ import { layers } from '../../src/layers/registry.js';
 import { implementations } from './implementations/all.js';
 import { atScale } from '../support/scale.js';
 import { settings, type Setting } from './settings.js';
+import { unnamed } from './unnamed.js';
 
 const SEEDS = atScale({ all: [1, 2, 3, 4, 5], quick: [1] });
 
@@ -121,7 +122,23 @@ describe.each(settings.map(({ name, checks, setting }) => [name, setting.wish, c
       expect(never.map(({ id }) => id)).toEqual([]);
     });
 
-    it('computes the same with its plain steps as the layer', () => {
+    it('explains what it gets wrong elsewhere by a slip in a formula', () => {
+      for (const { id, tensors, says, ...text } of unnamed[name]) {
+        if (!isIn(setting, { id, tensors, explanation: '', fix: '', ...text })) continue;
+        const wish = { ...setting.wish, options: { ...setting.wish.options, ...text.needs } };
+        const { instance, answers } = caseOf(checks, { seed: 1, mistake: undefined, wish, kernels: plain });
+        const claims = implementation(instance, id);
+        const isWrong = (tensor: string) => claims[tensor].data.some((value, i) => value !== answers[tensor].data[i]);
+        if (!tensors.some(isWrong)) continue;
+        const verdict = verdictOn(checks, instance, claims);
+        const said = tensors.flatMap((tensor) =>
+          verdict.tensors[tensor].diagnosis.map(({ explanation }) => explanation),
+        );
+        expect(said.join(' | '), id).toMatch(says);
+      }
+    });
+
+    it('computes the same with its formulas as the layer', () => {
       for (const { instance, answers } of casesFor(checks, setting, mistakes)) {
         const own = checks.plain(instance, answers);
         const claims = Object.keys(answers).flatMap((tensor) => {

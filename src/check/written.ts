@@ -1,0 +1,142 @@
+/** The results of mistakes, from the formulas that were written instead of the right ones. */
+import { Evaluation } from '../formulas/evaluate.js';
+import { shapeOver, type Change, type Line, type Program } from '../formulas/program.js';
+import { changedTo, rewritten, type Pass, type Rewritten } from '../formulas/rewritten.js';
+import { usualLines } from '../formulas/program.js';
+import type { Instance, Tensors } from '../layers/instance.js';
+import { tensor, type Tensor } from '../tensor/tensor.js';
+import { areClose, largestMagnitude } from './compare.js';
+import type { Alternative, MistakeText } from './definition.js';
+
+/** One way to make a mistake. */
+export interface Way {
+  /** Replaces the explanation of the mistake by a more specific one. */
+  readonly explanation?: string;
+  /** Whether it is derived from the claim, and so fits many claims. */
+  readonly isFitted?: boolean;
+  /** What was written, each instead of the formula for the same quantity. */
+  readonly formulas?: readonly string[];
+  /** What was used instead of given quantities. */
+  readonly given?: (instance: Instance, claims: Tensors, right: Tensors) => Misread | undefined;
+  /** The pass that has the mistake, if the other one computes its own values. */
+  readonly only?: Pass;
+}
+
+/** Other values of given quantities, or other lengths of sequences. */
+export type Misread = Pick<Change, 'given' | 'lengths'>;
+
+/** Largest relative difference between the formulas and the kernels. */
+const AGREEMENT = 1e-9;
+
+/** The formulas of an instance, evaluated. Where they do not give the right answer, nothing is derived from them. */
+export class Formulas {
+  readonly evaluation: Evaluation;
+  readonly usual: readonly Line[];
+
+  constructor(
+    readonly program: Program,
+    readonly right: Tensors,
+  ) {
+    this.evaluation = new Evaluation(program);
+    this.usual = usualLines(program);
+  }
+
+  agrees(name: string): boolean {
+    if (!(name in this.right) || !this.evaluation.has(name)) return false;
+    const own = this.evaluation.right(name);
+    const tolerance = { rtol: AGREEMENT, atol: AGREEMENT * largestMagnitude(own) };
+    return areClose({ data: own }, this.right[name], tolerance);
+  }
+}
+
+interface Writing {
+  readonly formulas: Formulas;
+  readonly instance: Instance;
+  readonly claims: Tensors;
+}
+
+/** @returns undefined if the mistake cannot be made in the instance, because that lacks what the formulas read */
+export function writtenAs(text: MistakeText, way: Way, writing: Writing): Alternative | undefined {
+  const { formulas, instance, claims } = writing;
+  const misread = way.given?.(instance, claims, formulas.right);
+  if (way.given && !misread) return undefined;
+  const lines = rewritten(formulas.program, way.formulas ?? [], way.only);
+  if (!lines) return undefined;
+  const { program, usual } = formulas;
+  const whole = misread ? changedTo(program, usual, lines.change.lines ?? new Map(), misread, way.only) : lines;
+  return new Written(text, formulas, whole, way);
+}
+
+class Written implements Alternative {
+  private values: Record<string, Tensor> | undefined;
+
+  constructor(
+    readonly text: MistakeText,
+    private readonly formulas: Formulas,
+    private readonly written: Rewritten,
+    private readonly way: Way,
+  ) {}
+
+  get isFitted(): boolean {
+    return this.way.isFitted === true;
+  }
+
+  readonly tensor = (name: string): Tensor | undefined => {
+    const { right } = this.formulas;
+    if (!this.formulas.agrees(name)) return undefined;
+    this.values ??= this.evaluated();
+    return name in this.values ? this.values[name] : right[name];
+  };
+
+  readonly release = (): void => {
+    this.values = undefined;
+  };
+
+  readonly and = (other: Alternative): Alternative | undefined => {
+    if (!(other instanceof Written) || other.formulas !== this.formulas) return undefined;
+    const [a, b] = [this.written.change, other.written.change];
+    const [ours, theirs] = [a.lines ?? new Map<Line, Line>(), b.lines ?? new Map<Line, Line>()];
+    if ([...ours.keys()].some((line) => theirs.has(line))) return undefined;
+    if (Object.keys(a.given ?? {}).some((name) => name in (b.given ?? {}))) return undefined;
+    if (this.way.only !== other.way.only || this.isFitted || other.isFitted) return undefined;
+    if (this.written.reshaped.size + other.written.reshaped.size > 0) return undefined;
+    const { program, usual } = this.formulas;
+    const lengths = a.lengths ?? b.lengths;
+    const misread = { given: { ...a.given, ...b.given }, ...(lengths ? { lengths } : {}) };
+    const both = changedTo(program, usual, new Map([...ours, ...theirs]), misread, this.way.only);
+    const text = {
+      id: `${this.text.id}+${other.text.id}`,
+      tensors: this.text.tensors.filter((name) => other.text.tensors.includes(name)),
+      explanation: `Two mistakes at once. ${this.text.explanation} ${other.text.explanation}`,
+      fix: this.text.fix === other.text.fix ? this.text.fix : `${this.text.fix}; and ${other.text.fix}`,
+    };
+    return new Written(text, this.formulas, both, {});
+  };
+
+  /** The tensors that the mistake changes. */
+  private evaluated(): Record<string, Tensor> {
+    const { evaluation, program, right } = this.formulas;
+    const { change, lines, reshaped } = this.written;
+    for (const { name, axes } of reshaped.values()) evaluation.reserve(name, axes);
+    const changed = new Set(lines.map(({ target }) => target));
+    const found = evaluation.withChange(change, lines, () => {
+      const values: Record<string, Tensor> = {};
+      for (const name of changed) {
+        if (!(name in right)) continue;
+        const other = reshaped.get(name);
+        const data = evaluation.now(other?.name ?? name);
+        const shape = other ? shapeOver(program, other.axes) : right[name].shape;
+        const copy = right[name].data instanceof Int32Array ? Int32Array.from(data) : Float64Array.from(data);
+        values[name] = tensor(shape, copy);
+      }
+      return values;
+    });
+    return found ?? {};
+  }
+}
+
+/** The mask that the layer draws is given where the implementation's own was not. */
+export function withMasks(instance: Instance, right: Tensors): Instance {
+  const masks = Object.entries(right).filter(([, { data }]) => data instanceof Uint8Array);
+  return { ...instance, drawn: { ...Object.fromEntries(masks), ...instance.drawn } };
+}
