@@ -15,7 +15,9 @@ import type { Claim } from './generic/definition.js';
 import { nameOfFactor } from './generic/factors.js';
 import { genericDiagnoses } from './generic/registry.js';
 import { upstreamIgnored } from './generic/request.js';
-import { slipsIn, type Slips } from './slips.js';
+import { SlipSearch } from './slips.js';
+import { Formulas, withMasks } from './written.js';
+import { formulas } from '../formulas/layers/registry.js';
 import { ratioOf, short, statisticsOf } from './statistics.js';
 import { fits, isEqual, isUniform, ranked, tryOut, type Result, type Tried, type Trial } from './trial.js';
 
@@ -81,7 +83,7 @@ interface Pairs {
 /** Searches for mistakes. Results computed for one claim are reused for the others. */
 export class Search {
   private readonly tried: readonly Tried[];
-  private readonly slips: Slips;
+  private readonly slips: SlipSearch | undefined;
   private readonly evidence = new Map<string, number>();
   private read: readonly Read[] | undefined;
   private paired: Pairs | undefined;
@@ -98,14 +100,16 @@ export class Search {
     const alternatives = options.searches === false ? [] : checks.alternatives(instance, right, claims);
     this.tried = alternatives.map((alternative) => tryOut(alternative, trials));
     const { searches = true, slips = true } = options;
-    this.slips = searches && slips ? slipsIn(checks.layer.name, withMasks(instance, right), trials) : () => [];
+    const { name } = checks.layer;
+    if (searches && slips && name in formulas && trials.some(isWrong))
+      this.slips = new SlipSearch(new Formulas(formulas[name](withMasks(instance, right)), right), trials);
   }
 
   diagnose(trial: Trial): readonly Diagnosis[] {
     if (isPrintedAsZeros(trial)) return [];
     const known = this.known(trial);
     if (known.length > 0) return known;
-    const slips = distinct(this.slips(trial.name, true));
+    const slips = distinct(this.slips?.explaining(trial.name, true) ?? []);
     return slips.length > 0 ? slips : this.further(trial);
   }
 
@@ -152,7 +156,7 @@ export class Search {
   further(trial: Trial): readonly Diagnosis[] {
     const generic = genericDiagnoses([trial.right, trial.rounded].map((right) => this.claimOf(trial, right)));
     if (generic.length > 0) return distinct(generic);
-    const slips = distinct(this.slips(trial.name, false));
+    const slips = distinct(this.slips?.explaining(trial.name, false) ?? []);
     return slips.length > 0 ? slips : this.pairs(trial);
   }
 
@@ -316,11 +320,7 @@ export class Search {
   }
 }
 
-/** The instance with the masks that the layer draws, where the implementation's own were not given. */
-function withMasks(instance: Instance, right: Tensors): Instance {
-  const masks = Object.entries(right).filter(([, { data }]) => data instanceof Uint8Array);
-  return { ...instance, drawn: { ...Object.fromEntries(masks), ...instance.drawn } };
-}
+const isWrong = ({ claimed, rounded, looser }: Trial) => !isEqual(claimed, rounded, looser);
 
 /** Right values up to this are zeros when printed with four decimals. Many mistakes result in zeros, too. */
 const PRINTED_AS_ZERO = 5e-5;

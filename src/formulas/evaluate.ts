@@ -34,7 +34,7 @@ export class Evaluation {
       if (!this.values.has(target)) this.values.declare(target, program.shapes[target] ?? axes);
     // All of them at once, since room that is allocated during a change is released after it.
     for (const line of program.lines) {
-      const store = this.compiler.storeOf(line);
+      const store = this.compiler.keptStoreOf(line);
       if (!store) throw new SyntaxError(`${line.target} lacks axes of its formula`);
       this.compiled.set(line, store);
     }
@@ -71,6 +71,7 @@ export class Evaluation {
    *
    * @param lines those that depend on the change, in order
    * @param goesOn called when a quantity outside of scans is complete; nothing more is evaluated if it returns false
+   * @param steps how many steps of each scan are evaluated; what depends on the others is NaN
    * @returns undefined if the changed formula has axes that its quantity lacks, or if `goesOn` returned false
    */
   withChange<Result>(
@@ -78,6 +79,7 @@ export class Evaluation {
     lines: readonly Line[],
     visit: () => Result,
     goesOn?: (target: string) => boolean,
+    steps = Infinity,
   ): Result | undefined {
     const mark = this.values.mark();
     this.lengths = lengths ?? this.program.lengths?.of;
@@ -102,7 +104,7 @@ export class Evaluation {
         if (other && !run) return undefined;
         planned.push({ line: other ?? line, run });
       }
-      return this.runAll(planned, goesOn) ? visit() : undefined;
+      return this.runAll(planned, goesOn, steps) ? visit() : undefined;
     } finally {
       for (const { id, right } of changed) this.values.where[id] = right;
       this.values.releaseTo(mark);
@@ -110,7 +112,11 @@ export class Evaluation {
     }
   }
 
-  private runAll(planned: readonly Planned[], goesOn: (target: string) => boolean = () => true): boolean {
+  private runAll(
+    planned: readonly Planned[],
+    goesOn: (target: string) => boolean = () => true,
+    steps = Infinity,
+  ): boolean {
     const written = new Set<string>();
     const isComplete = (i: number) => planned.at(i + 1)?.line.target !== planned[i].line.target;
     for (let i = 0; i < planned.length; i++) {
@@ -123,11 +129,12 @@ export class Evaluation {
         continue;
       }
       let end = i;
-      while (end < planned.length && planned[end].line.scan === scan) this.clear(planned[end++].line, written);
+      while (end < planned.length && planned[end].line.scan === scan) this.clear(planned[end++].line, written, steps < Infinity);
       const together = planned.slice(i, end);
       const T = this.program.axes[scan.axis];
-      for (let count = 0; count < T; count++) {
+      for (let count = 0; count < Math.min(T, steps); count++) {
         this.values.step = scan.isDown ? T - 1 - count : count;
+        if (steps < Infinity) this.clearStep(together);
         for (const each of together) {
           each.run?.();
           if (this.lengths) this.hold(each.line, scan, this.lengths);
@@ -139,16 +146,26 @@ export class Evaluation {
   }
 
   /** Everything is 0 until it is written; the first state of a scan is given. */
-  private clear({ target, scan }: Line, written: Set<string>): void {
+  private clear({ target, scan }: Line, written: Set<string>, isOpen = false): void {
     if (written.has(target)) return;
     written.add(target);
     const { id, lead, size } = this.values.quantity(target);
     const region = this.values.where[id];
     this.values.data.fill(0, region, region + size + 2 * lead);
+    if (isOpen) this.values.data.fill(NaN, region + lead, region + lead + size);
     const start = scan?.starts[target];
     if (scan === undefined || start === undefined || !this.values.has(start)) return;
     const from = this.values.where[this.values.quantity(start).id];
     this.values.data.copyWithin(region + (scan.isDown ? lead + size : 0), from, from + lead);
+  }
+
+  /** Values are added to what is there. */
+  private clearStep(together: readonly Planned[]): void {
+    for (const { line } of together) {
+      const { id, lead } = this.values.quantity(line.target);
+      const from = this.values.where[id] + lead * (1 + this.values.step);
+      this.values.data.fill(0, from, from + lead);
+    }
   }
 
   /** In the steps that a sequence does not have. */
@@ -159,10 +176,13 @@ export class Evaluation {
     const outer = this.values.sizeOfAxes(axes.slice(1, at));
     const inner = strides[at];
     const before = isDown ? lead : -lead;
-    for (let n = 0; n < of.length; n++) {
-      if (this.values.step < of[n]) continue;
+    const count = this.program.axes[axis];
+    // Lengths may differ along the axes before: a direction may pass over more steps.
+    const isOverAll = of.length > count;
+    for (let n = 0; n < count; n++) {
       for (let i = 0; i < outer; i++) {
-        const from = this.values.where[id] + lead * (1 + this.values.step) + (i * of.length + n) * inner;
+        if (this.values.step < of[isOverAll ? i * count + n : n]) continue;
+        const from = this.values.where[id] + lead * (1 + this.values.step) + (i * count + n) * inner;
         if (held.includes(target)) this.values.data.copyWithin(from, from + before, from + before + inner);
         else this.values.data.fill(0, from, from + inner);
       }

@@ -104,3 +104,56 @@ export function addProductWhere(
             for (let i5 = 0, p5 = p4, q5 = q4, r5 = r4; i5 < s5; i5++, p5 += o5, q5 += a5, r5 += b5)
               if (data[q5 + shift] !== 0) data[p5] += scale * data[q5] * data[r5];
 }
+
+/**
+ * out += x[place] · y, where the places of x are values: −1 is outside, and skipped.
+ *
+ * @param p offset of the places, which have the strides of x
+ * @param region where place 0 is
+ */
+export function addGathered(
+  data: Float64Array,
+  { sizes, out, x, y }: Nest,
+  o: number,
+  p: number,
+  b: number,
+  region: number,
+): void {
+  const [s0, s1, s2, s3, s4, s5] = sizes;
+  const [o0, o1, o2, o3, o4, o5] = out;
+  const [a0, a1, a2, a3, a4, a5] = x;
+  const [b0, b1, b2, b3, b4, b5] = y;
+  for (let i0 = 0, p0 = o, q0 = p, r0 = b; i0 < s0; i0++, p0 += o0, q0 += a0, r0 += b0)
+    for (let i1 = 0, p1 = p0, q1 = q0, r1 = r0; i1 < s1; i1++, p1 += o1, q1 += a1, r1 += b1)
+      for (let i2 = 0, p2 = p1, q2 = q1, r2 = r1; i2 < s2; i2++, p2 += o2, q2 += a2, r2 += b2)
+        for (let i3 = 0, p3 = p2, q3 = q2, r3 = r2; i3 < s3; i3++, p3 += o3, q3 += a3, r3 += b3)
+          for (let i4 = 0, p4 = p3, q4 = q3, r4 = r3; i4 < s4; i4++, p4 += o4, q4 += a4, r4 += b4)
+            for (let i5 = 0, p5 = p4, q5 = q4, r5 = r4; i5 < s5; i5++, p5 += o5, q5 += a5, r5 += b5) {
+              const place = data[q5];
+              if (place >= 0) data[p5] += data[region + place] * data[r5];
+            }
+}
+
+/** out[place] += x · y; the places have the strides of out. */
+export function addScattered(
+  data: Float64Array,
+  { sizes, out, x, y }: Nest,
+  p: number,
+  a: number,
+  b: number,
+  region: number,
+): void {
+  const [s0, s1, s2, s3, s4, s5] = sizes;
+  const [o0, o1, o2, o3, o4, o5] = out;
+  const [a0, a1, a2, a3, a4, a5] = x;
+  const [b0, b1, b2, b3, b4, b5] = y;
+  for (let i0 = 0, p0 = p, q0 = a, r0 = b; i0 < s0; i0++, p0 += o0, q0 += a0, r0 += b0)
+    for (let i1 = 0, p1 = p0, q1 = q0, r1 = r0; i1 < s1; i1++, p1 += o1, q1 += a1, r1 += b1)
+      for (let i2 = 0, p2 = p1, q2 = q1, r2 = r1; i2 < s2; i2++, p2 += o2, q2 += a2, r2 += b2)
+        for (let i3 = 0, p3 = p2, q3 = q2, r3 = r2; i3 < s3; i3++, p3 += o3, q3 += a3, r3 += b3)
+          for (let i4 = 0, p4 = p3, q4 = q3, r4 = r3; i4 < s4; i4++, p4 += o4, q4 += a4, r4 += b4)
+            for (let i5 = 0, p5 = p4, q5 = q4, r5 = r4; i5 < s5; i5++, p5 += o5, q5 += a5, r5 += b5) {
+              const place = data[p5];
+              if (place >= 0) data[region + place] += data[q5] * data[r5];
+            }
+}

@@ -10,7 +10,7 @@ import {
   type Reference,
   type Subscript,
 } from './language.js';
-import { add, addProduct, addProductWhere, nestOf, type Nest } from './loops.js';
+import { add, addGathered, addProduct, addProductWhere, addScattered, nestOf, type Nest } from './loops.js';
 import type { Line, Program } from './program.js';
 import type { Quantity, Values } from './values.js';
 
@@ -21,6 +21,8 @@ interface Operation {
   readonly run: () => number;
   /** Offset of the marks of elements that are there, with the same strides, or −1 if all are. */
   readonly there?: () => number;
+  /** Instead of `run`: where the values lie, by their places, which have the same strides; −1 is outside. */
+  readonly indirect?: { readonly places: () => number; readonly region: () => number };
 }
 
 const union = (...lists: readonly string[]) => [...new Set(lists.join(''))].join('');
@@ -31,18 +33,32 @@ function strideOf({ axes, strides }: Pick<Operation, 'axes' | 'strides'>, axis: 
 }
 
 export class Compiler {
+  /** Those of the formulas themselves: a change compiles only what it changed, and what that is part of. */
+  private readonly known = new Map<Node, Operation>();
+  private keeps = false;
+
   constructor(
     private readonly program: Program,
     private readonly values: Values,
   ) {}
+
+  /** The same as {@link storeOf}, for a line whose parts will be part of changed lines. */
+  keptStoreOf(line: Line): (() => void) | undefined {
+    this.keeps = true;
+    try {
+      return this.storeOf(line);
+    } finally {
+      this.keeps = false;
+    }
+  }
 
   /** @returns undefined if the value has axes that the target lacks */
   storeOf(line: Line): (() => void) | undefined {
     const { target, scan } = line;
     const bound = scan?.axis ?? '';
     const quantity = this.values.quantity(target);
+    if (line.at) return this.productScatterOf(line) ?? this.scatterOf(line, this.compile(line.value, bound));
     const value = this.compile(line.value, bound);
-    if (line.at) return this.scatterOf(line, value);
     const axes = quantity.axes.replace(bound || '-', '');
     if (lettersOf(value.axes).some((axis) => !axes.includes(axis))) return undefined;
     const nest = nestOf(
@@ -55,6 +71,33 @@ export class Compiler {
       const from = value.run();
       add(this.values.data, nest, this.values.where[id] + (bound ? lead * (1 + this.values.step) : lead), from, 1);
     };
+  }
+
+  /** Adds each product to its place, if the value is one and all of its elements are there. */
+  private productScatterOf({ target: name, at = [], adds, scan, value }: Line): (() => void) | undefined {
+    if (!adds || value.kind !== 'product' || value.factors.length < 2) return undefined;
+    const bound = scan?.axis ?? '';
+    const quantity = this.values.quantity(name);
+    const places = this.placesOf(quantity, at, bound, this.definedAxes(name));
+    const operands = this.operandsOf(value, bound);
+    if (operands.some(({ there, indirect }) => there ?? indirect)) return undefined;
+    const [first, ...rest] = operands;
+    const last = rest[rest.length - 1];
+    const before = rest.slice(0, -1).reduce((x, y) => this.multiplied(x, y, '', {}), first);
+    const axes = this.values.sorted(union(before.axes, last.axes, places.axes));
+    const out = lettersOf(axes).map((axis) => strideOf(places, axis));
+    const nest = this.nest(axes, out, before, last);
+    return () => {
+      const [p, a, b] = [places.run(), before.run(), last.run()];
+      addScattered(this.values.data, nest, p, a, b, this.values.where[quantity.id] + places.shift());
+    };
+  }
+
+  private operandsOf({ factors }: Product, bound: string): Operation[] {
+    return factors.map(({ node, power }) => {
+      const from = this.compile(node, bound);
+      return power === 1 ? from : this.mapped(from, raised(power));
+    });
   }
 
   private scatterOf({ target: name, at = [], adds, scan }: Line, value: Operation): () => void {
@@ -100,6 +143,14 @@ export class Compiler {
   }
 
   private compile(node: Node, bound: string): Operation {
+    const known = this.known.get(node);
+    if (known) return known;
+    const made = this.compiled(node, bound);
+    if (this.keeps) this.known.set(node, made);
+    return made;
+  }
+
+  private compiled(node: Node, bound: string): Operation {
     switch (node.kind) {
       case 'number': {
         const at = this.values.allocate(1);
@@ -295,6 +346,7 @@ export class Compiler {
     return {
       axes: places.axes,
       strides: values.strides,
+      indirect: { places: places.run, region: () => this.values.where[quantity.id] + places.shift() },
       run: () => {
         const p = places.run();
         const at = values.clear();
@@ -315,15 +367,12 @@ export class Compiler {
 
   /** @param summed axes to sum over; the last multiplication and the sum are one loop */
   private product(
-    { factors }: Product,
+    product: Product,
     bound: string,
     summed: string,
     sizes: Readonly<Record<string, readonly [skip: number, size: number]>> = {},
   ): Operation {
-    const operands = factors.map(({ node, power }) => {
-      const from = this.compile(node, bound);
-      return power === 1 ? from : this.mapped(from, raised(power));
-    });
+    const operands = this.operandsOf(product, bound);
     // Marks of what is there belong to the first operand.
     operands.sort((a, b) => (b.there ? 1 : 0) - (a.there ? 1 : 0));
     const one = (): Operation => {
@@ -353,6 +402,17 @@ export class Compiler {
     const skip = (from: Operation) =>
       Object.entries(ranges).reduce((sum, [axis, [skipped]]) => sum + skipped * strideOf(from, axis), 0);
     const [skipX, skipY] = [skip(x), skip(y)];
+    const { indirect } = x;
+    if (indirect && !y.there && Object.keys(ranges).length === 0 && (summed !== '' || kept !== x.axes))
+      return {
+        ...result,
+        run: () => {
+          const [p, b] = [indirect.places(), y.run()];
+          const at = result.clear();
+          addGathered(this.values.data, nest, at, p, b, indirect.region());
+          return at;
+        },
+      };
     // Marks go on with values that are not summed.
     return {
       ...result,

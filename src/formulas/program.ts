@@ -38,7 +38,7 @@ export interface Program {
   /** The sizes that a letter stands for, if it stands for several axes of a tensor. */
   readonly dims?: Readonly<Record<string, Shape>>;
   readonly lines: readonly Line[];
-  /** Number of steps of each sequence, over the axis of that letter. */
+  /** Number of steps of each sequence, over the axis of that letter, or also over those before it. */
   readonly lengths?: { readonly axis: string; readonly of: ArrayLike<number> };
   readonly slips?: readonly TableSlip[];
 }
@@ -127,6 +127,23 @@ function linesOf(blocks: readonly Block[], axes: string, part: Line['part'], sty
   });
 }
 
+const made = new Map<string, readonly Line[]>();
+
+/** The same lines for the same text: what is derived from them can be kept. */
+function allLines(
+  { forward, backward, styles = {} }: Pick<Source, 'forward' | 'backward' | 'styles'>,
+  letters: string,
+): readonly Line[] {
+  const key = JSON.stringify([letters, forward, backward, styles]);
+  const known = made.get(key);
+  if (known) return known;
+  const usual = [...linesOf(forward, letters, 'forward'), ...linesOf(backward, letters, 'backward')];
+  const others = Object.entries(styles).flatMap(([style, blocks]) => styledLines(usual, blocks, letters, style));
+  const lines = [...usual, ...others];
+  made.set(key, lines);
+  return lines;
+}
+
 export function programOf(source: Source): Program {
   const { axes, given, shapes = {}, lengths, means, dims, slips, forward, backward, styles = {} } = source;
   const letters = Object.keys(axes).join('');
@@ -135,13 +152,11 @@ export function programOf(source: Source): Program {
     const [name, over = ''] = key.split(' ');
     return [[name, { axes: over, data: typeof data === 'number' ? [data] : data }]];
   });
-  const usual = [...linesOf(forward, letters, 'forward'), ...linesOf(backward, letters, 'backward')];
-  const others = Object.entries(styles).flatMap(([style, blocks]) => styledLines(usual, blocks, letters, style));
   return {
     axes,
     given: Object.fromEntries(values),
     shapes,
-    lines: [...usual, ...others],
+    lines: allLines({ forward, backward, styles }, letters),
     ...(lengths ? { lengths } : {}),
     ...(means ? { means } : {}),
     ...(dims ? { dims } : {}),
@@ -171,9 +186,9 @@ export function axesOfName(
   reshaped: ReadonlyMap<string, { readonly name: string; readonly axes: string }>,
 ): string {
   for (const other of reshaped.values()) if (other.name === name) return other.axes;
-  return (
-    given[name]?.axes ?? shapes[name] ?? lines.find(({ target, axes }) => target === name && axes !== '')?.axes ?? ''
-  );
+  if (name in given) return given[name].axes;
+  if (name in shapes) return shapes[name];
+  return lines.find(({ target, axes }) => target === name && axes !== '')?.axes ?? '';
 }
 
 /** The shape of a tensor over axes. */

@@ -21,7 +21,7 @@ export const unnamed: Readonly<Record<string, readonly Unnamed[]>> = {
   linear: [
     { id: 'dbias_averaged', tensors: ['dbias'], says: /divided by/ },
     { id: 'dweight_averaged', tensors: ['dweight'], says: /divided by/ },
-    { id: 'dx_averaged', tensors: ['dx'], says: /times 0.125/ },
+    { id: 'dx_averaged', tensors: ['dx'], says: /divided|times/ },
     { id: 'dweight_of_one_row', tensors: ['dweight'], says: /only the (first|last) of the rows of x counts/ },
     { id: 'dbias_of_one_row', tensors: ['dbias'], says: /only the (first|last) of the rows of x counts/ },
     { id: 'bias_missing', tensors: ['out'], says: /the term bias is missing/ },
