@@ -10,6 +10,7 @@ import type { Diagnosis } from '../../schemas/check.js';
 import { sameShape, tensor } from '../tensor/tensor.js';
 import { areClose, isClose } from './compare.js';
 import { explainedByPlace, isEvidence } from './evidence.js';
+import { Parts } from './parts.js';
 import { fits, type Trial } from './trial.js';
 import type { Formulas } from './written.js';
 
@@ -35,8 +36,8 @@ export class SlipSearch {
   private readonly trials: ReadonlyMap<string, Trial>;
   private readonly wrong: ReadonlySet<string>;
   private readonly found = new Map<boolean, readonly Found[]>();
-  /** Claims of which the first step of every scan determines some elements. */
-  private readonly probed: ReadonlySet<string>;
+  /** The part of the problem on which candidates are tried first, by the claim that they must explain. */
+  private readonly parts: Parts;
 
   constructor(
     private readonly formulas: Formulas,
@@ -47,16 +48,7 @@ export class SlipSearch {
     this.wrong = new Set(
       comparable.filter(({ claimed, rounded, looser }) => !areClose(claimed, rounded, looser)).map(({ name }) => name),
     );
-    this.probed = this.probes();
-  }
-
-  private probes(): ReadonlySet<string> {
-    const { evaluation, usual } = this.formulas;
-    if (!usual.some(({ scan }) => scan)) return new Set();
-    const isProbed = (name: string) => evaluation.now(name).some((value) => !Number.isNaN(value));
-    const all = [...this.trials.keys()].filter((name) => evaluation.has(name));
-    const found = evaluation.withChange({}, usual, () => all.filter(isProbed), undefined, 1);
-    return new Set(found);
+    this.parts = new Parts(formulas);
   }
 
   /** The slips that explain a wrong claim, best first. */
@@ -166,20 +158,21 @@ export class SlipSearch {
     return isTried ? names : undefined;
   }
 
-  /** A cheaper test that comes first: the elements that one step of every scan determines. */
+  /** A cheaper test that comes first, on a part of the problem. */
   private mayExplain(change: Change, lines: readonly Line[]): boolean {
-    const { trials, probed } = this;
     const { evaluation } = this.formulas;
-    if (!lines.some(({ scan, target }) => scan === undefined && probed.has(target))) return true;
-    const goesOn = (target: string): boolean => {
-      const trial = probed.has(target) ? trials.get(target) : undefined;
-      if (!trial) return true;
-      const { claimed, rounded, looser } = trial;
+    const first = lines.findIndex(({ target }) => this.trials.has(target));
+    const { target } = lines[first];
+    const part = this.parts.of(target);
+    const trial = this.trials.get(target);
+    if (!part || !trial) return true;
+    const { claimed, rounded, looser } = trial;
+    const isPossible = () => {
       const values = { data: evaluation.now(target), room: rounded.room };
       return values.data.every((value, i) => Number.isNaN(value) || isClose(claimed, i, values, i, looser));
     };
-    const needed = lines.filter(({ scan, target, part }) => scan !== undefined || probed.has(target) || part === 'forward');
-    return evaluation.withChange(change, needed, () => true, goesOn, 1) ?? false;
+    const last = lines.findLastIndex((line) => line.target === target);
+    return evaluation.withChange(change, lines.slice(0, last + 1), isPossible, undefined, part) ?? false;
   }
 
   /** Whether chance could not have given the same. */

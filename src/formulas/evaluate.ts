@@ -16,32 +16,61 @@ interface Planned {
   readonly run: (() => void) | undefined;
 }
 
+/** A part of a problem that is whole in itself: what depends on anything else is NaN. */
+export interface Part {
+  /** How many elements of an axis are computed, by its letter. */
+  readonly limits: Readonly<Record<string, number>>;
+  /** How many steps of each scan are computed. */
+  readonly steps: number;
+}
+
+const WHOLE: Part = { limits: {}, steps: Infinity };
+
+/** The lines of a program, compiled for a part of it. */
+interface Compiled {
+  readonly part: Part;
+  readonly compiler: Compiler;
+  readonly stores: ReadonlyMap<Line, () => void>;
+}
+
 export class Evaluation {
   private readonly values: Values;
-  private readonly compiler: Compiler;
-  private readonly compiled = new Map<Line, () => void>();
+  private readonly compiled = new Map<Part, Compiled>();
   private lengths: ArrayLike<number> | undefined;
 
   /** @throws {SyntaxError} if a formula reads what is not defined, or has axes that its quantity lacks */
   constructor(readonly program: Program) {
     this.values = new Values(program.axes);
-    this.compiler = new Compiler(program, this.values);
     for (const [name, { axes, data }] of Object.entries(program.given)) {
       const quantity = this.values.declare(name, axes);
       this.values.load(quantity, quantity.right, data);
     }
     for (const { target, axes } of program.lines)
       if (!this.values.has(target)) this.values.declare(target, program.shapes[target] ?? axes);
-    // All of them at once, since room that is allocated during a change is released after it.
-    for (const line of program.lines) {
-      const store = this.compiler.keptStoreOf(line);
-      if (!store) throw new SyntaxError(`${line.target} lacks axes of its formula`);
-      this.compiled.set(line, store);
-    }
     const plain = new Set(program.lines.filter(({ style }) => style === undefined).map(({ target }) => target));
     this.lengths = program.lengths?.of;
     const usual = program.lines.filter(({ style, target }) => style === undefined || !plain.has(target));
-    this.runAll(usual.map((line) => ({ line, run: this.compiled.get(line) })));
+    const { stores } = this.prepare(WHOLE);
+    this.runAll(
+      usual.map((line) => ({ line, run: stores.get(line) })),
+      WHOLE,
+    );
+  }
+
+  /** Compiles all lines at once, since room that is allocated during a change is released after it. */
+  private prepare(part: Part): Compiled {
+    const known = this.compiled.get(part);
+    if (known) return known;
+    const compiler = new Compiler(this.program, this.values, part.limits);
+    const stores = new Map<Line, () => void>();
+    for (const line of this.program.lines) {
+      const store = compiler.keptStoreOf(line);
+      if (!store) throw new SyntaxError(`${line.target} lacks axes of its formula`);
+      stores.set(line, store);
+    }
+    const made = { part, compiler, stores };
+    this.compiled.set(part, made);
+    return made;
   }
 
   /** The right values of a quantity, in the order of its axes. */
@@ -71,7 +100,7 @@ export class Evaluation {
    *
    * @param lines those that depend on the change, in order
    * @param goesOn called when a quantity outside of scans is complete; nothing more is evaluated if it returns false
-   * @param steps how many steps of each scan are evaluated; what depends on the others is NaN
+   * @param part what is evaluated, if not everything
    * @returns undefined if the changed formula has axes that its quantity lacks, or if `goesOn` returned false
    */
   withChange<Result>(
@@ -79,8 +108,9 @@ export class Evaluation {
     lines: readonly Line[],
     visit: () => Result,
     goesOn?: (target: string) => boolean,
-    steps = Infinity,
+    part: Part = WHOLE,
   ): Result | undefined {
+    const { compiler, stores } = this.prepare(part);
     const mark = this.values.mark();
     this.lengths = lengths ?? this.program.lengths?.of;
     const changed = new Set<Quantity>();
@@ -96,15 +126,15 @@ export class Evaluation {
       const planned: Planned[] = [];
       for (const line of lines) {
         if (others?.has(line) !== true) {
-          planned.push({ line, run: this.compiled.get(line) });
+          planned.push({ line, run: stores.get(line) });
           continue;
         }
         const other = others.get(line);
-        const run = other && this.compiler.storeOf(other);
+        const run = other && compiler.storeOf(other);
         if (other && !run) return undefined;
         planned.push({ line: other ?? line, run });
       }
-      return this.runAll(planned, goesOn, steps) ? visit() : undefined;
+      return this.runAll(planned, part, goesOn) ? visit() : undefined;
     } finally {
       for (const { id, right } of changed) this.values.where[id] = right;
       this.values.releaseTo(mark);
@@ -114,8 +144,8 @@ export class Evaluation {
 
   private runAll(
     planned: readonly Planned[],
+    part: Part,
     goesOn: (target: string) => boolean = () => true,
-    steps = Infinity,
   ): boolean {
     const written = new Set<string>();
     const isComplete = (i: number) => planned.at(i + 1)?.line.target !== planned[i].line.target;
@@ -123,18 +153,18 @@ export class Evaluation {
       const { line, run } = planned[i];
       const { scan } = line;
       if (!scan) {
-        this.clear(line, written);
+        this.clear(line, written, part);
         run?.();
         if (isComplete(i) && !goesOn(line.target)) return false;
         continue;
       }
       let end = i;
-      while (end < planned.length && planned[end].line.scan === scan) this.clear(planned[end++].line, written, steps < Infinity);
+      while (end < planned.length && planned[end].line.scan === scan) this.clear(planned[end++].line, written, part);
       const together = planned.slice(i, end);
       const T = this.program.axes[scan.axis];
-      for (let count = 0; count < Math.min(T, steps); count++) {
+      for (let count = 0; count < Math.min(T, part.steps); count++) {
         this.values.step = scan.isDown ? T - 1 - count : count;
-        if (steps < Infinity) this.clearStep(together);
+        if (part !== WHOLE) for (const each of together) this.clearStep(each.line, part);
         for (const each of together) {
           each.run?.();
           if (this.lengths) this.hold(each.line, scan, this.lengths);
@@ -145,27 +175,39 @@ export class Evaluation {
     return true;
   }
 
-  /** Everything is 0 until it is written; the first state of a scan is given. */
-  private clear({ target, scan }: Line, written: Set<string>, isOpen = false): void {
+  /** Everything is 0 until it is written, or NaN if it is not computed; the first state of a scan is given. */
+  private clear({ target, scan }: Line, written: Set<string>, part: Part): void {
     if (written.has(target)) return;
     written.add(target);
-    const { id, lead, size } = this.values.quantity(target);
+    const { id, lead, size, axes, strides } = this.values.quantity(target);
     const region = this.values.where[id];
-    this.values.data.fill(0, region, region + size + 2 * lead);
-    if (isOpen) this.values.data.fill(NaN, region + lead, region + lead + size);
+    const { data } = this.values;
+    if (part === WHOLE) data.fill(0, region, region + size + 2 * lead);
+    else {
+      data.fill(0, region, region + lead);
+      data.fill(NaN, region + lead, region + lead + size);
+      data.fill(0, region + lead + size, region + size + 2 * lead);
+      if (!scan) this.clearBox(region, axes, strides, part);
+    }
     const start = scan?.starts[target];
     if (scan === undefined || start === undefined || !this.values.has(start)) return;
     const from = this.values.where[this.values.quantity(start).id];
-    this.values.data.copyWithin(region + (scan.isDown ? lead + size : 0), from, from + lead);
+    data.copyWithin(region + (scan.isDown ? lead + size : 0), from, from + lead);
   }
 
-  /** Values are added to what is there. */
-  private clearStep(together: readonly Planned[]): void {
-    for (const { line } of together) {
-      const { id, lead } = this.values.quantity(line.target);
-      const from = this.values.where[id] + lead * (1 + this.values.step);
-      this.values.data.fill(0, from, from + lead);
+  private clearStep({ target }: Line, part: Part): void {
+    const { id, lead, axes, strides } = this.values.quantity(target);
+    this.clearBox(this.values.where[id] + lead * (1 + this.values.step), axes.slice(1), strides.slice(1), part);
+  }
+
+  /** Sets the elements that are computed to 0: values are added to what is there. */
+  private clearBox(from: number, axes: string, strides: readonly number[], part: Part): void {
+    if (![...axes].some((axis) => axis in part.limits)) {
+      this.values.data.fill(0, from, from + this.values.sizeOfAxes(axes));
+      return;
     }
+    const count = part.limits[axes[0]] ?? this.program.axes[axes[0]];
+    for (let i = 0; i < count; i++) this.clearBox(from + i * strides[0], axes.slice(1), strides.slice(1), part);
   }
 
   /** In the steps that a sequence does not have. */

@@ -1,6 +1,7 @@
 /** Compiles the nodes of formulas to operations on values. */
 import { FUNCTIONS } from './functions.js';
 import {
+  axesOfNode,
   lettersOf,
   type Call,
   type Cut,
@@ -37,10 +38,41 @@ export class Compiler {
   private readonly known = new Map<Node, Operation>();
   private keeps = false;
 
+  /** Sizes of the axes, as far as they are computed. */
+  private readonly sizes: Readonly<Record<string, number>>;
+
+  /**
+   * @param limits axes of which only the first elements are computed; what would depend on the others is NaN
+   */
   constructor(
     private readonly program: Program,
     private readonly values: Values,
-  ) {}
+    private readonly limits: Readonly<Record<string, number>> = {},
+  ) {
+    this.sizes = { ...program.axes, ...limits };
+  }
+
+  private sizeOfAxes(axes: string): number {
+    let size = 1;
+    for (const axis of axes) size *= this.sizes[axis];
+    return size;
+  }
+
+  private denseStrides(axes: string): number[] {
+    const strides = Array<number>(axes.length);
+    for (let i = axes.length - 1, stride = 1; i >= 0; stride *= this.sizes[axes[i--]]) strides[i] = stride;
+    return strides;
+  }
+
+  private isLimited(axes: string): boolean {
+    return lettersOf(axes).some((axis) => axis in this.limits);
+  }
+
+  /** What cannot be computed from a part of the elements. */
+  private unknown(): Operation {
+    const at = this.values.allocate(1);
+    return { axes: '', strides: [], run: () => ((this.values.data[at] = NaN), at) };
+  }
 
   /** The same as {@link storeOf}, for a line whose parts will be part of changed lines. */
   keptStoreOf(line: Line): (() => void) | undefined {
@@ -57,12 +89,15 @@ export class Compiler {
     const { target, scan } = line;
     const bound = scan?.axis ?? '';
     const quantity = this.values.quantity(target);
-    if (line.at) return this.productScatterOf(line) ?? this.scatterOf(line, this.compile(line.value, bound));
+    if (line.at) {
+      if (this.sumsOverLimited(line)) return this.spoil(quantity);
+      return this.productScatterOf(line) ?? this.scatterOf(line, this.compile(line.value, bound));
+    }
     const value = this.compile(line.value, bound);
     const axes = quantity.axes.replace(bound || '-', '');
     if (lettersOf(value.axes).some((axis) => !axes.includes(axis))) return undefined;
     const nest = nestOf(
-      lettersOf(axes).map((axis) => this.program.axes[axis]),
+      lettersOf(axes).map((axis) => this.sizes[axis]),
       lettersOf(axes).map((axis) => quantity.strides[quantity.axes.indexOf(axis)]),
       lettersOf(axes).map((axis) => strideOf(value, axis)),
     );
@@ -70,6 +105,21 @@ export class Compiler {
     return () => {
       const from = value.run();
       add(this.values.data, nest, this.values.where[id] + (bound ? lead * (1 + this.values.step) : lead), from, 1);
+    };
+  }
+
+  /** Whether values that lie in the same place come from elements that are not computed. */
+  private sumsOverLimited({ at = [], value }: Line): boolean {
+    const kept = at.flatMap((each) => ('axis' in each ? [each.axis] : []));
+    const axes = at.flatMap((each) => ('table' in each ? lettersOf(this.definedAxes(each.table)) : []));
+    const all = [...axes, ...lettersOf(axesOfNode(value, (name) => this.definedAxes(name)))];
+    return all.some((axis) => axis in this.limits && !kept.includes(axis));
+  }
+
+  private spoil({ id, size, lead }: Quantity): () => void {
+    return () => {
+      const region = this.values.where[id];
+      this.values.data.fill(NaN, region, region + size + 2 * lead);
     };
   }
 
@@ -105,11 +155,11 @@ export class Compiler {
     const quantity = this.values.quantity(name);
     const places = this.placesOf(quantity, at, bound, this.definedAxes(name));
     const axes = this.values.sorted(union(value.axes, places.axes));
-    const sizes = lettersOf(axes).map((axis) => this.program.axes[axis]);
+    const sizes = lettersOf(axes).map((axis) => this.sizes[axis]);
     const count = sizes.reduce((product, size) => product * size, 1);
     const strides = lettersOf(axes).map((axis) => strideOf(value, axis));
     const steps = lettersOf(axes).map((axis) => strideOf(places, axis));
-    const dense = this.values.denseStrides(axes);
+    const dense = this.denseStrides(axes);
     const isDense = dense.every((stride, i) => sizes[i] === 1 || (stride === strides[i] && stride === steps[i]));
     const index = new Array<number>(axes.length);
     return () => {
@@ -185,12 +235,12 @@ export class Compiler {
 
   /** Room for values over axes. */
   private result(axes: string) {
-    const size = this.values.sizeOfAxes(axes);
+    const size = this.sizeOfAxes(axes);
     const at = this.values.allocate(size);
     return {
       at,
       axes,
-      strides: this.values.denseStrides(axes),
+      strides: this.denseStrides(axes),
       clear: () => {
         this.values.data.fill(0, at, at + size);
         return at;
@@ -200,7 +250,7 @@ export class Compiler {
 
   private nest(axes: string, out: readonly number[], x: Operation, y?: Operation, sizes?: readonly number[]): Nest {
     return nestOf(
-      sizes ?? lettersOf(axes).map((axis) => this.program.axes[axis]),
+      sizes ?? lettersOf(axes).map((axis) => this.sizes[axis]),
       out,
       lettersOf(axes).map((axis) => strideOf(x, axis)),
       y && lettersOf(axes).map((axis) => strideOf(y, axis)),
@@ -209,7 +259,7 @@ export class Compiler {
 
   private mapped(from: Operation, of: (value: number) => number) {
     const result = this.result(from.axes);
-    const size = this.values.sizeOfAxes(from.axes);
+    const size = this.sizeOfAxes(from.axes);
     const nest = this.nest(from.axes, result.strides, from);
     return {
       axes: result.axes,
@@ -286,9 +336,9 @@ export class Compiler {
     const axes = this.values.sorted(
       union(...parts.map(({ from, each }) => from?.axes ?? ('axis' in each ? each.axis : ''))),
     );
-    const sizes = lettersOf(axes).map((axis) => this.program.axes[axis]);
+    const sizes = lettersOf(axes).map((axis) => this.sizes[axis]);
     const result = this.result(axes);
-    const count = this.values.sizeOfAxes(axes);
+    const count = this.sizeOfAxes(axes);
     const index = new Array<number>(axes.length);
     const steps = parts.map(({ from }) => from && lettersOf(axes).map((axis) => strideOf(from, axis)));
     const own = parts.map(({ each }) => ('axis' in each ? axes.indexOf(each.axis) : -1));
@@ -339,7 +389,7 @@ export class Compiler {
   private gather(name: string, subscripts: readonly Subscript[], bound: string): Operation {
     const quantity = this.values.quantity(name);
     const places = this.placesOf(quantity, subscripts, bound, this.definedAxes(name));
-    const size = this.values.sizeOfAxes(places.axes);
+    const size = this.sizeOfAxes(places.axes);
     const values = this.result(places.axes);
     const marks = this.values.allocate(size);
     let missing = false;
@@ -397,7 +447,7 @@ export class Compiler {
       .join('');
     const result = this.result(kept);
     const out = lettersOf(axes).map((axis) => (summed.includes(axis) ? 0 : strideOf(result, axis)));
-    const sizes = lettersOf(axes).map((axis) => (axis in ranges ? ranges[axis][1] : this.program.axes[axis]));
+    const sizes = lettersOf(axes).map((axis) => (axis in ranges ? ranges[axis][1] : this.sizes[axis]));
     const nest = this.nest(axes, out, x, y, sizes);
     const skip = (from: Operation) =>
       Object.entries(ranges).reduce((sum, [axis, [skipped]]) => sum + skipped * strideOf(from, axis), 0);
@@ -429,6 +479,7 @@ export class Compiler {
   }
 
   private reduction({ how, axes: over, body, skipped = [0, 0] }: Reduction, bound: string): Operation {
+    if (this.isLimited(over)) return this.unknown();
     const ranges: Record<string, readonly [number, number]> = {};
     for (const axis of over)
       if (skipped[0] + skipped[1] > 0)
@@ -444,7 +495,7 @@ export class Compiler {
 
   private cut({ axis, skipped: [start, end], body }: Cut, bound: string): Operation {
     const from = this.compile(body, bound);
-    const size = this.program.axes[axis];
+    const [size, computed] = [this.program.axes[axis], this.sizes[axis]];
     const isInside = (i: number) => i >= start && i < size - end;
     if (axis === bound) {
       const result = this.result(from.axes);
@@ -468,8 +519,8 @@ export class Compiler {
         const at = result.clear();
         add(this.values.data, all, at, from.run(), 1);
         const { data } = this.values;
-        for (let i = 0; i < this.values.sizeOfAxes(axes); i++)
-          if (!isInside(Math.floor(i / stride) % size)) data[at + i] = 0;
+        for (let i = 0; i < this.sizeOfAxes(axes); i++)
+          if (!isInside(Math.floor(i / stride) % computed)) data[at + i] = 0;
         return at;
       },
     };
@@ -494,10 +545,10 @@ export class Compiler {
       .filter((axis) => !over.includes(axis))
       .join('');
     const result = this.result(axes);
-    const sizes = lettersOf(axes).map((axis) => this.program.axes[axis]);
-    const count = this.values.sizeOfAxes(axes);
+    const sizes = lettersOf(axes).map((axis) => this.sizes[axis]);
+    const count = this.sizeOfAxes(axes);
     const strides = lettersOf(axes).map((axis) => strideOf(from, axis));
-    const [along, length] = [strideOf(from, over), this.program.axes[over]];
+    const [along, length] = [strideOf(from, over), this.sizes[over]];
     const beats = {
       argmax: (a: number, b: number) => a > b || Number.isNaN(a),
       argmaxLast: (a: number, b: number) => a >= b || Number.isNaN(a),
