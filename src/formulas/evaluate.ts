@@ -187,7 +187,7 @@ export class Evaluation {
       data.fill(0, region, region + lead);
       data.fill(NaN, region + lead, region + lead + size);
       data.fill(0, region + lead + size, region + size + 2 * lead);
-      if (!scan) this.clearBox(region, axes, strides, part);
+      if (!scan) this.clearBox(region + lead, axes, strides, part);
     }
     const start = scan?.starts[target];
     if (scan === undefined || start === undefined || !this.values.has(start)) return;
