@@ -78,8 +78,8 @@ export class SlipSearch {
   private possibilities(isUsual: boolean): Possibility[] {
     const { program } = this.formulas;
     const affects = ({ targets }: Candidate) => [...this.wrong].some((name) => targets.has(name));
-    const found = candidatesOf(program)
-      .filter((each) => (each.style === undefined) === isUsual && affects(each))
+    const found = candidatesOf(program, isUsual)
+      .filter(affects)
       // A claimed output is what forward made of it.
       .filter(({ scope, edits }) => scope !== 'backward' || !edits.some(({ line }) => this.trials.has(line.target)))
       .map(({ edits, scope, lines, rank }) => ({

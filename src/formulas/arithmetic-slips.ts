@@ -195,6 +195,15 @@ export function* ofCall(node: Call): Generator<Slip> {
         fix: `use ${called}`,
       };
     }
+  const slope = slopeOf(node);
+  if (slope)
+    yield {
+      kind: 'function',
+      id: 'derivative_instead_of_function',
+      by: slope,
+      wrong: `the derivative of ${name} was used instead of ${called}`,
+      fix: `use ${called}`,
+    };
   yield {
     kind: 'twice',
     id: 'function_twice',
@@ -215,6 +224,26 @@ export function* ofCall(node: Call): Generator<Slip> {
         fix: `${term.sign > 0 ? 'add' : 'subtract'} ${textOf(term.node)} before ${name} is applied`,
       };
     }
+}
+
+function slopeOf(node: Call): Node | undefined {
+  const less = (power: number): Node => ({
+    kind: 'sum',
+    terms: [
+      { sign: 1, node: ONE },
+      { sign: -1, node: { kind: 'product', factors: [{ node, power }] } },
+    ],
+  });
+  if (node.name === 'tanh') return less(2);
+  if (node.name === 'relu') return { ...node, name: 'positive' };
+  if (node.name !== 'σ') return undefined;
+  return {
+    kind: 'product',
+    factors: [
+      { node, power: 1 },
+      { node: less(1), power: 1 },
+    ],
+  };
 }
 
 /** 1 − y², the derivative of tanh, written as that of σ, and without the square. */

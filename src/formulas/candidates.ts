@@ -25,16 +25,20 @@ const MOST_KEPT = 8;
 
 const kept = new WeakMap<readonly Line[], Map<string, readonly Candidate[]>>();
 
-/** All candidates of a program, most usual first. They depend on its lines and sizes alone. */
-export function candidatesOf(program: Program): readonly Candidate[] {
+/**
+ * The candidates of a program, most usual first. They depend on its lines and sizes alone.
+ *
+ * @param isUsual whether those of the usual formulas are asked for, or those of other ways to compute the same
+ */
+export function candidatesOf(program: Program, isUsual: boolean): readonly Candidate[] {
   const bySizes = kept.get(program.lines) ?? new Map<string, readonly Candidate[]>();
   kept.set(program.lines, bySizes);
   const given = Object.entries(program.given).map(([name, { axes, data }]) => [name, axes, data instanceof Int32Array]);
-  const key = JSON.stringify([program.axes, given]);
+  const key = JSON.stringify([isUsual, program.axes, given]);
   const known = bySizes.get(key);
   if (known) return known;
   if (bySizes.size >= MOST_KEPT) bySizes.clear();
-  const styles = [undefined, ...new Set(program.lines.flatMap(({ style }) => style ?? []))];
+  const styles = isUsual ? [undefined] : [...new Set(program.lines.flatMap(({ style }) => style ?? []))];
   const found = styles.flatMap((style) => ofStyle(program, style)).sort((a, b) => a.rank - b.rank);
   bySizes.set(key, found);
   return found;
@@ -42,8 +46,10 @@ export function candidatesOf(program: Program): readonly Candidate[] {
 
 function ofStyle(program: Program, style: string | undefined): Candidate[] {
   const lines = linesIn(program, style);
-  const edits = editsOf(program, lines);
   const scopes = new Scopes(lines);
+  // A style is tried only where one of its own lines is affected; elsewhere it equals the usual formulas.
+  const edited = lines.filter((each) => scopes.by([each], 'all').lines.some((line) => line.style === style));
+  const edits = editsOf(program, lines, edited);
   return [...edits.map((edit) => [edit]), ...alike(edits)].flatMap((group) => scoped(group, scopes, style));
 }
 
@@ -55,7 +61,6 @@ function scoped(edits: readonly Edit[], affected: Scopes, style: string | undefi
   return scopes.flatMap((scope) => {
     const { lines, targets } = affected.by(changed, scope);
     if (scope !== 'all' && lines.length === everywhere.lines.length) return [];
-    // A style is tried only where one of its own lines is affected; elsewhere it equals the usual formulas.
     if (style !== undefined && !lines.some((line) => line.style === style)) return [];
     return { edits, scope, lines, targets, style, rank: rank + distanceOf(scope, lines, edits.length) };
   });
@@ -116,7 +121,7 @@ function alike(edits: readonly Edit[]): Edit[][] {
   for (const edit of edits) {
     const isNamed = edit.kind === 'wrong_quantity' || edit.kind === 'wrong_time_step';
     const what = isNamed ? edit.wrong : edit.wrong.replaceAll(NAME, '·');
-    const key = `${edit.line.part} ${edit.kind} ${isNamed ? '' : shapeOf(edit)} ${what}`;
+    const key = edit.group ?? `${edit.line.part} ${edit.kind} ${isNamed ? '' : shapeOf(edit)} ${what}`;
     const group = groups.get(key) ?? new Map<Line, Edit>();
     if (!group.has(edit.line)) group.set(edit.line, edit);
     groups.set(key, group);
@@ -127,7 +132,8 @@ function alike(edits: readonly Edit[]): Edit[][] {
     const parameters = all.filter(({ line }) => !line.scan && !line.at);
     const formulas = new Set(all.map(({ line }) => textOf(line.value)));
     const same = [...formulas].map((formula) => all.filter(({ line }) => textOf(line.value) === formula));
-    return unique([all, parameters, ...same]).filter(({ length }) => length > 1);
+    const passes = ['forward', 'backward'].map((part) => all.filter(({ line }) => line.part === part));
+    return unique([all, ...passes, parameters, ...same]).filter(({ length }) => length > 1);
   });
 }
 

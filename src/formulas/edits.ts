@@ -23,6 +23,7 @@ import {
   ofSum,
   signOf,
 } from './arithmetic-slips.js';
+import { ofOffset, ofOtherAxes, sameLetters, wrongOffsets, type Place } from './reading-slips.js';
 import { RANK, type Slip } from './slip.js';
 import { formulaOf, textOf } from './text.js';
 
@@ -39,19 +40,30 @@ export interface Edit {
   /** What is wrong, as a clause, and what to do. */
   readonly wrong: string;
   readonly fix: string;
+  /** Edits of one group are made together by one slip; those of the same kind and words, if absent. */
+  readonly group?: string;
 }
 
-/** All edits of a program's lines. */
-export function editsOf(program: Program, lines: readonly Line[] = program.lines): Edit[] {
-  return lines.flatMap((line) => editsOfLine(program, lines, line));
+/**
+ * All edits of a program's lines.
+ *
+ * @param edited those that may be wrong, of all that are evaluated together
+ */
+export function editsOf(
+  program: Program,
+  lines: readonly Line[] = program.lines,
+  edited: readonly Line[] = lines,
+): Edit[] {
+  return edited.flatMap((line) => editsOfLine(program, lines, line));
 }
 
 function editsOfLine(program: Program, lines: readonly Line[], line: Line): Edit[] {
   const context = new Context(program, lines, line);
   const edits: Edit[] = [];
   const visit = (node: Node, parent: Node | undefined) => {
-    for (const { kind, id, by, wrong, fix, part = node } of context.slipsOf(node, parent))
+    for (const { kind, id, by, wrong, fix, group, part = node } of context.slipsOf(node, parent))
       edits.push({
+        ...(group === undefined ? {} : { group }),
         kind: id,
         line,
         part,
@@ -80,12 +92,21 @@ function editsOfLine(program: Program, lines: readonly Line[], line: Line): Edit
 export const explanationOf = ({ line, wrong }: Edit): string => `In ${formulaOf(line)}, ${wrong}.`;
 
 class Context {
+  /** Names of quantities that hold indices: another number would lead anywhere. */
+  private readonly indices: ReadonlySet<string>;
+  private readonly before: readonly string[];
+  private readonly place: Place;
+
   constructor(
     private readonly program: Program,
     /** The lines that are evaluated together with this one. */
     private readonly lines: readonly Line[],
     private readonly line: Line,
-  ) {}
+  ) {
+    this.indices = new Set(lines.flatMap(tablesIn));
+    this.before = this.quantitiesBefore();
+    this.place = this.placeOf();
+  }
 
   slipsOf(node: Node, parent: Node | undefined): readonly Slip[] {
     switch (node.kind) {
@@ -135,6 +156,19 @@ class Context {
       },
       wrong: `every term of ${sum} is added twice`,
       fix: 'add every term once',
+    };
+    yield {
+      kind: 'twice',
+      id: 'terms_subtracted',
+      by: {
+        kind: 'sum',
+        terms: [
+          { sign: -1, node },
+          { sign: 1, node: { kind: 'product', factors: [TWO, { node: firstOf(axes, body), power: 1 }] } },
+        ],
+      },
+      wrong: `all but the first term of ${sum} are subtracted`,
+      fix: 'add all terms',
     };
     const sizeOf = (some: string) => lettersOf(some).reduce((size, axis) => size * this.program.axes[axis], 1);
     for (const some of new Set([axes, ...lettersOf(axes)])) {
@@ -197,6 +231,7 @@ class Context {
               body: rest === '' ? body : { kind: 'reduce', how: 'Σ', axes: some, body, skipped },
               ...(rest === '' ? { skipped } : {}),
             },
+            group: leftOut(some, skipped),
             wrong: `the ${skipped[0] === 1 ? 'first' : 'last'} of the ${over} is left out of ${sum}`,
             fix: `sum over all ${over}`,
           };
@@ -208,7 +243,7 @@ class Context {
     const own = textOf(node);
     const axes = this.axesOf(node.name);
     if (axes === undefined) return;
-    for (const other of this.known()) {
+    for (const other of this.before) {
       if (other === node.name || !sameLetters(this.axesOf(other) ?? '', axes) || isTable(program, other)) continue;
       if (isTable(program, node.name)) continue;
       if (axes.length === 0 && !(other in program.given)) continue;
@@ -223,7 +258,17 @@ class Context {
           fix: `use ${own}`,
         };
     }
+    for (const by of this.ofStepBefore(node, axes))
+      yield {
+        kind: 'name',
+        id: 'wrong_quantity',
+        by,
+        wrong: `${textOf(by)} was used instead of ${own}`,
+        fix: `use ${own}`,
+      };
     yield* this.otherShapes(node, axes, own);
+    yield* ofOtherAxes(node, this.place);
+    yield* ofOffset(node, this.place);
     if (axes.includes('t') && line.scan) {
       const subscripts: readonly Subscript[] =
         node.at ?? lettersOf(axes).map((axis): Subscript => ({ axis, shift: 0 }));
@@ -250,6 +295,20 @@ class Context {
     yield* this.transpositions(node, axes, own);
   }
 
+  private placeOf(): Place {
+    const { program, line } = this;
+    const axesOf = (name: string) => this.axesOf(name) ?? '';
+    const isRead = (name: string) => !isTable(program, name) && !this.isIndex(name);
+    const within = line.at ? line.at.flatMap((each) => ('axis' in each ? [each.axis] : [])) : lettersOf(line.axes);
+    return {
+      ...{ program, axesOf },
+      loops: [...new Set([...within, ...axesIn(line.value, axesOf)])],
+      known: this.before.filter(isRead),
+      named: (axes) => this.named(axes),
+      bound: line.scan?.axis ?? '',
+    };
+  }
+
   /** A quantity of the same step, the step before and the one after it, other than with the subscripts of a node. */
   private inOtherSteps(plain: Reference, { at }: Reference): Reference[] {
     const axes = this.axesOf(plain.name) ?? '';
@@ -268,11 +327,26 @@ class Context {
       });
   }
 
+  /** What is computed later in a scan exists in the step before, too. */
+  private ofStepBefore(node: Reference, axes: string): Reference[] {
+    const { lines, line, program } = this;
+    if (!line.scan || !axes.includes('t') || isTable(program, node.name)) return [];
+    const shift = line.scan.isDown ? 1 : -1;
+    const at = (node.at ?? plainSubscripts(axes)).map((each) =>
+      'axis' in each && each.axis === 't' ? { ...each, shift } : each,
+    );
+    const known = this.before;
+    const later = lines.filter(({ scan, target }) => scan === line.scan && target !== line.target);
+    return [...new Set(later.map(({ target }) => target))]
+      .filter((name) => name !== node.name && !known.includes(name) && sameLetters(this.axesOf(name) ?? '', axes))
+      .map((name) => ({ ...node, name, at }));
+  }
+
   /** Quantities of other axes that are as large: a weight of the input for a weight of the state. */
   private *otherShapes(node: Reference, axes: string, own: string): Generator<Slip> {
     const { axes: sizes } = this.program;
     if (axes.length < 2 || node.at?.some((each) => 'table' in each)) return;
-    for (const other of this.known()) {
+    for (const other of this.before) {
       const theirs = this.axesOf(other) ?? '';
       if (other === node.name || theirs.length !== axes.length || sameLetters(theirs, axes)) continue;
       if (isTable(this.program, other) || theirs.includes('t') !== axes.includes('t')) continue;
@@ -344,6 +418,14 @@ class Context {
           `${target} was written at the index of ${this.indexName(other)} instead of the index of the ${own}`,
           `write ${target} at the index of the ${own}`,
         );
+      if (program.axes[each.axis] > 1 && each.axis !== 't')
+        for (const shift of [1, -1])
+          moved(
+            'wrong_index_of_result',
+            subscripts.map((old, k) => (k === i ? { ...each, shift } : old)),
+            `${target} was written one place too ${shift > 0 ? 'far' : 'early'} along the ${own}`,
+            `write ${target} at the index of the ${own}`,
+          );
       for (let k = i + 1; k < subscripts.length; k++) {
         const second = subscripts[k];
         if (!('axis' in second) || second.axis === scan?.axis) continue;
@@ -356,6 +438,14 @@ class Context {
         );
       }
     }
+    if (!scan && !line.at && line.axes.length > 1 && !line.axes.includes('t'))
+      for (const { at, axis, factor, right } of wrongOffsets(line.axes, program.axes))
+        moved(
+          'wrong_offset_of_result',
+          at,
+          `the offset in ${target} is wrong: the index of the ${this.named(axis)} is multiplied by ${factor} instead of ${right}`,
+          `multiply it by ${right}`,
+        );
     if (scan && target in scan.starts) {
       const axes = `t${line.axes.replace('t', '')}`;
       const before = scan.isDown ? 1 : -1;
@@ -381,7 +471,7 @@ class Context {
     for (const each of used) if ('axis' in each) inLoops.add(each.axis);
     const others = [...inLoops].filter((other) => other !== axis && axes[other] <= axes[axis]);
     const found: Subscript[] = others
-      .filter((other) => axes[other] > 1 && other !== this.line.scan?.axis)
+      .filter((other) => axes[other] > 1)
       .map((other) => ({ axis: other, shift: 0 }));
     return axes[axis] > 1 ? [...found, { index: 0 }] : found;
   }
@@ -405,7 +495,7 @@ class Context {
           [0, 1],
         ] as const
       ).map((skipped) => ({
-        ...{ kind: 'one_left_out', line, part: value, rank: RANK.skipped },
+        ...{ kind: 'one_left_out', line, part: value, rank: RANK.skipped, group: leftOut(axis, skipped) },
         to: { ...line, value: { kind: 'cut', axis, skipped, body: value } },
         wrong: `the ${skipped[0] === 1 ? 'first' : 'last'} of the ${this.named(axis)} is left out: ${target} is 0 there`,
         fix: `compute ${target} for all ${this.named(axis)}`,
@@ -413,10 +503,8 @@ class Context {
     });
   }
 
-  /** Whether a quantity holds indices: another number would lead anywhere. */
   private isIndex(name: string): boolean {
-    const { lines } = this.program;
-    return isTable(this.program, name) || [...lines].some((line) => tablesIn(line).includes(name));
+    return isTable(this.program, name) || this.indices.has(name);
   }
 
   get isOnlyWriter(): boolean {
@@ -436,7 +524,7 @@ class Context {
   }
 
   /** Quantities that exist when this line is computed. */
-  private known(): string[] {
+  private quantitiesBefore(): string[] {
     const { given } = this.program;
     const before = this.lines.slice(0, this.lines.indexOf(this.line)).map(({ target }) => target);
     return [...new Set([...Object.keys(given), ...before])].filter((name) => name !== this.line.target);
@@ -447,6 +535,13 @@ class Context {
     return lines.findIndex(({ target }) => target === name) < lines.indexOf(this.line);
   }
 }
+
+/** A loop that begins late or ends early may compute several quantities. */
+const leftOut = (axis: string, [start]: readonly [number, number]) => `${start > 0 ? 'first' : 'last'} ${axis}`;
+
+const TWO = { node: { kind: 'number', value: 2 }, power: 1 } as const;
+
+const firstOf = (axes: string, body: Node): Node => ({ kind: 'reduce', how: 'first', axes, body });
 
 /** What is left of a sum over time and other axes if each step, from the last to the first, overwrites it. */
 function overwritten(body: Node, others: string, summed: string): Node {
@@ -478,7 +573,5 @@ function axesIn(node: Node, axesOf: (name: string) => string): string[] {
     return 'table' in each ? lettersOf(axesOf(each.table)) : [];
   });
 }
-
-const sameLetters = (a: string, b: string) => lettersOf(a).sort().join('') === lettersOf(b).sort().join('');
 
 const isTable = ({ given }: Program, name: string) => name in given && given[name].data instanceof Int32Array;

@@ -11,7 +11,13 @@
  * their subscripts name. `first_n` and `last_n` keep one element of a body: what an assignment leaves of a sum.
  */
 export type Subscript =
-  | { readonly axis: string; readonly shift: number; readonly reversed?: boolean }
+  | {
+      readonly axis: string;
+      readonly shift: number;
+      readonly reversed?: boolean;
+      /** Elements from one index to the next, if that is wrong. */
+      readonly stride?: number;
+    }
   | { readonly table: string }
   | { readonly index: number };
 

@@ -33,6 +33,8 @@ function strideOf({ axes, strides }: Pick<Operation, 'axes' | 'strides'>, axis: 
   return at < 0 ? 0 : strides[at];
 }
 
+const strideIn = (each: Subscript) => ('axis' in each ? each.stride : undefined);
+
 export class Compiler {
   /** Those of the formulas themselves: a change compiles only what it changed, and what that is part of. */
   private readonly known = new Map<Node, Operation>();
@@ -291,7 +293,7 @@ export class Compiler {
     const free: Record<string, number> = {};
     let [shift, ofStep] = [lead, 0];
     for (const [i, each] of subscripts.entries()) {
-      const stride = strides[axes.indexOf(defined[i])];
+      const stride = strideIn(each) ?? strides[axes.indexOf(defined[i])];
       if ('index' in each) shift += each.index * stride;
       else if ('axis' in each) {
         shift += each.shift * stride;
@@ -323,7 +325,7 @@ export class Compiler {
   private placesOf(quantity: Quantity, subscripts: readonly Subscript[], bound: string, defined: string) {
     let ofStep = 0;
     const parts = subscripts.flatMap((each, i) => {
-      const stride = quantity.strides[quantity.axes.indexOf(defined[i])];
+      const stride = strideIn(each) ?? quantity.strides[quantity.axes.indexOf(defined[i])];
       if ('axis' in each && each.axis === bound) {
         ofStep += stride;
         return { stride, from: undefined, each: { index: each.shift } };
@@ -342,6 +344,8 @@ export class Compiler {
     const index = new Array<number>(axes.length);
     const steps = parts.map(({ from }) => from && lettersOf(axes).map((axis) => strideOf(from, axis)));
     const own = parts.map(({ each }) => ('axis' in each ? axes.indexOf(each.axis) : -1));
+    const mayLeave = parts.map(({ each }) => 'axis' in each && each.shift !== 0 && each.axis !== 't');
+    const ends = parts.map(({ each }) => ('axis' in each ? this.program.axes[each.axis] : 0));
     let isKnown = false;
     const compute = (): number => {
       const at = result.clear();
@@ -363,7 +367,8 @@ export class Compiler {
             value = (each.reversed ? this.program.axes[each.axis] - 1 - index[own[k]] : index[own[k]]) + each.shift;
           else value = 0;
           // Indices of a time step may be before the first: there is a slice for the start.
-          place = strides && !(value >= 0) ? -1 : place + value * stride;
+          const isOutside = strides ? !(value >= 0) : mayLeave[k] && (value < 0 || value >= ends[k]);
+          place = isOutside ? -1 : place + value * stride;
         }
         data[at + i] = place;
         for (let axis = axes.length - 1; axis >= 0; axis--) {

@@ -18,6 +18,9 @@ export const RANK = {
   never: 2,
   grouping: 5,
   transposed: 4,
+  elsewhere: 8,
+  offset: 7,
+  moved: 7,
 } as const;
 
 /** One part replaced by each of several others. */
@@ -27,6 +30,8 @@ export interface Slip {
   readonly by: Node;
   readonly wrong: string;
   readonly fix: string;
+  /** Slips of one group are made together. */
+  readonly group?: string;
   /** The part to mark, if it is not the whole. */
   readonly part?: Node;
 }

@@ -1,0 +1,139 @@
+/** Slips in what a formula reads: another quantity, in a place that has other axes, or at another offset. */
+import { lettersOf, type Reference, type Subscript } from './language.js';
+import type { Program } from './program.js';
+import type { Slip } from './slip.js';
+import { textOf } from './text.js';
+
+/** Where a reference stands. */
+export interface Place {
+  readonly program: Program;
+  /** The axes of the loops around it. */
+  readonly loops: readonly string[];
+  /** Names of quantities that exist when it is read, except for tables of indices. */
+  readonly known: readonly string[];
+  readonly axesOf: (name: string) => string;
+  readonly named: (axes: string) => string;
+  /** The axis of the scan that it is in. */
+  readonly bound: string;
+}
+
+const plain = (axes: readonly string[]): Subscript[] => axes.map((axis) => ({ axis, shift: 0 }));
+
+function replacedBy(by: Reference, own: string): Slip {
+  return {
+    kind: 'elsewhere',
+    id: 'wrong_quantity',
+    by,
+    wrong: `${textOf(by)} was used instead of ${own}`,
+    fix: `use ${own}`,
+  };
+}
+
+/**
+ * Quantities of other axes: a constant; what the loops around it can read; and arrays that are large enough for the
+ * indices with which this one is read.
+ */
+export function* ofOtherAxes(node: Reference, place: Place): Generator<Slip> {
+  const { known, axesOf } = place;
+  const own = textOf(node);
+  const axes = axesOf(node.name);
+  const used = node.at ?? plain(lettersOf(axes));
+  if (used.some((each) => 'table' in each)) return;
+  const seen = new Set<string>();
+  for (const name of known) {
+    if (name === node.name) continue;
+    const theirs = axesOf(name);
+    if (sameLetters(theirs, axes)) continue;
+    if (theirs === '') {
+      yield replacedBy({ kind: 'name', name }, own);
+      continue;
+    }
+    for (const at of readings(theirs, used, place)) {
+      const by: Reference = { kind: 'name', name, at };
+      const key = JSON.stringify(by);
+      if (seen.has(key)) continue;
+      seen.add(key);
+      // With as many axes of the same order, it is among the usual slips.
+      if (at.length === used.length && at.every((each, i) => JSON.stringify(each) === JSON.stringify(used[i])) && theirs.includes('t') === axes.includes('t')) continue;
+      yield replacedBy(isPlain(at, theirs) ? { kind: 'name', name } : by, own);
+    }
+  }
+}
+
+const isPlain = (at: readonly Subscript[], axes: string) =>
+  at.length === axes.length && at.every((each, i) => 'axis' in each && each.axis === axes[i] && each.shift === 0);
+
+/** Ways to read an array: with the loops of its own axes, and with the last indices of what it stands for. */
+function* readings(theirs: string, used: readonly Subscript[], { program, loops, bound }: Place): Generator<Subscript[]> {
+  const sizes = program.axes;
+  const letters = lettersOf(theirs);
+  if (letters.every((axis) => loops.includes(axis))) yield plain(letters);
+  if (bound !== '' && letters.includes(bound) !== used.some((each) => 'axis' in each && each.axis === bound)) return;
+  const fits = (axis: string, each: Subscript) =>
+    'axis' in each && each.shift === 0 && (axis === bound) === (each.axis === bound) && sizes[each.axis] <= sizes[axis];
+  // Shared axes keep their index; the others take those that are left, the last first.
+  const left = used.filter((each) => 'axis' in each && !letters.includes(each.axis));
+  const own = letters.filter((axis) => !used.some((each) => 'axis' in each && each.axis === axis));
+  if (own.length <= left.length) {
+    const taken = left.slice(left.length - own.length);
+    if (own.every((axis, i) => fits(axis, taken[i])))
+      yield letters.map((axis) => {
+        const i = own.indexOf(axis);
+        return i < 0 ? (used.find((each) => 'axis' in each && each.axis === axis) ?? { axis, shift: 0 }) : taken[i];
+      });
+  }
+  if (letters.length <= used.length) {
+    const last = used.slice(used.length - letters.length);
+    if (letters.every((axis, i) => fits(axis, last[i]))) yield [...last];
+  }
+}
+
+/** An offset in a flat array with a wrong size in it. */
+export interface WrongOffset {
+  readonly at: readonly Subscript[];
+  /** The axis whose index has the wrong factor, and the factors. */
+  readonly axis: string;
+  readonly factor: number;
+  readonly right: number;
+}
+
+/** The offsets of the elements of an array if a size is missing, or another one is in its place. */
+export function* wrongOffsets(axes: string, sizes: Readonly<Record<string, number>>): Generator<WrongOffset> {
+  const letters = lettersOf(axes);
+  const strides = letters.map((_, i) => letters.slice(i + 1).reduce((size, axis) => size * sizes[axis], 1));
+  const total = strides[0] * sizes[letters[0]];
+  for (const [i, axis] of letters.slice(0, -1).entries()) {
+    if (sizes[axis] === 1) continue;
+    for (const size of new Set([1, ...Object.values(sizes)])) {
+      const factor = size * strides[i + 1];
+      if (factor === strides[i]) continue;
+      // In (n · C + c) · S + s, a wrong C also scales the indices before it.
+      const nested = strides.map((each, k) => (k > i ? each : (each / strides[i]) * factor));
+      const alone = strides.map((each, k) => (k === i ? factor : each));
+      for (const changed of i === 0 ? [alone] : [nested, alone]) {
+        const largest = letters.reduce((sum, letter, k) => sum + (sizes[letter] - 1) * changed[k], 0);
+        if (largest >= total) continue;
+        const at = letters.map((letter, k) => ({ axis: letter, shift: 0, stride: changed[k] }));
+        yield { at, axis, factor, right: strides[i] };
+      }
+    }
+  }
+}
+
+export function* ofOffset(node: Reference, { program, axesOf, named, bound }: Place): Generator<Slip> {
+  const axes = axesOf(node.name);
+  if (node.at || axes.length < 2 || axes.includes('t') || bound !== '') return;
+  const own = textOf(node);
+  for (const { at, axis, factor, right } of wrongOffsets(axes, program.axes))
+    yield {
+      kind: 'offset',
+      id: 'wrong_offset',
+      by: { ...node, at },
+      wrong: `the offset in ${own} is wrong: the index of the ${named(axis)} is multiplied by ${factor} instead of ${right}`,
+      fix: `multiply it by ${right}`,
+    };
+}
+
+export function sameLetters(a: string, b: string): boolean {
+  return lettersOf(a).sort().join('') === lettersOf(b).sort().join('');
+}
