@@ -65,10 +65,12 @@ const readBy = ({ value, at = [], target, scan }: Line): string[] => {
 function limitsFor(program: Program, name: string, lines: readonly Line[]): Record<string, number> {
   const summed = new Set(lines.flatMap((line) => summedIn(line, program)));
   const own = lines.filter(({ target }) => target === name);
-  const written = own.map(({ axes, at }) => (at ? at.flatMap((each) => ('axis' in each ? each.axis : [])).join('') : axes));
+  const written = own.map(({ axes, at }) =>
+    at ? at.flatMap((each) => ('axis' in each ? each.axis : [])).join('') : axes,
+  );
   const all = axesOfName(program, name, new Map());
   const limits: Record<string, number> = {};
-  [...all].forEach((axis, i) => {
+  lettersOf(all).forEach((axis, i) => {
     if (summed.has(axis) || !written.every((axes) => axes.includes(axis))) return;
     let inner = 1;
     for (const other of all.slice(i + 1)) inner *= program.axes[other];
@@ -88,5 +90,8 @@ function summedIn({ value, at }: Line, program: Program): string[] {
   if (!at) return below(value);
   const kept = at.flatMap((each) => ('axis' in each ? [each.axis] : []));
   const places = at.flatMap((each) => ('table' in each ? lettersOf(axesOf(each.table)) : []));
-  return [...below(value), ...[...lettersOf(axesOfNode(value, axesOf)), ...places].filter((axis) => !kept.includes(axis))];
+  return [
+    ...below(value),
+    ...[...lettersOf(axesOfNode(value, axesOf)), ...places].filter((axis) => !kept.includes(axis)),
+  ];
 }

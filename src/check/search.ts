@@ -13,7 +13,7 @@ import { type Alternative, type Checks, type Constants, type MistakeText, type R
 import { explainedByPlace, explainedIn, isEvidence } from './evidence.js';
 import type { Claim } from './generic/definition.js';
 import { nameOfFactor } from './generic/factors.js';
-import { genericDiagnoses } from './generic/registry.js';
+import { genericDiagnoses, ofZeros } from './generic/registry.js';
 import { upstreamIgnored } from './generic/request.js';
 import { SlipSearch } from './slips.js';
 import { Formulas, withMasks } from './written.js';
@@ -84,6 +84,7 @@ interface Pairs {
 export class Search {
   private readonly tried: readonly Tried[];
   private readonly slips: SlipSearch | undefined;
+  private readonly isRight: ReadonlyMap<string, boolean>;
   private readonly evidence = new Map<string, number>();
   private read: readonly Read[] | undefined;
   private paired: Pairs | undefined;
@@ -97,6 +98,7 @@ export class Search {
     private readonly trials: readonly Trial[],
     private readonly options: SearchOptions,
   ) {
+    this.isRight = new Map(trials.map((trial) => [trial.name, isEqual(trial.claimed, trial.rounded, trial.tolerance)]));
     const alternatives = options.searches === false ? [] : checks.alternatives(instance, right, claims);
     this.tried = alternatives.map((alternative) => tryOut(alternative, trials));
     const { searches = true, slips = true } = options;
@@ -107,19 +109,32 @@ export class Search {
 
   diagnose(trial: Trial): readonly Diagnosis[] {
     if (isPrintedAsZeros(trial)) return [];
-    const known = this.known(trial);
-    if (known.length > 0) return known;
+    const named = this.matching(trial, true);
+    const known = distinct(named.map(({ alternative: { text } }) => diagnosisOf(text)));
+    const zeros = ofZeros(this.claimOf(trial, trial.right));
+    // What explains other claims, too, says more than that this one is 0.
+    const explainsMore = named.length > 0 && named[0].score > 1;
+    if (known.length > 0) return explainsMore ? known : distinct([...zeros, ...known]);
+    if (zeros.length > 0 && this.slips?.explainsMore(trial.name) !== true) return zeros;
     const slips = distinct(this.slips?.explaining(trial.name, true) ?? []);
-    return slips.length > 0 ? slips : this.further(trial);
+    if (slips.length > 0) return slips;
+    const others = distinct(this.matching(trial, false).map(({ alternative: { text } }) => diagnosisOf(text)));
+    return others.length > 0 ? others : this.further(trial);
   }
 
-  known(trial: Trial): readonly Diagnosis[] {
-    return distinct(this.matching(trial).map(({ text }) => diagnosisOf(text)));
+  /**
+   * The known mistakes that a claim shows, best first.
+   *
+   * @param isConsistent whether those are asked for that make no right claim wrong, or the others
+   */
+  private matching({ name }: Trial, isConsistent: boolean): Tried[] {
+    const possible = this.tried.filter((each) => this.contradicts(each) !== isConsistent);
+    const found = ranked(this.evident(possible, 'fits'), name, 'fits');
+    return found.length > 0 ? found : ranked(this.evident(possible, 'fitsLoosely'), name, 'fitsLoosely');
   }
 
-  private matching({ name }: Trial): Alternative[] {
-    const found = ranked(this.evident(this.tried, 'fits'), name, 'fits');
-    return found.length > 0 ? found : ranked(this.evident(this.tried, 'fitsLoosely'), name, 'fitsLoosely');
+  private contradicts({ results }: Tried): boolean {
+    return results.some(({ name, shows }) => shows && this.isRight.get(name) === true);
   }
 
   /** The alternatives that explain enough elements, over all claims that they fit. */
@@ -234,7 +249,7 @@ export class Search {
     const { named, pairs } = this.paired;
     return distinct([
       ...named.filter((found) => found.name === name).map(({ diagnosis }) => diagnosis),
-      ...ranked(pairs, name, 'fitsLoosely').map(({ text }) => diagnosisOf(text)),
+      ...ranked(pairs, name, 'fitsLoosely').map(({ alternative: { text } }) => diagnosisOf(text)),
     ]);
   }
 
@@ -255,14 +270,12 @@ export class Search {
 
   /** Tries pairs of mistakes on all claims that no single mistake explains. */
   private tryPairs(): Pairs {
-    const isRight = ({ claimed, rounded, tolerance }: Trial) => isEqual(claimed, rounded, tolerance);
-    const right = new Set(this.trials.filter(isRight).map(({ name }) => name));
     const unexplained = this.trials.filter(
-      (trial) => !right.has(trial.name) && !isUniform(trial.claimed) && this.matching(trial).length === 0,
+      (trial) => !this.isRight.get(trial.name) && !isUniform(trial.claimed) && this.matching(trial, true).length === 0,
     );
     const names = new Set(unexplained.map(({ name }) => name));
     // A mistake that would make a correct claim wrong was not made.
-    const possible = this.tried.filter(({ results }) => !results.some(({ name, shows }) => shows && right.has(name)));
+    const possible = this.tried.filter((each) => !this.contradicts(each));
     if (possible.length === 0) return { named: [], pairs: [] };
     let left = this.options.pairs();
     const named = this.ignoringUpstream(unexplained, left);

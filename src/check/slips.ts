@@ -58,6 +58,12 @@ export class SlipSearch {
     return found.filter(({ names }) => names.includes(name)).map(({ diagnosis }) => diagnosis());
   }
 
+  /** Whether one slip in the usual formulas explains a claim and others with it. */
+  explainsMore(name: string): boolean {
+    this.explaining(name, true);
+    return (this.found.get(true) ?? []).some(({ names }) => names.length > 1 && names.includes(name));
+  }
+
   private find(isUsual: boolean): readonly Found[] {
     if (this.wrong.size === 0 || !this.agrees()) return [];
     const possible = this.possibilities(isUsual);

@@ -55,7 +55,10 @@ export function statisticsOf(
   const findings = [
     ...wholeFindings(claimed, right, { ratio, offset, correlation }, has),
     ...(ratio === null && offset === null ? sliceFindings(claimed, right, axes, tolerance) : []),
-    ...axes.flatMap((axis) => axisFindings(axis, axes.filter(({ name }) => name === axis.name).length > 1, blocks)),
+    ...axes.flatMap((axis) => {
+      const hasNamesake = axes.filter(({ name }) => name === axis.name).length > 1;
+      return axisFindings(axis, hasNamesake, blocks, isZeroElsewhere(right, axis));
+    }),
     ...axes.filter(({ name }) => name === TIME).flatMap((axis) => timeFindings(claimed, right, wrong, axis)),
     ...borderFindings(wrong, axes, right, has('padding')),
   ];
@@ -66,6 +69,9 @@ function nameOf(names: readonly string[], axis: number): string {
   return names[Math.min(axis, names.length - 1)] ?? 'axis';
 }
 
+/** A smaller factor is 0 except for rounding. */
+const NOISE = 1e-12;
+
 /** The factor at the largest right value, if it fits all other values too. */
 export function ratioOf(claimed: Measured, right: Measured, tolerance: Tolerance): number | null {
   let [largest, counting] = [0, 0];
@@ -75,7 +81,7 @@ export function ratioOf(claimed: Measured, right: Measured, tolerance: Tolerance
   }
   const factor = claimed.data[largest] / right.data[largest];
   // One number is always a multiple of another.
-  if (!Number.isFinite(factor) || factor === 0 || counting < 2) return null;
+  if (!Number.isFinite(factor) || Math.abs(factor) < NOISE || counting < 2) return null;
   const scaled = mapValues(right, (value) => value * factor);
   return areClose(claimed, scaled, tolerance) ? factor : null;
 }
@@ -178,7 +184,8 @@ function sliceFindings(
     const slices = Array.from({ length: size }, (_, i) => [slice(claimed, axis, i), slice(right, axis, i)] as const);
     const ratios = slices.map(([ours, theirs]) => ratioOf(ours, theirs, tolerance));
     const along = `Along axis ${axis} (${name}), the values are the correct values`;
-    const numbers = (values: readonly (number | null)[]) => list(values.map((value) => short(value ?? 0)));
+    const tidy = (value: number) => (Math.abs(value) < NOISE ? 0 : value);
+    const numbers = (values: readonly (number | null)[]) => list(values.map((value) => short(tidy(value ?? 0))));
     if (!ratios.includes(null)) return [`${along} times one factor per index: ${numbers(ratios)}.`];
     const offsets = slices.map(([ours, theirs]) => offsetOf(ours, theirs, tolerance));
     if (!offsets.includes(null)) return [`${along} plus one offset per index: ${numbers(offsets)}.`];
@@ -202,18 +209,25 @@ export function short(value: number): string {
   return String(Number(value.toPrecision(6)));
 }
 
-/** @param hasNamesake whether another axis has the same name */
+const isZeroElsewhere = ({ data, shape }: Tensor, { axis, wrong }: AxisStatistics): boolean =>
+  Array.from(data).every((value, i) => value === 0 || wrong.includes(indexOf(i, shape)[axis]));
+
+/**
+ * @param hasNamesake whether another axis has the same name
+ * @param isRightOfItself whether every value at the indices without errors is 0, which says nothing
+ */
 function axisFindings(
   { axis, name, size, wrong }: AxisStatistics,
   hasNamesake: boolean,
   { [name]: blocks }: Partial<Naming['blocks']>,
+  isRightOfItself: boolean,
 ): string[] {
   if (blocks) {
     const rows = size / blocks.length;
     const found = blocks.filter((_, block) => wrong.some((row) => Math.floor(row / rows) === block));
     return found.length === blocks.length ? [] : [`Wrong only in the ${list(found)}.`];
   }
-  if (wrong.length === size || wrong.length === 0) return [];
+  if (wrong.length === size || wrong.length === 0 || isRightOfItself) return [];
   const of = hasNamesake ? ` of axis ${axis}` : '';
   const few = wrong.length <= size / 2 || wrong.length <= 4;
   if (few) return [`Wrong only at ${name} ${list(wrong.map(String))}${of}; the others are correct.`];

@@ -88,9 +88,8 @@ export function isUniform({ data }: Tensor): boolean {
  * The alternatives that fit the claim of a tensor, best first: those that agree with most of the other claims, then
  * those with the fewest unclaimed tensors, then in catalogue order.
  */
-export function ranked(tried: readonly Tried[], name: string, how: 'fits' | 'fitsLoosely'): Alternative[] {
+export function ranked(tried: readonly Tried[], name: string, how: 'fits' | 'fitsLoosely'): Tried[] {
   return tried
     .filter(({ results }) => results.some((result) => result.name === name && result[how]))
-    .sort((a, b) => b.score - a.score || a.unclaimed - b.unclaimed)
-    .map(({ alternative }) => alternative);
+    .sort((a, b) => b.score - a.score || a.unclaimed - b.unclaimed);
 }

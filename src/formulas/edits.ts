@@ -470,9 +470,7 @@ class Context {
     const inLoops = new Set(axesIn(this.line.value, (name) => this.axesOf(name) ?? ''));
     for (const each of used) if ('axis' in each) inLoops.add(each.axis);
     const others = [...inLoops].filter((other) => other !== axis && axes[other] <= axes[axis]);
-    const found: Subscript[] = others
-      .filter((other) => axes[other] > 1)
-      .map((other) => ({ axis: other, shift: 0 }));
+    const found: Subscript[] = others.filter((other) => axes[other] > 1).map((other) => ({ axis: other, shift: 0 }));
     return axes[axis] > 1 ? [...found, { index: 0 }] : found;
   }
 

@@ -5,7 +5,7 @@
  * only what depends on it. A quantity over the axis of a scan (time) keeps one slice more at either end: the state
  * before the first step, and after the last.
  */
-import { namesIn } from './language.js';
+import { lettersOf, namesIn } from './language.js';
 import { Compiler } from './operations.js';
 import type { Change, Line, Program, Scan } from './program.js';
 import { Values, type Quantity } from './values.js';
@@ -142,11 +142,7 @@ export class Evaluation {
     }
   }
 
-  private runAll(
-    planned: readonly Planned[],
-    part: Part,
-    goesOn: (target: string) => boolean = () => true,
-  ): boolean {
+  private runAll(planned: readonly Planned[], part: Part, goesOn: (target: string) => boolean = () => true): boolean {
     const written = new Set<string>();
     const isComplete = (i: number) => planned.at(i + 1)?.line.target !== planned[i].line.target;
     for (let i = 0; i < planned.length; i++) {
@@ -202,7 +198,7 @@ export class Evaluation {
 
   /** Sets the elements that are computed to 0: values are added to what is there. */
   private clearBox(from: number, axes: string, strides: readonly number[], part: Part): void {
-    if (![...axes].some((axis) => axis in part.limits)) {
+    if (!lettersOf(axes).some((axis) => axis in part.limits)) {
       this.values.data.fill(0, from, from + this.values.sizeOfAxes(axes));
       return;
     }

@@ -54,7 +54,12 @@ export function* ofOtherAxes(node: Reference, place: Place): Generator<Slip> {
       if (seen.has(key)) continue;
       seen.add(key);
       // With as many axes of the same order, it is among the usual slips.
-      if (at.length === used.length && at.every((each, i) => JSON.stringify(each) === JSON.stringify(used[i])) && theirs.includes('t') === axes.includes('t')) continue;
+      if (
+        at.length === used.length &&
+        at.every((each, i) => JSON.stringify(each) === JSON.stringify(used[i])) &&
+        theirs.includes('t') === axes.includes('t')
+      )
+        continue;
       yield replacedBy(isPlain(at, theirs) ? { kind: 'name', name } : by, own);
     }
   }
@@ -64,7 +69,11 @@ const isPlain = (at: readonly Subscript[], axes: string) =>
   at.length === axes.length && at.every((each, i) => 'axis' in each && each.axis === axes[i] && each.shift === 0);
 
 /** Ways to read an array: with the loops of its own axes, and with the last indices of what it stands for. */
-function* readings(theirs: string, used: readonly Subscript[], { program, loops, bound }: Place): Generator<Subscript[]> {
+function* readings(
+  theirs: string,
+  used: readonly Subscript[],
+  { program, loops, bound }: Place,
+): Generator<Subscript[]> {
   const sizes = program.axes;
   const letters = lettersOf(theirs);
   if (letters.every((axis) => loops.includes(axis))) yield plain(letters);

@@ -179,7 +179,7 @@ describe('a change of a right result', () => {
   it('is named if it was multiplied', () => {
     expect(firstOf('pooling', 'dx', (right) => changed(right, (value) => -value)).id).toBe('dx:wrong_sign');
     expect(firstOf('pooling', 'out', (right) => changed(right, (value) => value / 2)).explanation).toBe(
-      'Every value is the correct value times 1 / N, which is 0.5.',
+      'Every value is half the correct value (1 / N is 0.5 here, too).',
     );
     expect(firstOf('linear', 'dx', (right) => changed(right, (value) => value / 24)).explanation).toBe(
       'Every value is the correct value times 1 / (elements of dout), which is 0.0416667.',
@@ -203,7 +203,7 @@ describe('a change of a right result', () => {
       expect(firstOf(name, 'out', printed(-1)).id).toMatch(/^\w+:wrong_sign$/);
       expect(firstOf(name, 'out', printed(2))).toMatchObject({
         id: 'scaled',
-        explanation: expect.stringContaining('which is 2.') as string,
+        explanation: expect.stringContaining('Every value is twice the correct value') as string,
       });
     }
   });

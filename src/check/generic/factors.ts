@@ -68,6 +68,14 @@ export const factors: readonly GenericMistake[] = [
       if (ratio === undefined) return undefined;
       // A factor without a name is fitted.
       if (!name && !isEvidence(claim.explained, 1)) return undefined;
+      // Twice or half is more often a factor of its own than a size that happens to be 2.
+      if (name && (near(ratio, 2) || near(ratio, 0.5))) {
+        const also = /^[\d /]+$/.test(name) ? '' : ` (${name} is ${short(ratio)} here, too)`;
+        return {
+          explanation: `Every value is ${ratio > 1 ? 'twice' : 'half'} the correct value${also}.`,
+          fix: `find where the factor ${short(ratio)} is introduced, and remove it`,
+        };
+      }
       const factor = name ? `${name}, which is ${short(ratio)}` : short(ratio);
       return {
         explanation: `Every value is the correct value times ${factor}.`,

@@ -5,16 +5,19 @@ import { isEvidence } from '../evidence.js';
 import { contents } from './contents.js';
 import type { Claim, GenericMistake } from './definition.js';
 import { axisFactors, factors } from './factors.js';
+import { lengths, nothing } from './lengths.js';
 import { order } from './order.js';
 import { otherOption, upstreamIgnored } from './request.js';
 import { sums } from './sums.js';
 
 export const genericMistakes: readonly GenericMistake[] = [
+  nothing,
   upstreamIgnored,
   ...factors,
   ...order,
   ...axisFactors,
   ...sums,
+  ...lengths,
   ...contents,
   otherOption,
 ];
@@ -24,8 +27,11 @@ export const genericMistakes: readonly GenericMistake[] = [
  *
  * @param claims the same claim, compared with the right values as they are and with room for rounding
  */
-export function genericDiagnoses(claims: readonly Claim[]): readonly Diagnosis[] {
-  for (const { id, explanation, fix, fitted, find } of genericMistakes)
+export function genericDiagnoses(
+  claims: readonly Claim[],
+  mistakes: readonly GenericMistake[] = genericMistakes,
+): readonly Diagnosis[] {
+  for (const { id, explanation, fix, fitted, find } of mistakes)
     for (const claim of claims) {
       if (fitted !== undefined && !isEvidence(claim.explained, fitted)) continue;
       const found = [find(claim) ?? []].flat();
@@ -33,6 +39,9 @@ export function genericDiagnoses(claims: readonly Claim[]): readonly Diagnosis[]
     }
   return [];
 }
+
+/** What is said of a tensor of zeros, before anything else is tried. */
+export const ofZeros = (claim: Claim): readonly Diagnosis[] => genericDiagnoses([claim], [nothing]);
 
 /** All mistakes of a layer: its own, then those of any layer. */
 export function mistakesOf({ layer, mistakes }: Checks): readonly MistakeText[] {
