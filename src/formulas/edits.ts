@@ -7,6 +7,7 @@ import {
   lettersOf,
   replaced,
   type Node,
+  type Product,
   type Reduction,
   type Reference,
   type Subscript,
@@ -23,7 +24,7 @@ import {
   ofSum,
   signOf,
 } from './arithmetic-slips.js';
-import { ofOffset, ofOtherAxes, sameLetters, wrongOffsets, type Place } from './reading-slips.js';
+import { insteadOf, ofOffset, ofOtherAxes, sameLetters, wrongOffsets, type Place } from './reading-slips.js';
 import { RANK, type Slip } from './slip.js';
 import { formulaOf, textOf } from './text.js';
 
@@ -75,6 +76,8 @@ function editsOfLine(program: Program, lines: readonly Line[], line: Line): Edit
     for (const child of childrenOf(node)) visit(child, node);
   };
   visit(line.value, undefined);
+  for (const { kind, id, by, wrong, fix } of context.valuesInstead())
+    edits.push({ kind: id, line, part: line.value, to: { ...line, value: by }, rank: RANK[kind], wrong, fix });
   const { target, value } = line;
   edits.push(...context.cuts(), ...context.places());
   const isZero = value.kind === 'number' && value.value === 0;
@@ -113,7 +116,7 @@ class Context {
       case 'sum':
         return [...ofSum(node), ...ofDerivative(node), ...(parent || isDifference(node) ? [] : signOf(node, parent))];
       case 'product':
-        return [...ofProduct(node), ...ofSigmoidDerivative(node), ...signOf(node, parent)];
+        return [...ofProduct(node), ...ofSigmoidDerivative(node), ...signOf(node, parent), ...this.ofCopies(node)];
       case 'call':
         return [...ofCall(node), ...signOf(node, parent)];
       case 'reduce':
@@ -126,6 +129,21 @@ class Context {
         return [...ofNumber(node)];
       case 'cut':
         return [];
+    }
+  }
+
+  /** One of the two copies in a square. */
+  private *ofCopies({ factors }: Product): Generator<Slip> {
+    for (const [i, { node, power }] of factors.entries()) {
+      if (power !== 2 || node.kind !== 'name' || this.isIndex(node.name)) continue;
+      for (const slip of this.ofName(node)) {
+        const copies = [
+          { node, power: 1 },
+          { node: slip.by, power: 1 },
+        ];
+        const by: Product = { kind: 'product', factors: [...factors.slice(0, i), ...copies, ...factors.slice(i + 1)] };
+        yield { ...slip, by, wrong: `in one of the two factors of ${textOf(node)}², ${slip.wrong}`, part: node };
+      }
     }
   }
 
@@ -157,19 +175,6 @@ class Context {
       wrong: `every term of ${sum} is added twice`,
       fix: 'add every term once',
     };
-    yield {
-      kind: 'twice',
-      id: 'terms_subtracted',
-      by: {
-        kind: 'sum',
-        terms: [
-          { sign: -1, node },
-          { sign: 1, node: { kind: 'product', factors: [TWO, { node: firstOf(axes, body), power: 1 }] } },
-        ],
-      },
-      wrong: `all but the first term of ${sum} are subtracted`,
-      fix: 'add all terms',
-    };
     const sizeOf = (some: string) => lettersOf(some).reduce((size, axis) => size * this.program.axes[axis], 1);
     for (const some of new Set([axes, ...lettersOf(axes)])) {
       const size = sizeOf(some);
@@ -191,6 +196,20 @@ class Context {
       const rest = lettersOf(axes)
         .filter((axis) => !some.includes(axis))
         .join('');
+      const summed = (inner: Node): Node => (rest === '' ? inner : { kind: 'reduce', how: 'Σ', axes: rest, body: inner });
+      yield {
+        kind: 'twice',
+        id: 'terms_subtracted',
+        by: {
+          kind: 'sum',
+          terms: [
+            { sign: -1, node },
+            { sign: 1, node: { kind: 'product', factors: [TWO, { node: summed(firstOf(some, body)), power: 1 }] } },
+          ],
+        },
+        wrong: `all but the first of the ${over} are subtracted in ${sum}`,
+        fix: 'add all of them',
+      };
       // A pass from the last step to the first leaves that of the first step.
       const isBackInTime = this.line.part === 'backward' && some.includes('t');
       if (isBackInTime)
@@ -306,6 +325,7 @@ class Context {
       known: this.before.filter(isRead),
       named: (axes) => this.named(axes),
       bound: line.scan?.axis ?? '',
+      past: line.part === 'backward' ? 1 : -1,
     };
   }
 
@@ -336,7 +356,7 @@ class Context {
       'axis' in each && each.axis === 't' ? { ...each, shift } : each,
     );
     const known = this.before;
-    const later = lines.filter(({ scan, target }) => scan === line.scan && target !== line.target);
+    const later = lines.filter(({ scan }) => scan === line.scan);
     return [...new Set(later.map(({ target }) => target))]
       .filter((name) => name !== node.name && !known.includes(name) && sameLetters(this.axesOf(name) ?? '', axes))
       .map((name) => ({ ...node, name, at }));
@@ -374,7 +394,17 @@ class Context {
           fix: `use ${own} as it is`,
         };
       }
+    const defined = this.axesOf(node.name) ?? '';
     for (const [i, each] of subscripts.entries()) {
+      if ('table' in each)
+        for (const other of this.loopsFor(defined[i]))
+          yield {
+            kind: 'index',
+            id: 'wrong_index',
+            by: { ...node, at: subscripts.map((old, k) => (k === i ? other : old)) },
+            wrong: `${own} was read at the index of ${this.indexName(other)} instead of ${each.table}`,
+            fix: `read it at ${each.table}`,
+          };
       if (!('axis' in each) || each.axis === this.line.scan?.axis || sizes[each.axis] === 1) continue;
       for (const other of this.indicesFor(each.axis, subscripts))
         yield {
@@ -395,6 +425,10 @@ class Context {
     }
   }
 
+  valuesInstead(): Iterable<Slip> {
+    return this.line.at ? [] : insteadOf(this.line.value, this.line.axes, this.place);
+  }
+
   /** Results in the wrong place, and states that stay what they were. */
   places(): Edit[] {
     const { line, program } = this;
@@ -408,7 +442,16 @@ class Context {
       const to = isSum ? { ...line, at, adds: true, value: value.body } : { ...line, at };
       found.push({ ...bare, kind, to, wrong, fix });
     };
+    const defined = this.axesOf(target) ?? '';
     for (const [i, each] of subscripts.entries()) {
+      if ('table' in each)
+        for (const other of this.loopsFor(defined[i]))
+          moved(
+            'wrong_index_of_result',
+            subscripts.map((old, k) => (k === i ? other : old)),
+            `${target} was written at the index of ${this.indexName(other)} instead of ${each.table}`,
+            `write it at ${each.table}`,
+          );
       if (!('axis' in each) || each.axis === scan?.axis) continue;
       const own = this.named(each.axis);
       for (const other of this.indicesFor(each.axis, subscripts))
@@ -462,6 +505,14 @@ class Context {
       });
     }
     return found;
+  }
+
+  /** The indices of loops that lie within an axis. */
+  private loopsFor(axis: string): Subscript[] {
+    const { axes } = this.program;
+    return this.place.loops
+      .filter((other) => axes[other] > 1 && axes[other] <= axes[axis] && other !== this.line.scan?.axis)
+      .map((other) => ({ axis: other, shift: 0 }));
   }
 
   /** Indices that may have been used for that of an axis: those of other loops, and 0. */

@@ -1,5 +1,5 @@
 /** Slips in what a formula reads: another quantity, in a place that has other axes, or at another offset. */
-import { lettersOf, type Reference, type Subscript } from './language.js';
+import { lettersOf, type Node, type Reference, type Subscript } from './language.js';
 import type { Program } from './program.js';
 import type { Slip } from './slip.js';
 import { textOf } from './text.js';
@@ -15,6 +15,8 @@ export interface Place {
   readonly named: (axes: string) => string;
   /** The axis of the scan that it is in. */
   readonly bound: string;
+  /** The step whose values exist already in this pass: −1 forward, 1 backward. */
+  readonly past: 1 | -1;
 }
 
 const plain = (axes: readonly string[]): Subscript[] => axes.map((axis) => ({ axis, shift: 0 }));
@@ -48,7 +50,8 @@ export function* ofOtherAxes(node: Reference, place: Place): Generator<Slip> {
       yield replacedBy({ kind: 'name', name }, own);
       continue;
     }
-    for (const at of readings(theirs, used, place)) {
+    const ways = [...readings(theirs, used, place)];
+    for (const at of theirs.includes('t') ? [...ways, ...ways.map((way) => inStep(way, place.past))] : ways) {
       const by: Reference = { kind: 'name', name, at };
       const key = JSON.stringify(by);
       if (seen.has(key)) continue;
@@ -62,6 +65,25 @@ export function* ofOtherAxes(node: Reference, place: Place): Generator<Slip> {
         continue;
       yield replacedBy(isPlain(at, theirs) ? { kind: 'name', name } : by, own);
     }
+  }
+}
+
+/** The same in another time step. */
+const inStep = (at: readonly Subscript[], shift: 1 | -1): Subscript[] =>
+  at.map((each) => ('axis' in each && each.axis === 't' ? { ...each, shift } : each));
+
+/** What the loops of a formula can read instead of all that it computes. */
+export function* insteadOf(node: Node, axes: string, place: Place): Generator<Slip> {
+  if (node.kind === 'name' || node.kind === 'number') return;
+  const own = textOf(node);
+  const used = plain(lettersOf(axes));
+  for (const name of place.known) {
+    const theirs = place.axesOf(name);
+    if (theirs === '') continue;
+    const [first] = readings(theirs, used, place);
+    if (first === undefined) continue;
+    const by: Reference = isPlain(first, theirs) ? { kind: 'name', name } : { kind: 'name', name, at: first };
+    yield { ...replacedBy(by, own), id: 'another_value' };
   }
 }
 
