@@ -27,9 +27,9 @@ interface Definition extends Omit<Checks, 'layer' | 'plain' | 'alternatives' | '
 
 /** A mistake's text and its ways apart. */
 function split(mistake: Mistake): { readonly text: MistakeText; readonly ways: readonly Way[] } {
-  const { formulas, given, only, isFitted, ways, ...text } = mistake as MistakeText &
+  const { formulas, given, only, program, isFitted, ways, ...text } = mistake as MistakeText &
     Way & { readonly ways?: readonly Way[] };
-  const own = { formulas, given, only, isFitted } as Way;
+  const own = { formulas, given, only, program, isFitted } as Way;
   return { text, ways: ways ?? [own] };
 }
 

@@ -112,14 +112,22 @@ export class Search {
     const named = this.matching(trial, true);
     const known = distinct(named.map(({ alternative: { text } }) => diagnosisOf(text)));
     const zeros = ofZeros(this.claimOf(trial, trial.right));
-    // What explains other claims, too, says more than that this one is 0.
-    const explainsMore = named.length > 0 && named[0].score > 1;
-    if (known.length > 0) return explainsMore ? known : distinct([...zeros, ...known]);
-    if (zeros.length > 0 && this.slips?.explainsMore(trial.name) !== true) return zeros;
-    const slips = distinct(this.slips?.explaining(trial.name, true) ?? []);
-    if (slips.length > 0) return slips;
+    // One mistake that explains several claims is likelier than one for each.
+    const explained = named.length === 0 ? 0 : explainedBy(named[0]);
+    if (explained > 0 && explained === this.wrongClaims) return known;
+    const bySlip = this.slips?.mostExplained(trial.name) ?? 0;
+    const slips = bySlip > explained ? distinct(this.slips?.explaining(trial.name, true) ?? []) : [];
+    if (zeros.length > 0 && Math.max(explained, bySlip) < 2) {
+      const written = this.slips?.explaining(trial.name, true).filter(({ id }) => id === `${trial.name}:never_computed`);
+      return distinct([...(written?.length ? written : zeros), ...known]);
+    }
+    if (slips.length > 0 || known.length > 0) return slips.length > 0 ? slips : known;
     const others = distinct(this.matching(trial, false).map(({ alternative: { text } }) => diagnosisOf(text)));
     return others.length > 0 ? others : this.further(trial);
+  }
+
+  private get wrongClaims(): number {
+    return [...this.isRight.values()].filter((right) => !right).length;
   }
 
   /**
@@ -215,7 +223,7 @@ export class Search {
     const gradients = trials.filter(({ name }) => isGradient(this.checks, name));
     if (gradients.length === 0) return [];
     return this.checks
-      .alternatives(this.instanceOfOnes(), this.right, {})
+      .alternatives(this.instanceOfOnes(), this.answersForOnes(), {})
       .slice(0, most)
       .flatMap((alternative) => {
         const tried = tryOut(alternative, gradients);
@@ -332,6 +340,8 @@ export class Search {
     return statisticsOf(claimed, right, wrong, { names, has, blocks: checks.blocks ?? {} }, tolerance);
   }
 }
+
+const explainedBy = ({ results }: Tried) => results.filter(({ fitsLoosely }) => fitsLoosely).length;
 
 const isWrong = ({ claimed, rounded, looser }: Trial) => !isEqual(claimed, rounded, looser);
 

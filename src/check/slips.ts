@@ -58,10 +58,11 @@ export class SlipSearch {
     return found.filter(({ names }) => names.includes(name)).map(({ diagnosis }) => diagnosis());
   }
 
-  /** Whether one slip in the usual formulas explains a claim and others with it. */
-  explainsMore(name: string): boolean {
+  /** How many claims a slip in the usual formulas explains together with one. */
+  mostExplained(name: string): number {
     this.explaining(name, true);
-    return (this.found.get(true) ?? []).some(({ names }) => names.length > 1 && names.includes(name));
+    const found = (this.found.get(true) ?? []).filter(({ names }) => names.includes(name));
+    return Math.max(0, ...found.map(({ names }) => names.length));
   }
 
   private find(isUsual: boolean): readonly Found[] {
@@ -88,6 +89,8 @@ export class SlipSearch {
       .filter(affects)
       // A claimed output is what forward made of it.
       .filter(({ scope, edits }) => scope !== 'backward' || !edits.some(({ line }) => this.trials.has(line.target)))
+      // Another tensor in place of a claimed one is a mistake of any layer.
+      .filter(({ edits }) => !edits.some(({ kind, line }) => kind === 'another_value' && this.trials.has(line.target)))
       .map(({ edits, scope, lines, rank }) => ({
         change: { lines: new Map(edits.map(({ line, to }) => [line, to])) },
         ...{ lines, rank },

@@ -1,12 +1,13 @@
 /** The results of mistakes, from the formulas that were written instead of the right ones. */
 import { Evaluation } from '../formulas/evaluate.js';
-import { shapeOver, type Change, type Line, type Program } from '../formulas/program.js';
+import { axesOfName, shapeOver, type Change, type Line, type Program } from '../formulas/program.js';
 import { changedTo, rewritten, type Pass, type Rewritten } from '../formulas/rewritten.js';
 import { usualLines } from '../formulas/program.js';
 import type { Instance, Tensors } from '../layers/instance.js';
 import { tensor, type Tensor } from '../tensor/tensor.js';
 import { areClose, largestMagnitude } from './compare.js';
 import type { Alternative, MistakeText } from './definition.js';
+import { FLOAT64_NOISE } from './rounding.js';
 
 /** One way to make a mistake. */
 export interface Way {
@@ -14,12 +15,17 @@ export interface Way {
   readonly explanation?: string;
   /** Whether it is derived from the claim, and so fits many claims. */
   readonly isFitted?: boolean;
-  /** What was written, each instead of the formula for the same quantity. */
-  readonly formulas?: readonly string[];
+  /** What was written, each instead of the formula for the same quantity; it may depend on the kind of instance. */
+  readonly formulas?: readonly string[] | ((instance: Instance) => readonly string[]);
   /** What was used instead of given quantities. */
   readonly given?: (instance: Instance, claims: Tensors, right: Tensors) => Misread | undefined;
   /** The pass that has the mistake, if the other one computes its own values. */
   readonly only?: Pass;
+  /**
+   * Another program for the same layer instead of all of these, where a tensor gets another shape. Undefined if it cannot
+   * be written for the instance.
+   */
+  readonly program?: (instance: Instance) => Program | undefined;
 }
 
 /** Other values of given quantities, or other lengths of sequences. */
@@ -28,10 +34,15 @@ export type Misread = Pick<Change, 'given' | 'lengths'>;
 /** Largest relative difference between the formulas and the kernels. */
 const AGREEMENT = 1e-9;
 
+/** The same for values that were rounded to float32: the distance of two of them. */
+const FLOAT32 = 2 ** -23;
+
 /** The formulas of an instance, evaluated. Where they do not give the right answer, nothing is derived from them. */
 export class Formulas {
   readonly evaluation: Evaluation;
   readonly usual: readonly Line[];
+  /** Of the given values: a sum of such terms that should be 0 may not be. */
+  private readonly largest: number;
 
   constructor(
     readonly program: Program,
@@ -39,13 +50,18 @@ export class Formulas {
   ) {
     this.evaluation = new Evaluation(program);
     this.usual = usualLines(program);
+    const tensors = Object.values(program.given).filter(({ axes }) => axes !== '');
+    this.largest = Math.max(0, ...tensors.map(({ data }) => largestMagnitude(Float64Array.from(data))));
   }
 
   agrees(name: string): boolean {
     if (!(name in this.right) || !this.evaluation.has(name)) return false;
     const own = this.evaluation.right(name);
-    const tolerance = { rtol: AGREEMENT, atol: AGREEMENT * largestMagnitude(own) };
-    return areClose({ data: own }, this.right[name], tolerance);
+    const right = this.right[name];
+    // The answers to a request in float32 are rounded to it.
+    const rtol = right.data.every((value) => Object.is(Math.fround(value), value)) ? FLOAT32 : AGREEMENT;
+    const atol = Math.max(AGREEMENT * largestMagnitude(own), FLOAT64_NOISE * this.largest);
+    return areClose({ data: own }, right, { rtol, atol });
   }
 }
 
@@ -58,9 +74,14 @@ interface Writing {
 /** @returns undefined if the mistake cannot be made in the instance, because that lacks what the formulas read */
 export function writtenAs(text: MistakeText, way: Way, writing: Writing): Alternative | undefined {
   const { formulas, instance, claims } = writing;
+  if (way.program) {
+    const program = way.program(instance);
+    return program && new Elsewhere(text, formulas, program);
+  }
   const misread = way.given?.(instance, claims, formulas.right);
   if (way.given && !misread) return undefined;
-  const lines = rewritten(formulas.program, way.formulas ?? [], way.only);
+  const texts = typeof way.formulas === 'function' ? way.formulas(instance) : (way.formulas ?? []);
+  const lines = rewritten(formulas.program, texts, way.only);
   if (!lines) return undefined;
   const { program, usual } = formulas;
   const whole = misread ? changedTo(program, usual, lines.change.lines ?? new Map(), misread, way.only) : lines;
@@ -133,6 +154,31 @@ class Written implements Alternative {
     });
     return found ?? {};
   }
+}
+
+/** The tensors of another program, which have their own shapes. */
+class Elsewhere implements Alternative {
+  readonly isFitted = false;
+  private evaluation: Evaluation | undefined;
+
+  constructor(
+    readonly text: MistakeText,
+    private readonly formulas: Formulas,
+    private readonly program: Program,
+  ) {}
+
+  readonly tensor = (name: string): Tensor | undefined => {
+    if (!this.formulas.agrees(name) || !this.program.lines.some(({ target }) => target === name)) return undefined;
+    this.evaluation ??= new Evaluation(this.program);
+    const shape = shapeOver(this.program, axesOfName(this.program, name, new Map()));
+    return tensor(shape, Float64Array.from(this.evaluation.right(name)));
+  };
+
+  readonly release = (): void => {
+    this.evaluation = undefined;
+  };
+
+  readonly and = (): undefined => undefined;
 }
 
 /** The mask that the layer draws is given where the implementation's own was not. */

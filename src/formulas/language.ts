@@ -115,7 +115,7 @@ function tokens(text: string): Token[] {
   return found;
 }
 
-const CALLS = new Set(['σ', 'tanh', 'relu', 'positive', 'exp', 'inverse_root']);
+const CALLS = new Set(['σ', 'hard_sigmoid', 'tanh', 'relu', 'positive', 'exp', 'inverse_root']);
 
 class Parser {
   private at = 0;

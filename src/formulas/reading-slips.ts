@@ -80,10 +80,11 @@ export function* insteadOf(node: Node, axes: string, place: Place): Generator<Sl
   for (const name of place.known) {
     const theirs = place.axesOf(name);
     if (theirs === '') continue;
-    const [first] = readings(theirs, used, place);
-    if (first === undefined) continue;
-    const by: Reference = isPlain(first, theirs) ? { kind: 'name', name } : { kind: 'name', name, at: first };
-    yield { ...replacedBy(by, own), id: 'another_value' };
+    for (const at of readings(theirs, used, place)) {
+      const by: Reference = isPlain(at, theirs) ? { kind: 'name', name } : { kind: 'name', name, at };
+      yield { ...replacedBy(by, own), id: 'another_value' };
+      break;
+    }
   }
 }
 

@@ -17,8 +17,9 @@ export interface Rewritten {
 export type Pass = Line['part'] | 'both';
 
 /**
- * @param formulas as in a program, without subscripts if a quantity keeps its axes
- * @returns undefined if the program has no such formula, or lacks what they read
+ * @param formulas as in a program, without subscripts if a quantity keeps its axes. Those of quantities that the program
+ *   lacks are left out
+ * @returns undefined if none is left, or if the program lacks what they read
  * @throws {SyntaxError}
  */
 export function rewritten(program: Program, formulas: readonly string[], pass: Pass = 'both'): Rewritten | undefined {
@@ -27,10 +28,12 @@ export function rewritten(program: Program, formulas: readonly string[], pass: P
   const others = new Map<Line, Line>();
   for (const formula of formulas) {
     const step = parse(formula, letters);
+    if (!usual.some(({ target }) => target === step.target)) continue;
     const line = replacedBy(step, usual);
     if (!line || !areDefined(program, step)) return undefined;
     others.set(line, withAxesOf(line, step));
   }
+  if (others.size === 0 && formulas.length > 0) return undefined;
   return changedTo(program, usual, others, {}, pass);
 }
 
@@ -43,8 +46,7 @@ export function changedTo(
   pass: Pass = 'both',
 ): Rewritten {
   const within = usual.filter((line) => pass === 'both' || line.part === pass || others.has(line));
-  const read = within.filter((line) => Object.keys(given).some((name) => readsOf(line).has(name)));
-  const affected = dependents(within, [...others.keys(), ...read]);
+  const affected = dependents(within, [...others.keys()], Object.keys(given));
   const reshaped = new Map<string, { name: string; axes: string }>();
   const changed = new Map<Line, Line | undefined>(others);
   for (const line of affected) {

@@ -15,7 +15,7 @@ export const RANK = {
   mean: 3,
   assigned: 4,
   skipped: 6,
-  never: 2,
+  never: 1,
   grouping: 5,
   transposed: 4,
   elsewhere: 8,

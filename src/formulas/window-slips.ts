@@ -1,135 +1,250 @@
 /** How the positions of windows go wrong: the tables of other positions, each with a sentence. */
 import type { WindowAxis } from '../tensor/windows.js';
-import type { TableSlip } from './program.js';
-import { positionOf as at, windowTable, type Look, type Position } from './windows.js';
+import type { Program, TableSlip } from './program.js';
+import {
+  otherOrders,
+  positionOf as at,
+  tapsAlong,
+  windowTable,
+  withTapsMoved,
+  type Look,
+  type Position,
+} from './windows.js';
 
-const AT = 'In the position p · stride + k · dilation − padding of tap k of window p';
+/** What has the windows. Those of a transposed convolution lie on out, one for each element of x. */
+export type Windowed = 'convolution' | 'transposed' | 'pooling';
 
-type Change = (axis: WindowAxis) => Partial<Pick<WindowAxis, 'stride' | 'dilation' | 'before'>>;
+/** A slip along all axes, or along one: then `of` and `along` name it. */
+interface Way {
+  readonly id: string;
+  readonly change?: (axis: WindowAxis) => Partial<Pick<WindowAxis, 'stride' | 'dilation' | 'before'>>;
+  readonly look?: Look;
+  readonly wrong: (of: string, along: string) => string;
+  readonly fix: string;
+}
 
-const PARAMETERS: readonly (readonly [id: string, change: Change, wrong: string, fix: string])[] = [
-  ['stride_missing', () => ({ stride: 1 }), 'the stride is missing: it is taken to be 1', 'multiply p by the stride'],
-  [
-    'dilation_missing',
-    () => ({ dilation: 1 }),
-    'the dilation is missing: it is taken to be 1',
-    'multiply k by the dilation',
-  ],
-  [
-    'padding_missing',
-    () => ({ before: 0 }),
-    'the padding is missing: it is taken to be 0',
-    'subtract the padding before the input',
-  ],
-  [
-    'stride_and_dilation_exchanged',
-    ({ stride, dilation }) => ({ stride: dilation, dilation: stride }),
-    'the stride and the dilation are exchanged',
-    'multiply p by the stride, and k by the dilation',
-  ],
-  [
-    'dilation_for_stride',
-    ({ dilation }) => ({ stride: dilation }),
-    'p is multiplied by the dilation',
-    'multiply p by the stride',
-  ],
-  [
-    'stride_for_dilation',
-    ({ stride }) => ({ dilation: stride }),
-    'k is multiplied by the stride',
-    'multiply k by the dilation',
-  ],
-  [
-    'kernel_for_stride',
-    ({ kernel }) => ({ stride: kernel }),
-    'p is multiplied by the kernel size',
-    'multiply p by the stride',
-  ],
-  [
-    'padding_of_the_other_side',
-    ({ after }) => ({ before: after }),
-    'the padding after the input was used',
-    'subtract the padding before the input',
-  ],
-  ['padding_added', ({ before }) => ({ before: -before }), 'the padding is added', 'subtract the padding'],
-  [
-    'padding_twice',
-    ({ before }) => ({ before: 2 * before }),
-    'the padding is subtracted twice',
-    'subtract the padding once',
-  ],
-  [
-    'padding_of_both_sides',
-    ({ before, after }) => ({ before: before + after }),
-    'the padding of both sides is subtracted',
-    'subtract the padding before the input',
-  ],
-];
+/** Words that fit an instance. They do not mention options that have no effect in it. */
+interface Words {
+  readonly hasStride: boolean;
+  readonly hasDilation: boolean;
+  readonly position: string;
+  /** What to do with p and k. */
+  readonly ofWindow: string;
+  readonly ofTap: string;
+  readonly window: string;
+  /** What the positions are in. */
+  readonly plane: string;
+  readonly before: string;
+  readonly after: string;
+}
 
-const LOOKS: readonly (readonly [id: string, look: Look, wrong: string, fix: string])[] = [
-  [
-    'kernel_flipped',
-    (axis, p, k) => at(axis, p, axis.kernel - 1 - k),
-    'kernel − 1 − k was used instead of k: the kernel is flipped',
-    'use tap k as it is',
-  ],
-  [
-    'windows_reversed',
-    (axis, p, k) => at(axis, axis.output - 1 - p, k),
-    'p counts from the last window to the first',
-    'begin with the first window',
-  ],
-  ['place_off_by_one', (axis, p, k) => at(axis, p, k) + 1, 'one is added', 'begin at −padding'],
-  ['place_off_by_one', (axis, p, k) => at(axis, p, k) - 1, 'one is subtracted', 'begin at −padding'],
-  [
-    'last_tap_missing',
-    (axis, p, k) => (k === axis.kernel - 1 ? -1 : at(axis, p, k)),
-    'the last tap is left out',
-    'use all taps of the window',
-  ],
-  [
-    'first_tap_missing',
-    (axis, p, k) => (k === 0 ? -1 : at(axis, p, k)),
-    'the first tap is left out',
-    'use all taps of the window',
-  ],
-  [
-    'last_window_missing',
-    (axis, p, k) => (p === axis.output - 1 ? -1 : at(axis, p, k)),
-    'the last window is left out',
-    'use all windows',
-  ],
-  [
-    'first_window_missing',
-    (axis, p, k) => (p === 0 ? -1 : at(axis, p, k)),
-    'the first window is left out',
-    'use all windows',
-  ],
+export const hasPadding = (axes: readonly WindowAxis[]) => axes.some(({ before, after }) => before > 0 || after > 0);
+
+function wordsFor(axes: readonly WindowAxis[], windowed: Windowed): Words {
+  const hasStride = axes.some(({ stride, output }) => stride > 1 && output > 1);
+  const hasDilation = axes.some(({ dilation, kernel }) => dilation > 1 && kernel > 1);
+  const isTransposed = windowed === 'transposed';
+  return {
+    hasStride,
+    hasDilation,
+    position: `${hasStride ? 'p · stride' : 'p'} + ${hasDilation ? 'k · dilation' : 'k'}${hasPadding(axes) ? ' − padding' : ''}`,
+    ofWindow: hasStride ? 'multiply p by the stride' : 'use p as it is',
+    ofTap: hasDilation ? 'multiply k by the dilation' : 'use k as it is',
+    window: isTransposed ? 'element of x' : 'window',
+    plane: isTransposed ? 'out' : 'the input',
+    before: isTransposed ? 'at the start of out' : 'before the input',
+    after: isTransposed ? 'at the end of out' : 'after the input',
+  };
+}
+
+/** Wrong parameters. */
+function parameterWays({ hasStride, hasDilation, ofWindow, ofTap, before: start, after: end }: Words): Way[] {
+  const subtract = `subtract the padding ${start}`;
+  const ofBoth = [...new Set([ofWindow, ofTap])].join(', and ');
+  const exchanged = {
+    id: 'stride_and_dilation_exchanged',
+    change: ({ stride, dilation }: WindowAxis) => ({ stride: dilation, dilation: stride }),
+    fix: ofBoth,
+  };
+  const ways: (Way | false)[] = [
+    {
+      id: 'stride_missing',
+      change: () => ({ stride: 1 }),
+      wrong: (of) => `the stride${of} is missing: it is taken to be 1`,
+      fix: ofWindow,
+    },
+    {
+      id: 'dilation_missing',
+      change: () => ({ dilation: 1 }),
+      wrong: (of) => `the dilation${of} is missing: it is taken to be 1`,
+      fix: ofTap,
+    },
+    {
+      id: 'padding_missing',
+      change: () => ({ before: 0 }),
+      wrong: (of) => `the padding${of} is missing: it is taken to be 0`,
+      fix: subtract,
+    },
+    hasStride && hasDilation && { ...exchanged, wrong: (of) => `the stride and the dilation${of} are exchanged` },
+    hasStride &&
+      !hasDilation && { ...exchanged, wrong: (_, along) => `k is multiplied by the stride, and p is not${along}` },
+    !hasStride &&
+      hasDilation && { ...exchanged, wrong: (_, along) => `p is multiplied by the dilation, and k is not${along}` },
+    hasDilation && {
+      id: 'dilation_for_stride',
+      change: ({ dilation }) => ({ stride: dilation }),
+      wrong: (_, along) => `p is multiplied by the dilation${along}`,
+      fix: ofWindow,
+    },
+    hasStride && {
+      id: 'stride_for_dilation',
+      change: ({ stride }) => ({ dilation: stride }),
+      wrong: (_, along) => `k is multiplied by the stride${along}`,
+      fix: ofTap,
+    },
+    {
+      id: 'kernel_for_stride',
+      change: ({ kernel }) => ({ stride: kernel }),
+      wrong: (_, along) => `p is multiplied by the kernel size${along}`,
+      fix: ofWindow,
+    },
+    {
+      id: 'padding_of_the_other_side',
+      change: ({ after }) => ({ before: after }),
+      wrong: (_, along) => `the padding ${end} is subtracted${along}`,
+      fix: subtract,
+    },
+    {
+      id: 'padding_added',
+      change: ({ before }) => ({ before: -before }),
+      wrong: (of) => `the padding${of} is added`,
+      fix: 'subtract the padding',
+    },
+    {
+      id: 'padding_twice',
+      change: ({ before }) => ({ before: 2 * before }),
+      wrong: (of) => `the padding${of} is subtracted twice`,
+      fix: 'subtract the padding once',
+    },
+    {
+      id: 'padding_of_both_sides',
+      change: ({ before, after }) => ({ before: before + after }),
+      wrong: (_, along) => `the padding of both sides is subtracted${along}`,
+      fix: subtract,
+    },
+  ];
+  return ways.filter((way) => way !== false);
+}
+
+/** The kernel flipped. In pooling, the order of the taps only decides between equal values. */
+function flippedWays(windowed: Windowed): Way[] {
+  if (windowed === 'pooling') return [];
+  const [sense, fix] =
+    windowed === 'transposed'
+      ? [
+          ', or was slid over x with zeros inserted without being flipped first',
+          'add x[p] · weight[k] at the position of tap k; to slide the kernel over x with zeros inserted, flip it first',
+        ]
+      : [', as in convolution in the mathematical sense', 'use tap k as it is: this is cross-correlation'];
+  return [
+    {
+      id: 'kernel_flipped',
+      look: (axis, p, k) => at(axis, p, axis.kernel - 1 - k),
+      wrong: (_, along) => `kernel − 1 − k was used instead of k: the kernel is flipped${along}${sense}`,
+      fix,
+    },
+  ];
+}
+
+/** Taps, windows or elements that are left out, or found elsewhere. */
+function lookWays({ window, plane, position }: Words, windowed: Windowed): Way[] {
+  const start = position.endsWith('padding') ? '−padding' : '0';
+  const missing = (
+    id: string,
+    what: string,
+    isOut: (axis: WindowAxis, p: number, k: number) => boolean,
+    fix: string,
+  ): Way => ({
+    id,
+    look: (axis, p, k) => (isOut(axis, p, k) ? -1 : at(axis, p, k)),
+    wrong: (_, along) => `${what}${along}`,
+    fix,
+  });
+  const shifted = (by: 1 | -1): Way => ({
+    id: 'place_off_by_one',
+    look: (axis, p, k) => at(axis, p, k) + by,
+    wrong: (_, along) => `one is ${by > 0 ? 'added' : 'subtracted'}${along}`,
+    fix: `let the first ${window} begin at ${start}`,
+  });
+  const ways: Way[] = [
+    {
+      id: 'windows_reversed',
+      look: (axis, p, k) => at(axis, axis.output - 1 - p, k),
+      wrong: (_, along) => `p counts from the last ${window} to the first${along}`,
+      fix: `begin with the first ${window}`,
+    },
+    shifted(1),
+    shifted(-1),
+    missing(
+      'last_tap_missing',
+      'the last tap is left out',
+      ({ kernel }, _, k) => k === kernel - 1,
+      'use all taps of the window',
+    ),
+    missing('first_tap_missing', 'the first tap is left out', (_, __, k) => k === 0, 'use all taps of the window'),
+    missing(
+      'last_window_missing',
+      `the last ${window} is left out`,
+      ({ output }, p) => p === output - 1,
+      `use every ${window}`,
+    ),
+    missing('first_window_missing', `the first ${window} is left out`, (_, p) => p === 0, `use every ${window}`),
+    missing(
+      'first_element_missing',
+      `the first element of ${plane} counts as outside`,
+      (axis, p, k) => at(axis, p, k) === 0,
+      `${plane} begins at position 0`,
+    ),
+    missing(
+      'last_element_missing',
+      `the last element of ${plane} counts as outside`,
+      (axis, p, k) => at(axis, p, k) === axis.input - 1,
+      `${plane} ends at position size − 1`,
+    ),
+  ];
+  return windowed === 'transposed' ? ways : [...ways, ...borderWays];
+}
+
+/** What is read outside the input. */
+const BORDERS: readonly (readonly [id: string, inside: (place: number, size: number) => number, wrong: string])[] = [
   [
     'padded_with_the_edge',
-    (axis, p, k) => Math.min(Math.max(at(axis, p, k), 0), axis.input - 1),
+    (place, size) => Math.min(Math.max(place, 0), size - 1),
     'positions outside the input read the nearest element inside it',
-    'skip what is outside the input',
+  ],
+  [
+    'padded_with_the_mirror_image',
+    (place, size) => (place < 0 ? -place : place < size ? place : 2 * (size - 1) - place),
+    'positions outside the input read its mirror image: it is reflected at its border',
   ],
   [
     'padded_from_the_other_end',
-    (axis, p, k) => ((at(axis, p, k) % axis.input) + axis.input) % axis.input,
+    (place, size) => ((place % size) + size) % size,
     'positions outside the input wrap around to its other end',
-    'skip what is outside the input',
   ],
   [
-    'first_element_missing',
-    (axis, p, k) => (at(axis, p, k) === 0 ? -1 : at(axis, p, k)),
-    'the first element of the input counts as outside',
-    'the input begins at position 0',
-  ],
-  [
-    'last_element_missing',
-    (axis, p, k) => (at(axis, p, k) === axis.input - 1 ? -1 : at(axis, p, k)),
-    'the last element of the input counts as outside',
-    'the input ends at position input − 1',
+    'negative_position_from_the_end',
+    (place, size) => (place < 0 ? place + size : place),
+    'negative positions count from the end of the input, as indices do in Python',
   ],
 ];
+
+const borderWays = BORDERS.map(([id, inside, wrong]): Way => ({
+  id,
+  look: (axis, p, k) => inside(at(axis, p, k), axis.input),
+  wrong: (_, along) => `${wrong}${along}`,
+  fix: 'skip what is outside the input',
+}));
 
 /** Indices that may be used instead of p and k. */
 const INDICES: readonly (readonly [what: string, of: (all: Position, axes: number) => number | undefined])[] = [
@@ -145,93 +260,107 @@ const INDICES: readonly (readonly [what: string, of: (all: Position, axes: numbe
   ['2 p', ({ axis, p }) => 2 * p[axis]],
 ];
 
-function indexLooks(axes: number): (readonly [id: string, look: Look, wrong: string, fix: string])[] {
+function indexWays(axes: number, { window }: Words): Way[] {
   return INDICES.flatMap(([what, of]) => {
     if (of({ axis: 0, p: [0, 0], k: [0, 0] }, axes) === undefined) return [];
     const index = (all: Position) => of(all, axes) ?? -1;
-    const ways: (readonly [string, Look, string, string])[] = [];
-    if (what !== 'p')
-      ways.push([
-        'wrong_window_index',
-        (axis, _, k, all) => at(axis, index(all), k),
-        `${what} was used instead of p`,
-        'use the index of the window along the same axis',
-      ]);
-    if (what !== 'k')
-      ways.push([
-        'wrong_tap_index',
-        (axis, p, _, all) => at(axis, p, index(all)),
-        `${what} was used instead of k`,
-        'use the index of the tap along the same axis',
-      ]);
-    return ways;
+    const ofWindow: Way = {
+      id: 'wrong_window_index',
+      look: (axis, _, k, all) => at(axis, index(all), k),
+      wrong: (_, along) => `${what} was used instead of p${along}`,
+      fix: `use the index of the ${window} along the same axis`,
+    };
+    const ofTap: Way = {
+      id: 'wrong_tap_index',
+      look: (axis, p, _, all) => at(axis, p, index(all)),
+      wrong: (_, along) => `${what} was used instead of k${along}`,
+      fix: 'use the index of the tap along the same axis',
+    };
+    return [...(what === 'p' ? [] : [ofWindow]), ...(what === 'k' ? [] : [ofTap])];
   });
 }
 
 /** The position along another axis, sums instead of products, and wrong signs. */
-function placeLooks(axes: readonly WindowAxis[]): (readonly [id: string, look: Look, wrong: string, fix: string])[] {
-  const fix = 'compute p · stride + k · dilation − padding';
+function placeWays(axes: readonly WindowAxis[], { hasStride, hasDilation, position }: Words): Way[] {
+  const fix = `compute ${position}`;
   const other = (i: number) => (i + 1) % axes.length;
-  return [
-    ...(axes.length > 1
-      ? [
-          [
-            'position_of_another_axis',
-            (_: WindowAxis, __: number, ___: number, { axis: i, p, k }: Position) =>
-              at(axes[other(i)], p[other(i)], k[other(i)]),
-            'the position along another axis was used',
-            fix,
-          ] as const,
-        ]
-      : []),
-    [
-      'sum_for_product',
-      ({ stride, dilation, before }, p, k) => p + stride + k * dilation - before,
-      'the stride is added to p, not multiplied',
+  const [p, k] = [hasStride ? 'p · stride' : 'p', hasDilation ? 'k · dilation' : 'k'];
+  const ways: (Way | false)[] = [
+    axes.length > 1 && {
+      id: 'position_of_another_axis',
+      look: (_, __, ___, { axis: i, ...all }) => at(axes[other(i)], all.p[other(i)], all.k[other(i)]),
+      wrong: (_, along) => `the position along another axis was used${along}`,
       fix,
-    ],
-    [
-      'sum_for_product',
-      ({ stride, dilation, before }, p, k) => p * stride + k + dilation - before,
-      'the dilation is added to k, not multiplied',
+    },
+    hasStride && {
+      id: 'sum_for_product',
+      look: ({ stride, dilation, before }, p, k) => p + stride + k * dilation - before,
+      wrong: (of) => `the stride${of} is added to p, not multiplied`,
       fix,
-    ],
-    [
-      'wrong_sign',
-      ({ stride, dilation, before }, p, k) => p * stride - k * dilation - before,
-      'k · dilation is subtracted',
+    },
+    hasDilation && {
+      id: 'sum_for_product',
+      look: ({ stride, dilation, before }, p, k) => p * stride + k + dilation - before,
+      wrong: (of) => `the dilation${of} is added to k, not multiplied`,
       fix,
-    ],
-    [
-      'wrong_sign',
-      ({ stride, dilation, before }, p, k) => k * dilation - p * stride - before,
-      'p · stride is subtracted',
+    },
+    {
+      id: 'wrong_sign',
+      look: ({ stride, dilation, before }, p, k) => p * stride - k * dilation - before,
+      wrong: (_, along) => `${k} is subtracted${along}`,
       fix,
-    ],
+    },
+    {
+      id: 'wrong_sign',
+      look: ({ stride, dilation, before }, p, k) => k * dilation - p * stride - before,
+      wrong: (_, along) => `${p} is subtracted${along}`,
+      fix,
+    },
   ];
+  return ways.filter((way) => way !== false);
 }
 
-const along = (which: number, count: number) => (which < 0 || count === 1 ? '' : ` along axis ${which}`);
+/** The program with slips that are generated when they are first asked for: there are more than a hundred tables. */
+export function withSlips(program: Program, slips: () => readonly TableSlip[]): Program {
+  let known: readonly TableSlip[] | undefined;
+  return {
+    ...program,
+    get slips() {
+      return (known ??= slips());
+    },
+  };
+}
 
-export function windowSlips(axes: readonly WindowAxis[]): TableSlip[] {
+export function windowSlips(axes: readonly WindowAxis[], windowed: Windowed): TableSlip[] {
   const slips: TableSlip[] = [];
+  const words = wordsFor(axes, windowed);
+  const tap = windowed === 'transposed' ? 'tap k of element p of x' : 'tap k of window p';
   const right = windowTable(axes);
+  const isSame = (a: Int32Array, b: Int32Array) => a.every((place, i) => place === b[i]);
+  // Only the taps in another order: the kernel is transposed.
+  const reordered = otherOrders(axes.length)
+    .map((order) => ({ order, table: withTapsMoved(right, tapsAlong(axes, order)) }))
+    .filter(({ table }, i, all) => all.findIndex((other) => isSame(other.table, table)) === i);
   const slip = (id: string, table: Int32Array, wrong: string, fix: string, rank: number) => {
-    if (table.length !== right.length || table.every((place, i) => place === right[i])) return;
-    slips.push({ id, rank, names: ['at'], given: { at: table }, wrong: `${AT}, ${wrong}`, fix });
+    if (isSame(table, right) || reordered.some((other) => other.table !== table && isSame(other.table, table))) return;
+    const whole = `In the position ${words.position} of ${tap}, ${wrong}`;
+    slips.push({ id, rank, names: ['at'], given: { at: table }, wrong: whole, fix });
   };
   // All axes, and each by itself.
   const which = axes.length === 1 ? [-1] : [-1, ...axes.keys()];
-  for (const [id, change, wrong, fix] of PARAMETERS)
+  const tryWay = ({ id, change, look = at, wrong, fix }: Way, usual: number) => {
     for (const one of which) {
-      const changed = axes.map((axis, i) => (one < 0 || i === one ? { ...axis, ...change(axis) } : axis));
-      slip(id, windowTable(changed), `${wrong}${along(one, axes.length)}`, fix, one < 0 ? 2 : 3);
+      const isChanged = (axis: number) => one < 0 || axis === one;
+      const changed = axes.map((axis, i) => (isChanged(i) ? { ...axis, ...change?.(axis) } : axis));
+      const table = windowTable(changed, (axis, p, k, all) => (isChanged(all.axis) ? look : at)(axis, p, k, all));
+      const named = one < 0 ? '' : `spatial axis ${one}`;
+      const text = named ? wrong(` of ${named}`, ` along ${named}`) : wrong('', '');
+      slip(id, table, text, fix, usual + (one < 0 ? 0 : 1));
     }
-  for (const [id, look, wrong, fix] of [...LOOKS, ...indexLooks(axes.length), ...placeLooks(axes)])
-    for (const one of which) {
-      const table = windowTable(axes, (axis, p, k, all) => (one < 0 || all.axis === one ? look : at)(axis, p, k, all));
-      slip(id, table, `${wrong}${along(one, axes.length)}`, fix, one < 0 ? 3 : 4);
-    }
+  };
+  for (const way of [...parameterWays(words), ...flippedWays(windowed)]) tryWay(way, 2);
+  for (const way of [...lookWays(words, windowed), ...indexWays(axes.length, words), ...placeWays(axes, words)])
+    tryWay(way, 3);
   if (axes.length > 1)
     for (const name of ['stride', 'dilation', 'before'] as const) {
       const changed = axes.map((axis, i) => ({ ...axis, [name]: axes[(i + 1) % axes.length][name] }));
@@ -244,19 +373,16 @@ export function windowSlips(axes: readonly WindowAxis[]): TableSlip[] {
         3,
       );
     }
-  if (axes.length === 2) {
-    const [first, second] = axes;
-    if (first.kernel === second.kernel) {
-      const K = first.kernel;
-      const swapped = right.map((_, i) => right[i - (i % (K * K)) + (i % K) * K + Math.floor((i % (K * K)) / K)]);
+  if (windowed !== 'pooling')
+    for (const { order, table } of reordered) {
+      const exchanged = order.flatMap((axis, i) => (axis === i ? [] : [i])).join(' and ');
       slip(
         'kernel_transposed',
-        swapped,
-        'the two axes of the kernel are exchanged',
-        'use tap k of each axis as it is',
-        4,
+        table,
+        `the kernel is transposed: its axes ${exchanged} are exchanged`,
+        'the last axes of weight are those of the kernel, in the order of the spatial axes of x',
+        3,
       );
     }
-  }
   return slips;
 }

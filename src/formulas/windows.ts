@@ -46,6 +46,50 @@ export function windowTable(axes: readonly WindowAxis[], look: Look = positionOf
   return table;
 }
 
+/** The table with the taps of each window in another order. */
+export function withTapsMoved(table: Int32Array, order: readonly number[]): Int32Array {
+  const K = order.length;
+  const moved = new Int32Array(table.length);
+  for (let i = 0; i < table.length; i++) moved[i - (i % K) + order[i % K]] = table[i];
+  return moved;
+}
+
+/** Where each tap comes if the axes of the kernel are walked in another order, its last one fastest. */
+export function tapsAlong(axes: readonly WindowAxis[], order: readonly number[]): number[] {
+  return Array.from({ length: sizeOf(axes, 'kernel') }, (_, tap) => {
+    const k = unflattened(tap, axes, 'kernel');
+    return order.reduce((at, axis) => at * axes[axis].kernel + k[axis], 0);
+  });
+}
+
+/** Orders of axes other than their own: the reverse one, the last two exchanged, and the first two. */
+export function otherOrders(count: number): number[][] {
+  const own = Array.from({ length: count }, (_, axis) => axis);
+  const orders = [
+    own.toReversed(),
+    [...own.slice(0, -2), ...own.slice(-2).reverse()],
+    [...own.slice(0, 2).reverse(), ...own.slice(2)],
+  ];
+  return orders.filter((order, i) => count > 1 && orders.findIndex((other) => other.join() === order.join()) === i);
+}
+
+/** The table with only one entry of each group that is inside, the last or the first; the others count as outside. */
+export function withOneOf(
+  table: Int32Array,
+  which: 'first' | 'last',
+  groupOf: (place: number, at: number) => number,
+): Int32Array {
+  const kept = new Map<number, number>();
+  table.forEach((place, at) => {
+    if (place < 0) return;
+    const group = groupOf(place, at);
+    if (which === 'last' || !kept.has(group)) kept.set(group, at);
+  });
+  const only = new Int32Array(table.length).fill(-1);
+  for (const at of kept.values()) only[at] = table[at];
+  return only;
+}
+
 /** Number of elements of each window that an average divides by: those inside, or those of the padded input too. */
 export function windowCounts(axes: readonly WindowAxis[], includesPadding: boolean): Float64Array {
   const windows = sizeOf(axes, 'output');

@@ -144,7 +144,7 @@ describe('precision', () => {
   });
 
   it('of float32 does not hide which mistake was made', () => {
-    const made = { batchnorm: 'variance_path_missing', lstm: 'cell_gradient_assigned', rnn: 'later_steps_dropped' };
+    const made = { batchnorm: 'variance_path_missing', lstm: 'no_gradient_through_time', rnn: 'later_steps_dropped' };
     for (const [name, id] of Object.entries(made)) {
       const { checks, instance } = caseFor(name);
       const { dx } = implementations[name](instance, id);
@@ -331,11 +331,12 @@ describe('two mistakes at once', () => {
 
   it('are named if they change the same part of the backward pass', () => {
     const { checks, instance, answers } = caseFor('lstm');
-    const assigned = implementations.lstm(instance, 'cell_gradient_assigned+forget_gradient_uses_c_t');
+    const id = 'no_gradient_through_time+input_and_cell_factors_exchanged';
+    const wrong = implementations.lstm(instance, id);
     // A tenth of the pairs is enough, because common kinds of mistakes are tried first.
-    const { tensors } = verdict(checks, instance, { ...answers, ...assigned }, { pairs: () => 1000 });
+    const { tensors } = verdict(checks, instance, { ...answers, ...wrong }, { pairs: () => 1000 });
     for (const name of ['dx', 'dh0', 'dweight_ih', 'dweight_hh', 'dbias_ih', 'dbias_hh'])
-      expect(tensors[name].diagnosis[0]?.id, name).toBe('cell_gradient_assigned+forget_gradient_uses_c_t');
+      expect(tensors[name].diagnosis[0]?.id, name).toBe(id);
   });
 
   it('are named if one of them replaces dout by ones', () => {
@@ -348,11 +349,11 @@ describe('two mistakes at once', () => {
 
   it('are found early if one of them explains another claim', () => {
     const { checks, instance } = caseFor('lstm');
-    const both = implementations.lstm(instance, 'gates_i_o_f_c+forget_gate_missing_in_carry');
+    const both = implementations.lstm(instance, 'gates_i_o_f_c+input_and_cell_factors_exchanged');
     const { tensors } = verdict(checks, instance, both, { pairs: () => 1000 });
     expect(tensors.out.diagnosis[0].id).toBe('gates_i_o_f_c');
     for (const name of ['dx', 'dweight_ih', 'dc0'])
-      expect(tensors[name].diagnosis[0]?.id, name).toBe('gates_i_o_f_c+forget_gate_missing_in_carry');
+      expect(tensors[name].diagnosis[0]?.id, name).toBe('gates_i_o_f_c+input_and_cell_factors_exchanged');
   });
 
   it('are not searched for beyond the work limit', () => {
@@ -400,7 +401,7 @@ describe('a mistake that the input hides', () => {
     const ids = found.indistinguishable.map(({ id }) => id);
     expect(ids).toContain('padding_side');
     // No gradient was claimed.
-    expect(ids).not.toContain('padding_side_in_backward');
+    expect(new Set(found.indistinguishable.flatMap(({ tensors }) => tensors))).toEqual(new Set(['out']));
   });
 
   it('is not listed for an option without effect', () => {
@@ -422,7 +423,7 @@ describe('a mistake that the input hides', () => {
       };
     });
     const ids = found.indistinguishable.map(({ id }) => id);
-    expect(ids).toEqual(expect.arrayContaining(['later_steps_dropped', 'weight_gradients_of_one_step']));
+    expect(ids).toContain('later_steps_dropped');
     expect(ids).not.toContain('derivative_missing');
   });
 });

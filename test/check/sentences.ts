@@ -26,7 +26,7 @@ const WORDS: readonly (readonly [word: string, isIdle: (instance: Instance, laye
   ['biases', ({ inputs }) => !Object.keys(inputs).some((name) => name.startsWith('bias'))],
 ];
 
-function absentIn({ layer }: Checks, instance: Instance): string[] {
+export function absentIn({ layer }: Checks, instance: Instance): string[] {
   const { inputs, upstream } = layer.schemas;
   const optional = [...Object.keys(inputs.properties), ...Object.keys(upstream.properties)];
   const absent = optional.filter((name) => !(name in instance.inputs) && !(name in instance.upstream));

@@ -150,8 +150,8 @@ describe('a case', () => {
     ],
     [
       'fewer axes than the mistake needs',
-      'convolution',
-      { mistake: 'kernel_axes_exchanged', axes: 1 },
+      'pooling',
+      { mistake: 'indices_in_columns', axes: 1 },
       422,
       '/axes',
       'axes is 1; expected at least 2',
@@ -159,10 +159,10 @@ describe('a case', () => {
     [
       'an option that rules the mistake out',
       'convolution',
-      { mistake: 'padding_replicated', options: { stride: 2, padding: 0 } },
+      { mistake: 'dx_not_cropped', options: { stride: 2, padding: 0 } },
       422,
       '/options/padding',
-      'padding is 0; expected another value, because padding_replicated does not show with this one',
+      'padding is 0; expected another value, because dx_not_cropped does not show with this one',
     ],
     [
       'an option that hides the mistake',

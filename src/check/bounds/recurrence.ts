@@ -13,8 +13,9 @@
  * Source: Higham (see bounds.ts), sections 3.1 and 3.3.
  */
 import { cells, type Cell as Kind } from '../../kernels/kernels.js';
-import { recurrentGiven } from '../mistakes/recurrence/instance.js';
-import { timeAt } from '../mistakes/recurrence/steps.js';
+import type { Instance } from '../../layers/instance.js';
+import { planRecurrence, type RecurrentInputs, type RecurrentOptions } from '../../layers/recurrence.js';
+import type { FloatArray } from '../../tensor/tensor.js';
 import { sumUnits, TERM_UNITS, type Bounds } from './bounds.js';
 import { arithmetic, type Arithmetic, type Running } from './running.js';
 
@@ -84,7 +85,7 @@ export const recurrentBounds =
       for (let n = 0; n < N; n++) {
         const length = s.lengths?.[n] ?? T;
         const first = (d * N + n) * H;
-        const time = (step: number) => timeAt(s, n, s.isReverse(d) ? length - 1 - step : step);
+        const time = (step: number) => s.place(n, s.isReverse(d) ? length - 1 - step : step);
         const unitsOf: Unit[][] = [];
         let state = Array.from({ length: H }, (_, j) => ({
           h: by.given(s.h0[first + j]),
@@ -173,3 +174,33 @@ export const recurrentBounds =
       dc0: dc0.errors,
     };
   };
+
+/** What an instance gives, with zeros for what is absent. */
+export function recurrentGiven({ inputs, options, upstream }: Instance, kind: Kind) {
+  const recurrent = inputs as unknown as RecurrentInputs;
+  const { x, weight_ih, weight_hh, bias_ih, bias_hh, h0, c0, sequence_lengths } = recurrent;
+  const plan = planRecurrence(recurrent, options as unknown as RecurrentOptions, kind);
+  const { N, T, I, H, R, directions, timeMajor } = plan;
+  const D = directions.length;
+  const orZeros = (given: { data: unknown } | undefined, size: number) =>
+    given ? (given.data as FloatArray) : new Float64Array(size);
+  return {
+    ...{ D, N, T, I, H },
+    /** Blocks of a weight: 1, or the 4 gates. */
+    blocks: cells[kind].gates.length,
+    isReverse: (d: number) => directions[d] === 'reverse',
+    /** Row of x and out that holds a time step of a sequence. */
+    place: (n: number, t: number) => (timeMajor ? t * N + n : n * T + t),
+    lengths: sequence_lengths?.data,
+    x: x.data,
+    weightIh: weight_ih.data,
+    weightHh: weight_hh.data,
+    biasIh: orZeros(bias_ih, D * R),
+    biasHh: orZeros(bias_hh, D * R),
+    h0: orZeros(h0, D * N * H),
+    c0: orZeros(c0, D * N * H),
+    dout: orZeros(upstream.dout, N * T * D * H),
+    dhLast: orZeros(upstream.dh_n, D * N * H),
+    dcLast: orZeros(upstream.dc_n, D * N * H),
+  };
+}

@@ -1,42 +1,127 @@
 /** Known mistakes in convolution, plain and transposed, along one to three axes. */
-import type { Static } from '@sinclair/typebox';
-import type { ConvolutionInputs, ConvolutionOptions, ConvolutionUpstream } from '../../../schemas/convolution.js';
+import { outputPaddingOf, setupOf } from '../../formulas/layers/convolution.js';
 import { convolution as layer } from '../../layers/convolution.js';
-import type { Decoded } from '../../layers/definition.js';
 import { sizeOf } from '../../tensor/tensor.js';
-import { transposedOutputSize } from '../../tensor/windows.js';
 import { convolution as bounds } from '../bounds/convolution.js';
-import type { Instance } from '../../layers/instance.js';
-import { defineChecks, PLACE, idleWindows } from '../definition.js';
-import { backwardMistakes } from './convolution/backward.js';
-import { forwardMistakes } from './convolution/forward.js';
+import { defineChecks, type Mistake } from '../define.js';
+import { PLACE, idleWindows } from '../definition.js';
+import {
+  ALL,
+  biasOfTaps,
+  biasTimes,
+  exchangedDweight,
+  exchangedWeight,
+  lastWindows,
+  overwritten,
+  padsSwapped,
+  summed,
+  uncropped,
+  withStepsExchanged,
+} from './convolution/tables.js';
 import { transposedMistakes } from './convolution/transposed.js';
-import { steps, type Given, type Made } from './convolution/walk.js';
 
-const planOf = ({ inputs, options }: Instance) =>
-  layer.plan(inputs as Decoded<typeof ConvolutionInputs>, options as Static<typeof ConvolutionOptions>);
-
-function given(instance: Instance): Given {
-  const { x, weight, bias } = instance.inputs as Decoded<typeof ConvolutionInputs>;
-  const { dout } = instance.upstream as Partial<Decoded<typeof ConvolutionUpstream>>;
-  const { N, C, O, groups, axes, transposed, outputs } = planOf(instance);
-  return {
-    N,
-    groups,
-    A: (transposed ? O : C) / groups,
-    B: (transposed ? C : O) / groups,
-    axes,
-    transposed,
-    outputPadding: axes.map((axis) =>
-      transposed ? axis.input - transposedOutputSize({ ...axis, input: axis.output }, 0) : 0,
-    ),
-    x: x.data,
-    weight: weight.data,
-    bias: bias?.data ?? new Float64Array(O),
-    dout: dout?.data ?? new Float64Array(sizeOf(outputs.out)),
-    outShape: outputs.out,
-  };
-}
+const mistakes: readonly Mistake[] = [
+  {
+    id: 'dx_assigned',
+    tensors: ['dx'],
+    explanation:
+      'Where windows overlap, the last one overwrites dx: it is assigned (=) where it should be accumulated (+=).',
+    fix: 'add the contribution of every window to dx',
+    hidden: 'windows do not overlap',
+    needs: { transposed: false },
+    ways: [
+      // All channels together; or each channel overwrites those before.
+      { given: overwritten('last'), only: 'backward' },
+      { formulas: ['dx[n,from,at] = dout · weight'] },
+    ],
+  },
+  {
+    id: 'dx_not_cropped',
+    tensors: ['dx'],
+    explanation: 'dx is the gradient of the padded input: the padding was not removed.',
+    fix: 'remove the padding: dx has the shape of x',
+    hidden: 'padding is 0',
+    needs: { transposed: false },
+    program: uncropped,
+  },
+  {
+    id: 'dweight_assigned',
+    tensors: ['dweight'],
+    explanation:
+      'dweight was computed from the last window only: it is assigned (=) where it should be accumulated (+=).',
+    fix: 'dweight = Σ dout · x, over batch and windows',
+    given: lastWindows,
+    only: 'backward',
+  },
+  {
+    id: 'dweight_channels_exchanged',
+    tensors: ['dweight'],
+    explanation: 'The input and output channels of dweight were swapped.',
+    fix: 'dweight has the axes of weight, in the same order',
+    hidden: 'weight has one input channel or one output channel',
+    formulas: exchangedDweight,
+  },
+  {
+    id: 'dbias_over_other_axes',
+    tensors: ['dbias'],
+    explanation:
+      'dbias was summed over the wrong axes: it has one value per sample, per spatial position or per plane.',
+    fix: 'dbias = Σ dout, over every axis except the channels',
+    ways: [
+      {
+        explanation: 'dbias was summed only over the batch: it has one value per spatial position.',
+        formulas: summed((o, p) => `dbias[${o},${p}] = Σ_n dout`),
+      },
+      { formulas: summed((o, p) => `dbias[n] = Σ_${o}${p} dout`) },
+      { formulas: summed((o, p) => `dbias[${p}] = Σ_n${o} dout`) },
+      { formulas: summed((o, p) => `dbias[n,${o}] = Σ_${p} dout`) },
+    ],
+  },
+  {
+    id: 'channels_exchanged',
+    tensors: ALL,
+    explanation: 'The input and output channels of weight were swapped: it was read as [C, O, …].',
+    fix: 'weight is [O, C/groups, *kernel]',
+    hidden: 'weight has one input channel or one output channel',
+    needs: { transposed: false },
+    given: exchangedWeight,
+    formulas: exchangedDweight,
+  },
+  {
+    id: 'padding_side',
+    tensors: ALL,
+    explanation: 'The pads before and after the input were swapped: an odd pad is on the wrong side.',
+    fix: 'padding "same" puts an odd pad after the input, "same_lower" before it',
+    hidden: 'both pads are equal',
+    ways: [
+      { given: padsSwapped },
+      {
+        explanation: 'In backward, the pads before and after the input were swapped: an odd pad is on the wrong side.',
+        given: padsSwapped,
+        only: 'backward',
+      },
+    ],
+  },
+  {
+    id: 'stride_and_dilation_exchanged',
+    tensors: ['out'],
+    explanation: 'stride and dilation were exchanged, also in the size of out.',
+    fix: 'stride is the step from window to window, dilation the step from tap to tap',
+    hidden: 'both are equal',
+    program: withStepsExchanged,
+  },
+  {
+    id: 'bias_at_every_tap',
+    tensors: ['out'],
+    explanation: 'The bias was added for every channel or tap of the sum, not once per output.',
+    fix: 'out[n, o, p] = bias[o] + …',
+    hidden: 'bias is 0',
+    ways: [
+      ...['channels · taps', 'channels', 'taps'].map((times) => ({ formulas: biasTimes(times) })),
+      { formulas: biasOfTaps },
+    ],
+  },
+];
 
 /**
  * One example per number of axes. Windows overlap, padding is asymmetric, and dilation never equals stride, which would
@@ -84,12 +169,10 @@ const EXAMPLES = [
   },
 ];
 
-export const convolution = defineChecks<Given, Made>({
+export const convolution = defineChecks({
   layer,
   bounds,
-  given,
-  steps,
-  mistakes: [...backwardMistakes, ...forwardMistakes, ...transposedMistakes],
+  mistakes: [...mistakes, ...transposedMistakes],
   axes: (name, { transposed }) => {
     if (name === 'dbias') return ['channel'];
     if (name !== 'dweight') return ['batch', 'channel', PLACE];
@@ -107,9 +190,9 @@ export const convolution = defineChecks<Given, Made>({
     { option: 'groups', value: 1, because: 'every output channel sees every input channel' },
   ],
   idle: {
-    ...idleWindows((instance) => planOf(instance).axes),
+    ...idleWindows((instance) => setupOf(instance).axes),
     groups: ({ options }) => options.groups === 1,
-    output_padding: (instance) => given(instance).outputPadding.every((size) => size === 0),
+    output_padding: (instance) => outputPaddingOf(setupOf(instance)).every((size) => size === 0),
   },
   spatial: true,
   kind: ({ transposed }) => (transposed === true ? { transposed } : {}),

@@ -1,91 +1,25 @@
-/** Known mistakes in dropout, given the mask that the implementation drew. */
+/** Known mistakes in dropout, given the mask that the implementation drew, in addition to slips in its formulas. */
 import type { Static } from '@sinclair/typebox';
-import type { DropoutInputs, DropoutOptions, DropoutUpstream } from '../../../schemas/dropout.js';
+import type { DropoutInputs, DropoutOptions } from '../../../schemas/dropout.js';
 import type { Decoded } from '../../layers/definition.js';
 import { dropout as layer } from '../../layers/dropout.js';
-import { tensor, type FloatArray, type MaskTensor, type Tensor } from '../../tensor/tensor.js';
-import { each } from '../arrays.js';
+import { tensor, type MaskTensor } from '../../tensor/tensor.js';
 import { dropout as bounds } from '../bounds/dropout.js';
-import type { Instance, Tensors } from '../../layers/instance.js';
-import { defineChecks, sharing, type Mistake } from '../definition.js';
+import type { Tensors } from '../../layers/instance.js';
+import { defineChecks, sharing, type Mistake } from '../define.js';
+import type { Way } from '../written.js';
+import { maskOf, maskOfDx, maskOfOut } from './dropout/masks.js';
 
-interface Given {
-  readonly training: boolean;
-  readonly rate: number;
-  readonly scaling: 'inverted' | 'test_time';
-  readonly x: FloatArray;
-  readonly dout: FloatArray;
-  /** All ones in inference. */
-  readonly kept: Uint8Array;
-  /** The claimed dx; some mistakes are derived from it. */
-  readonly claimed: Tensor | undefined;
-  readonly claimedOut: Tensor | undefined;
-}
-
-interface Made {
-  /** Factors in training and in inference, apart from the mask. */
-  readonly trainingScale: number;
-  readonly inferenceScale: number;
-  readonly scale: number;
-  readonly mask: FloatArray;
-  readonly out: FloatArray;
-  readonly backwardScale: number;
-  readonly backwardMask: FloatArray;
-  readonly dx: FloatArray;
-}
-
-type State = Given & Made;
-
-/** Dropped values are 0, even if they were infinite or NaN. */
-const masked = (values: FloatArray, mask: FloatArray, scale: number) =>
-  each(values.length, (i) => (mask[i] ? values[i] * mask[i] * scale : 0));
-
-const inverse = (value: number) => (value === 0 ? 0 : 1 / value);
-
-const ones = (s: State) => each(s.x.length, () => 1);
-
-const steps = {
-  trainingScale: (s: State) => (s.scaling === 'inverted' ? inverse(1 - s.rate) : 1),
-  inferenceScale: (s: State) => (s.scaling === 'inverted' ? 1 : 1 - s.rate),
-  scale: (s: State) => (s.training ? s.trainingScale : s.inferenceScale),
-  mask: (s: State) => Float64Array.from(s.kept),
-  out: (s: State) => masked(s.x, s.mask, s.scale),
-  backwardScale: (s: State) => s.scale,
-  backwardMask: (s: State) => s.mask,
-  dx: (s: State) => masked(s.dout, s.backwardMask, s.backwardScale),
-};
-
-/**
- * The mask that the claims imply: an element is kept if out, or dx where x is 0, is not 0. If they imply the right mask,
- * an arbitrary wrong one.
- */
-const maskOfOut = (s: State) => {
-  const source = (i: number) => (s.x[i] === 0 && s.claimed ? s.claimed : s.claimedOut);
-  const mask = s.claimedOut && each(s.x.length, (i) => (source(i)?.data[i] ? 1 : 0));
-  if (mask?.includes(0) && mask.some((kept, i) => s.x[i] && kept !== s.kept[i])) return mask;
-  return each(s.x.length, (i) => (s.kept.includes(0) ? s.kept[(i + 1) % s.x.length] : i % 2));
-};
+/** Backward, forward or both have it. */
+const inEither = (way: Way, [forward, backward]: readonly [string, string]): readonly Way[] => [
+  way,
+  { ...way, only: 'forward', explanation: forward },
+  { ...way, only: 'backward', explanation: backward },
+];
 
 const TRAINING = { training: true, scaling: 'inverted' };
 
-const mistakes: readonly Mistake<Given, Made>[] = sharing({ tensors: ['out', 'dx'], needs: { training: true } }, [
-  {
-    id: 'mask_missing_in_backward',
-    tensors: ['dx'],
-    explanation: 'The gradient was not masked: it is nonzero where x was dropped.',
-    fix: 'dx = dout · mask / (1 − rate)',
-    hidden: 'nothing was dropped',
-    steps: { backwardMask: ones },
-  },
-  {
-    id: 'scale_missing_in_backward',
-    tensors: ['dx'],
-    explanation: 'The gradient was masked, but not divided by 1 − rate.',
-    fix: 'dx = dout · mask / (1 − rate)',
-    hidden: 'rate is 0',
-    needs: TRAINING,
-    steps: { backwardScale: () => 1 },
-  },
+const mistakes: readonly Mistake[] = sharing({ tensors: ['out', 'dx'], needs: { training: true } }, [
   {
     id: 'backward_does_nothing',
     tensors: ['dx'],
@@ -93,7 +27,7 @@ const mistakes: readonly Mistake<Given, Made>[] = sharing({ tensors: ['out', 'dx
     fix: 'dx = dout · mask / (1 − rate)',
     hidden: 'rate is 0',
     needs: TRAINING,
-    steps: { backwardMask: ones, backwardScale: () => 1 },
+    formulas: ['dx = dout'],
   },
   {
     id: 'mask_guessed_from_out',
@@ -101,28 +35,16 @@ const mistakes: readonly Mistake<Given, Made>[] = sharing({ tensors: ['out', 'dx
     explanation: 'Backward used out ≠ 0 as the mask, so a kept 0 counts as dropped.',
     fix: 'keep the mask of forward and use it in backward',
     hidden: 'no kept element of x is 0',
-    steps: { backwardMask: (s) => s.out.map((value) => (value ? 1 : 0)) },
-  },
-  {
-    id: 'scale_missing',
-    explanation: 'The kept values were not divided by 1 − rate, as if scaling were test_time.',
-    fix: 'out = x · mask / (1 − rate) in training',
-    hidden: 'rate is 0',
-    needs: TRAINING,
-    steps: { trainingScale: () => 1 },
+    given: (instance, _, right) => ({
+      given: { mask: maskOf(instance, right).map((kept, i) => (instance.inputs.x.data[i] ? kept : 0)) },
+    }),
+    only: 'backward',
   },
   {
     id: 'scaled_by_rate',
     explanation: 'The kept values were multiplied by rate.',
     fix: 'divide by 1 − rate',
-    steps: { trainingScale: (s) => s.rate },
-  },
-  {
-    id: 'scaled_by_one_minus_rate',
-    explanation: 'The kept values were multiplied by 1 − rate, not divided by it.',
-    fix: 'divide by 1 − rate',
-    hidden: 'rate is 0',
-    steps: { trainingScale: (s) => 1 - s.rate },
+    formulas: ['out = mask · x · rate', 'dx = mask · dout · rate'],
   },
   {
     id: 'scaled_by_inverse_rate',
@@ -130,15 +52,7 @@ const mistakes: readonly Mistake<Given, Made>[] = sharing({ tensors: ['out', 'dx
     fix: 'divide by 1 − rate; rate is the fraction that is dropped',
     hidden: 'rate is 0.5',
     needs: TRAINING,
-    steps: { trainingScale: (s) => inverse(s.rate) },
-  },
-  {
-    id: 'scaled_twice',
-    explanation: 'The kept values were divided by 1 − rate twice.',
-    fix: 'divide by 1 − rate once',
-    hidden: 'rate is 0',
-    needs: TRAINING,
-    steps: { trainingScale: (s) => inverse(1 - s.rate) ** 2 },
+    formulas: ['out = mask · x / rate', 'dx = mask · dout / rate'],
   },
   {
     id: 'scaled_in_training_for_test_time',
@@ -146,13 +60,19 @@ const mistakes: readonly Mistake<Given, Made>[] = sharing({ tensors: ['out', 'dx
     fix: 'out = x · mask in training, x · (1 − rate) in inference',
     hidden: 'rate is 0',
     needs: { training: true, scaling: 'test_time' },
-    steps: { trainingScale: (s) => inverse(1 - s.rate) },
+    formulas: ['out = mask · x / (1 − rate)', 'dx = mask · dout / (1 − rate)'],
   },
   {
     id: 'mask_inverted',
     explanation: 'The mask was inverted: values that should have been dropped were kept, and vice versa.',
     fix: 'mask is 1 where x is kept',
-    steps: { mask: (s) => Float64Array.from(s.kept, (value) => 1 - value) },
+    ways: inEither(
+      { given: (instance, _, right) => ({ given: { mask: maskOf(instance, right).map((kept) => 1 - kept) } }) },
+      [
+        'Forward inverted the mask: it kept the values that it should have dropped, and vice versa.',
+        'Backward inverted the mask: the gradient passes where x was dropped, and vice versa.',
+      ],
+    ),
   },
   {
     id: 'not_dropped_in_training',
@@ -160,16 +80,7 @@ const mistakes: readonly Mistake<Given, Made>[] = sharing({ tensors: ['out', 'dx
     fix: 'out = x · mask / (1 − rate) in training',
     hidden: 'nothing was dropped',
     needs: TRAINING,
-    steps: { mask: ones, trainingScale: () => 1 },
-  },
-  {
-    id: 'scaled_without_mask',
-    tensors: ['out'],
-    explanation: 'x was divided by 1 − rate, but not masked.',
-    fix: 'out = x · mask / (1 − rate) in training',
-    hidden: 'nothing was dropped',
-    needs: TRAINING,
-    steps: { mask: ones },
+    formulas: ['out = x', 'dx = dout'],
   },
   {
     id: 'scaled_in_inference_too',
@@ -177,17 +88,10 @@ const mistakes: readonly Mistake<Given, Made>[] = sharing({ tensors: ['out', 'dx
     fix: 'out = x in inference',
     hidden: 'rate is 0',
     needs: { training: false, scaling: 'inverted' },
-    ways: [(s: State) => 1 - s.rate, (s: State) => inverse(1 - s.rate)].map((inferenceScale) => ({
-      steps: { inferenceScale },
-    })),
-  },
-  {
-    id: 'not_scaled_in_inference',
-    explanation: 'x was returned unchanged in inference, although scaling is test_time.',
-    fix: 'out = x · (1 − rate) in inference',
-    hidden: 'rate is 0',
-    needs: { training: false, scaling: 'test_time' },
-    steps: { inferenceScale: () => 1 },
+    ways: [
+      { formulas: ['out = x · (1 − rate)', 'dx = dout · (1 − rate)'] },
+      { formulas: ['out = x / (1 − rate)', 'dx = dout / (1 − rate)'] },
+    ],
   },
   {
     id: 'scaled_by_rate_in_inference',
@@ -195,7 +99,7 @@ const mistakes: readonly Mistake<Given, Made>[] = sharing({ tensors: ['out', 'dx
     fix: 'out = x · (1 − rate) in inference',
     hidden: 'rate is 0.5',
     needs: { training: false, scaling: 'test_time' },
-    steps: { inferenceScale: (s) => s.rate },
+    formulas: ['out = x · rate', 'dx = dout · rate'],
   },
   {
     id: 'dropped_in_inference',
@@ -203,9 +107,13 @@ const mistakes: readonly Mistake<Given, Made>[] = sharing({ tensors: ['out', 'dx
     fix: 'out = x in inference, or x · (1 − rate) where scaling is test_time',
     hidden: 'nothing was dropped',
     needs: { training: false },
-    ways: [(s: State) => inverse(1 - s.rate), () => 1].map((inferenceScale) => ({
+    ways: [
+      ['out = used · x / (1 − rate)', 'dx = used · dout / (1 − rate)'],
+      ['out = used · x', 'dx = used · dout'],
+    ].map((formulas) => ({
       isFitted: true,
-      steps: { mask: maskOfOut, inferenceScale },
+      formulas,
+      given: (...all) => ({ given: { used: maskOfOut(...all) } }),
     })),
   },
   // Derived from the claim, and therefore last.
@@ -215,13 +123,14 @@ const mistakes: readonly Mistake<Given, Made>[] = sharing({ tensors: ['out', 'dx
     explanation: 'Backward drew a new mask: the gradient was dropped at different positions than x.',
     fix: 'keep the mask of forward and use it in backward',
     hidden: 'both masks happen to be equal',
-    ways: [1, 0].map((scaled) => ({
+    ways: [{}, { formulas: ['dx = mask · dout'] }].map((way) => ({
+      ...way,
       isFitted: true,
-      steps: {
-        backwardMask: (s: State) =>
-          s.claimed ? Float64Array.from(s.claimed.data, (value) => (value ? 1 : 0)) : s.mask,
-        backwardScale: (s: State) => (scaled || !s.claimed ? s.scale : 1),
+      given: (...all) => {
+        const mask = maskOfDx(...all);
+        return mask && { given: { mask } };
       },
+      only: 'backward',
     })),
   },
   {
@@ -231,7 +140,8 @@ const mistakes: readonly Mistake<Given, Made>[] = sharing({ tensors: ['out', 'dx
     fix: 'send the mask that forward used as forward.mask',
     hidden: 'both masks happen to be equal',
     isFitted: true,
-    steps: { mask: maskOfOut },
+    given: (...all) => ({ given: { mask: maskOfOut(...all) } }),
+    only: 'forward',
   },
 ]);
 
@@ -248,30 +158,9 @@ function isUnlikely(dropped: number, count: number, rate: number): boolean {
   return apart > DEVIATIONS * Math.sqrt(count * rate * (1 - rate)) + FEW;
 }
 
-function given({ inputs, options, upstream, drawn }: Instance, claims: Tensors, right: Tensors): Given {
-  const { x } = inputs as Decoded<typeof DropoutInputs>;
-  const { dout } = upstream as Partial<Decoded<typeof DropoutUpstream>>;
-  const { rate, training, scaling } = options as Static<typeof DropoutOptions>;
-  const claimOf = (name: string) =>
-    name in claims && claims[name].data.length === x.data.length ? claims[name] : undefined;
-  const { mask = right.mask } = drawn as { mask?: MaskTensor };
-  return {
-    training,
-    rate,
-    scaling,
-    x: x.data,
-    dout: dout?.data ?? new Float64Array(x.data.length),
-    kept: training ? Uint8Array.from(mask.data) : new Uint8Array(x.data.length).fill(1),
-    claimed: claimOf('dx'),
-    claimedOut: claimOf('out'),
-  };
-}
-
-export const dropout = defineChecks<Given, Made>({
+export const dropout = defineChecks({
   layer,
   bounds,
-  given,
-  steps,
   mistakes,
   axes: () => ['index'],
   constants({ options }) {

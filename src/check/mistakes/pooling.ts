@@ -1,34 +1,141 @@
 /** Known mistakes in pooling, along one to three axes. */
-import type { Static } from '@sinclair/typebox';
-import type { PoolingInputs, PoolingOptions, PoolingUpstream } from '../../../schemas/pooling.js';
-import type { Decoded } from '../../layers/definition.js';
+import { planOf, poolingOver } from '../../formulas/layers/pooling.js';
+import { programOf, type Program } from '../../formulas/program.js';
+import { positionOf, windowCounts, windowTable, withOneOf } from '../../formulas/windows.js';
+import type { Instance, Options } from '../../layers/instance.js';
 import { pooling as layer } from '../../layers/pooling.js';
 import { sizeOf } from '../../tensor/tensor.js';
+import { effectiveKernel, product, type WindowAxis } from '../../tensor/windows.js';
 import { pooling as bounds } from '../bounds/pooling.js';
-import type { Instance, Options } from '../../layers/instance.js';
-import { defineChecks, PLACE, idleWindows, type Example } from '../definition.js';
+import { defineChecks, type Mistake } from '../define.js';
+import { PLACE, idleWindows, type Example } from '../definition.js';
 import type { Numbers } from '../random.js';
-import { averageMistakes } from './pooling/average.js';
+import type { Misread } from '../written.js';
 import { maximumMistakes } from './pooling/maximum.js';
-import { placeMistakes } from './pooling/places.js';
-import { steps, type Given, type Made } from './pooling/window.js';
 
-const planOf = ({ inputs, options }: Instance) =>
-  layer.plan(inputs as Decoded<typeof PoolingInputs>, options as Static<typeof PoolingOptions>);
+const mistakes: readonly Mistake[] = [
+  {
+    id: 'dx_assigned',
+    tensors: ['dx'],
+    explanation:
+      'Where windows overlap, the last one overwrites dx: it is assigned (=) where it should be accumulated (+=).',
+    fix: 'add the contribution of every window to dx',
+    hidden: 'windows do not overlap',
+    ways: [
+      'dx[n,c,to] = dout',
+      // The whole window is written, including zeros.
+      'dx[n,c,at] = dout · (1 − positive(tap − best) − positive(best − tap))',
+    ].map((ofMaximum) => ({
+      formulas: ({ options }) => [options.mode === 'max' ? ofMaximum : 'dx[n,c,at] = dout / count'],
+    })),
+  },
+  {
+    id: 'padding_side',
+    tensors: ['out', 'dx', 'indices'],
+    explanation: 'The pads before and after the input were swapped: an odd pad is on the wrong side.',
+    fix: 'padding "same" puts an odd pad after the input, "same_lower" before it',
+    hidden: 'both pads are equal',
+    ways: [
+      { given: padsSwapped },
+      {
+        explanation: 'In backward, the pads before and after the input were swapped: an odd pad is on the wrong side.',
+        given: padsSwapped,
+        only: 'backward',
+      },
+    ],
+  },
+  {
+    id: 'window_in_the_padding_kept',
+    tensors: ['out'],
+    explanation: 'With ceil_mode, a last window that starts in the padding after the input was kept.',
+    fix: 'drop the last window if it starts past the end of the input',
+    hidden: 'no window starts in the padding after the input',
+    needs: { ceil_mode: true },
+    ways: [-Infinity, 0, NaN].map((value) => ({ program: (instance) => withEmptyWindows(instance, value) })),
+  },
+  {
+    id: 'overhang_forgotten_in_backward',
+    tensors: ['dx'],
+    explanation: 'Backward ignores the windows past the end that ceil_mode adds.',
+    fix: 'pass back the gradient of every window of forward, including the last',
+    hidden: 'no window extends past the end',
+    needs: { ceil_mode: true },
+    given: (instance) => {
+      const overhangs = (axis: WindowAxis, p: number) =>
+        positionOf(axis, p, axis.kernel - 1) >= axis.input + axis.after;
+      const look = (axis: WindowAxis, p: number, k: number) => (overhangs(axis, p) ? -1 : positionOf(axis, p, k));
+      return { given: { at: windowTable(planOf(instance).axes, look) } };
+    },
+    only: 'backward',
+  },
+  {
+    id: 'global_over_other_axes',
+    tensors: ['out'],
+    explanation:
+      'The windows span only one spatial axis, or include the channels, instead of spanning exactly the spatial axes.',
+    fix: 'pool over all spatial axes, with one result per sample and channel: out is [N, C, 1, …]',
+    hidden: 'the other axes have one element',
+    needs: { global: true },
+    ways: [
+      // The last axis; the channels; all but the batch; all between batch and last, as if channels came last.
+      (rank: number) => (rank > 3 ? [rank - 1, rank] : [1, rank]),
+      () => [1, 2],
+      (rank: number) => [1, rank],
+      (rank: number) => [1, rank - 1],
+    ].flatMap((range) => [true, false].map((keeps) => ({ program: (instance) => reduced(instance, range, keeps) }))),
+  },
+  {
+    id: 'gradient_to_one_tap',
+    tensors: ['dx'],
+    explanation: 'The gradient of the average went to only one element of each window.',
+    fix: 'each tap gets dout / count',
+    hidden: 'a window has one element',
+    needs: { mode: 'average' },
+    ways: ['dx = dout / count', 'dx = dout'].map((formula) => ({
+      formulas: [formula],
+      given: (instance) => {
+        const { axes } = planOf(instance);
+        const taps = product(axes, 'kernel');
+        return { given: { at: withOneOf(windowTable(axes), 'first', (_, i) => Math.floor(i / taps)) } };
+      },
+      only: 'backward',
+    })),
+  },
+];
 
-function given(instance: Instance): Given {
-  const { x } = instance.inputs as Decoded<typeof PoolingInputs>;
-  const { dout } = instance.upstream as Partial<Decoded<typeof PoolingUpstream>>;
-  const { planes, axes, mode, countIncludePad, outputs } = planOf(instance);
-  return {
-    planes,
-    xShape: x.shape,
-    axes,
-    mode,
-    countIncludePad,
-    x: x.data,
-    dout: dout?.data ?? new Float64Array(sizeOf(outputs.out)),
-  };
+function padsSwapped(instance: Instance): Misread {
+  const { axes, countIncludePad, mode } = planOf(instance);
+  const swapped = axes.map((axis) => ({ ...axis, before: axis.after, after: axis.before }));
+  const at = windowTable(swapped);
+  return { given: mode === 'max' ? { at, index: at } : { at, count: windowCounts(swapped, countIncludePad) } };
+}
+
+/** out including the windows that lie in the padding after the input, which are set to `value`. */
+function withEmptyWindows(instance: Instance, value: number): Program {
+  const axes = planOf(instance).axes.map((axis) => {
+    const { input, before, after, stride, kernel, dilation } = axis;
+    const room = input + before + after - effectiveKernel(kernel, dilation);
+    return { ...axis, output: Math.ceil(room / stride) + 1 };
+  });
+  return poolingOver({ ...instance, upstream: {} }, axes, value);
+}
+
+/** The maximum or the average over a range of axes of x, which are dropped or kept with size 1. */
+function reduced(
+  { inputs: { x }, options }: Instance,
+  range: (rank: number) => readonly number[],
+  keeps: boolean,
+): Program {
+  const [from, to] = range(x.shape.length);
+  const [outer, over, inner] = [x.shape.slice(0, from), x.shape.slice(from, to), x.shape.slice(to)];
+  const isMax = options.mode === 'max';
+  return programOf({
+    axes: { n: sizeOf(outer), k: sizeOf(over), q: sizeOf(inner) },
+    dims: { n: keeps ? [...outer, ...over.map(() => 1)] : outer, q: inner },
+    given: { 'x nkq': x.data, taps: sizeOf(over) },
+    forward: isMax ? ['best[n,q] = argmax_k x', 'out[n,q] = x[n,best,q]'] : ['out[n,q] = Σ_k x / taps'],
+    backward: [],
+  });
 }
 
 /**
@@ -122,13 +229,11 @@ function whole(numbers: Numbers, needs: Options, axes: number): Example {
   return { inputs: { x }, options: { ...defaults(needs), ...needs }, upstream: ['out'] };
 }
 
-export const pooling = defineChecks<Given, Made>({
+export const pooling = defineChecks({
   layer,
   bounds,
-  given,
-  steps,
-  mistakes: [...placeMistakes, ...maximumMistakes, ...averageMistakes],
-  slowness: 2200,
+  mistakes: [...mistakes, ...maximumMistakes],
+  slowness: 80,
   spatial: true,
   idle: {
     ...idleWindows(({ options, ...instance }) =>

@@ -19,7 +19,9 @@ export function batchnorm(instance: Instance) {
       : 'dx[n,c,s] = dxhat · rstd',
   ];
   return programOf({
-    axes: { n: N, c: C, s: m / N },
+    // w: everything, for mistakes.
+    axes: { n: N, c: C, s: m / N, w: 1 },
+    dims: { s: x.shape.slice(2) },
     means: { n: 'samples', c: 'channels', s: 'places' },
     given: {
       'x ncs': x.data,
@@ -28,6 +30,8 @@ export function batchnorm(instance: Instance) {
       'running_mean_before c': running_mean?.data,
       'running_var_before c': running_var?.data,
       'dout ncs': dout?.data,
+      // For a mistake: the variance that is left after cancellation.
+      'cancelled c': new Int32Array(C),
       m,
       N,
       C,

@@ -21,6 +21,8 @@ export function dropout(instance: Instance) {
       [`x ${over}`]: x.data,
       [`mask ${over}`]: training ? mask?.data : undefined,
       [`dout ${over}`]: dout?.data,
+      // For mistakes: the values that are kept in inference.
+      [`used ${over}`]: training ? undefined : new Int32Array(x.data.length).fill(1),
       rate,
     },
     forward: [`out[${at}] = ${passed('x')}`],

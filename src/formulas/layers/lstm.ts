@@ -2,20 +2,27 @@
 import type { Instance } from '../../layers/instance.js';
 import type { Source } from '../program.js';
 import { programOf } from '../program.js';
-import { recurrenceOf } from './recurrence.js';
+import { recurrenceOf, recurrentSizes } from './recurrence.js';
 
 const GATES = ['i', 'f', 'g', 'o'];
 
 export function lstm(instance: Instance) {
   const { upstream } = instance;
+  const { H } = recurrentSizes(instance);
   const shared = recurrenceOf(instance, GATES);
   const isBackward = Object.keys(upstream).length > 0;
   const source: Source = {
     ...shared,
+    given: {
+      ...shared.given,
+      // For mistakes: the places in a weight each of whose blocks is transposed.
+      'block_row rk': Int32Array.from({ length: 4 * H * H }, (_, i) => Math.floor(i / H / H) * H + (i % H)),
+      'block_column rk': Int32Array.from({ length: 4 * H * H }, (_, i) => Math.floor(i / H) % H),
+    },
     forward: [
       ...shared.forward,
       {
-        scan: { isDown: false, starts: { h: 'h0', c: 'c0' }, held: ['h', 'c'] },
+        scan: { isDown: false, starts: { h: 'h_start', c: 'c_start' }, held: ['h', 'c'] },
         lines: [
           shared.preactivation,
           ...GATES.map((gate) => `z_${gate}[d,n,t,j] = z[d,n,t,row_${gate}]`),
@@ -34,7 +41,7 @@ export function lstm(instance: Instance) {
       ? [
           ...shared.upstream,
           {
-            scan: { isDown: true, starts: { dh_back: 'dh_last', dc_back: 'dc_last' }, held: ['dh_back', 'dc_back'] },
+            scan: { isDown: true, starts: { dh_back: 'dh_start', dc_back: 'dc_start' }, held: ['dh_back', 'dc_back'] },
             lines: [
               'dh[d,n,t,j] = dout_t + dh_back[d,n,t+1,j]',
               'dc[d,n,t,j] = dc_back[d,n,t+1,j] + dh · o · (1 − tanh(c)²)',

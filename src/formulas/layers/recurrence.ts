@@ -3,24 +3,47 @@ import type { Instance } from '../../layers/instance.js';
 import type { TableSlip } from '../program.js';
 import { tensorsOf, type Source } from '../program.js';
 
+export interface RecurrentSizes {
+  readonly D: number;
+  readonly N: number;
+  readonly T: number;
+  readonly I: number;
+  readonly H: number;
+  /** Steps of each sequence. */
+  readonly of: readonly number[];
+  readonly isReverse: (d: number) => boolean;
+}
+
+export function recurrentSizes({ inputs, options }: Instance): RecurrentSizes {
+  const { x, weight_ih, weight_hh } = inputs;
+  const { direction, time_major } = options as { direction: string; time_major: boolean };
+  const [N, T] = time_major ? [x.shape[1], x.shape[0]] : x.shape;
+  return {
+    ...{ N, T },
+    D: direction === 'bidirectional' ? 2 : 1,
+    I: weight_ih.shape[weight_ih.shape.length - 1],
+    H: weight_hh.shape[weight_hh.shape.length - 1],
+    of: 'sequence_lengths' in inputs ? Array.from(inputs.sequence_lengths.data) : Array<number>(N).fill(T),
+    isReverse: (d) => direction === 'reverse' || d === 1,
+  };
+}
+
+/** An element for each direction, sequence and step: a table over time, which comes first in memory, directions and sequences. */
+export const overTime = (
+  { D, N, T }: Pick<RecurrentSizes, 'D' | 'N' | 'T'>,
+  of: (d: number, n: number, t: number) => number,
+): Int32Array =>
+  Int32Array.from({ length: T * D * N }, (_, i) => of(Math.floor(i / N) % D, i % N, Math.floor(i / N / D)));
+
 /** Time has two axes: s indexes the elements of x, t counts the steps in the order of the pass. */
 export function recurrenceOf(instance: Instance, gates: readonly string[]) {
   const { x, weight_ih, weight_hh } = instance.inputs;
   const { bias_ih, bias_hh, h0, c0, sequence_lengths, dout, dh_n, dc_n } = tensorsOf(instance);
-  const { direction, time_major } = instance.options as { direction: string; time_major: boolean };
-  const D = direction === 'bidirectional' ? 2 : 1;
-  const H = weight_hh.shape[weight_hh.shape.length - 1];
-  const I = weight_ih.shape[weight_ih.shape.length - 1];
-  const [N, T] = time_major ? [x.shape[1], x.shape[0]] : x.shape;
+  const { time_major } = instance.options as { time_major: boolean };
+  const sizes = recurrentSizes(instance);
+  const { D, N, T, I, H, of, isReverse } = sizes;
   const G = gates.length;
-  const of = sequence_lengths ? Array.from(sequence_lengths.data) : Array<number>(N).fill(T);
-  const time = new Int32Array(D * N * T).fill(-1);
-  for (let t = 0; t < T; t++)
-    for (let d = 0; d < D; d++)
-      for (let n = 0; n < N; n++) {
-        const isReverse = direction === 'reverse' || d === 1;
-        if (t < of[n]) time[(t * D + d) * N + n] = isReverse ? of[n] - 1 - t : t;
-      }
+  const time = overTime(sizes, (d, n, t) => (t >= of[n] ? -1 : isReverse(d) ? of[n] - 1 - t : t));
   const x_axes = time_major ? 'sn' : 'ns';
   const rows = Object.fromEntries(
     gates.map((gate, block) => [`row_${gate} j`, Int32Array.from({ length: H }, (_, j) => block * H + j)]),
@@ -39,9 +62,10 @@ export function recurrenceOf(instance: Instance, gates: readonly string[]) {
     'column dj': Int32Array.from({ length: D * H }, (_, i) => i),
     last: T - 1,
     [`dout ${x_axes}e`]: dout?.data,
-    'dh_last dnj': dh_n?.data,
-    'dc_last dnj': dc_n?.data,
+    'dh_n dnj': dh_n?.data,
+    'dc_n dnj': dc_n?.data,
     ...rows,
+    ...forMistakes(sizes, G, time_major),
   };
   const weights = [
     'dweight_ih[d,r,i] = Σ_nt dz · x_t',
@@ -54,10 +78,18 @@ export function recurrenceOf(instance: Instance, gates: readonly string[]) {
     given,
     shapes: { x_t: 'dnti', z: 'dntr', dz: 'dntr', out: `${x_axes}e`, dout_t: 'dntj', dx: `${x_axes}i` },
     ...(sequence_lengths ? { lengths: { axis: 'n', of } } : {}),
-    forward: [`x_t[d,n,t,i] = x[${subscripts('i')}]`],
+    forward: [
+      `x_t[d,n,t,i] = x[${subscripts('i')}]`,
+      ...(h0 ? ['h_start[d,n,j] = h0'] : []),
+      ...(c0 ? ['c_start[d,n,j] = c0'] : []),
+    ],
     preactivation: `z[d,n,t,r] = Σ_i weight_ih · x_t${biases} + Σ_k weight_hh · h[d,n,t−1,k]`,
     results: [`out[${subscripts('column')}] = h`, 'h_n[d,n,j] = h[d,n,last,j]'],
-    upstream: [dout ? `dout_t[d,n,t,j] = dout[${subscripts('column')}]` : 'dout_t[d,n,t,j] = 0'],
+    upstream: [
+      dout ? `dout_t[d,n,t,j] = dout[${subscripts('column')}]` : 'dout_t[d,n,t,j] = 0',
+      ...(dh_n ? ['dh_start[d,n,j] = dh_n'] : []),
+      ...(dc_n ? ['dc_start[d,n,j] = dc_n'] : []),
+    ],
     means: {
       d: 'directions',
       n: 'sequences',
@@ -69,10 +101,7 @@ export function recurrenceOf(instance: Instance, gates: readonly string[]) {
       i: 'input features',
       e: 'features of out',
     },
-    slips: [
-      ...orderSlips(gates, H),
-      ...timeSlips({ D, N, T, of, time, isReverse: (d) => direction === 'reverse' || d === 1 }),
-    ],
+    slips: [...orderSlips(gates, H), ...timeSlips(sizes, time)],
     handedBack: 'dh_back[d,n,t,k] = Σ_r dz · weight_hh',
     gradients: [
       `dx[${subscripts('i')}] += Σ_r dz · weight_ih`,
@@ -111,19 +140,37 @@ function swaps(G: number): number[][] {
   return found;
 }
 
-interface Times {
-  readonly D: number;
-  readonly N: number;
-  readonly T: number;
-  readonly of: readonly number[];
-  readonly time: Int32Array;
-  readonly isReverse: (d: number) => boolean;
+/**
+ * Tables that only the formulas of mistakes read. Two subscripts `…_a,…_b` name a sequence and a time step, in the order
+ * of the axes of x.
+ */
+function forMistakes(sizes: RecurrentSizes, gates: number, isTimeMajor: boolean): Source['given'] {
+  const { D, N, T, H, of, isReverse } = sizes;
+  const [sequence, time] = isTimeMajor ? 'ba' : 'ab';
+  return {
+    N,
+    T,
+    // 1 at the last step of a sequence, 0 before.
+    'is_last tn': Int32Array.from({ length: N * T }, (_, i) => Number(of[i % N] - 1 === Math.floor(i / N))),
+    'is_first_direction d': Int32Array.from({ length: D }, (_, d) => Number(d === 0)),
+    'is_second_direction d': Int32Array.from({ length: D }, (_, d) => Number(d === 1)),
+    // Steps as they are counted, as if every pass went from the first to the last.
+    [`counted_${sequence} dnt`]: overTime(sizes, (_, n) => n),
+    [`counted_${time} dnt`]: overTime(sizes, (_, n, t) => (t < of[n] ? t : -1)),
+    // The last time step of x.
+    [`end_${sequence} n`]: Int32Array.from({ length: N }, (_, n) => n),
+    [`end_${time} n`]: new Int32Array(N).fill(T - 1),
+    // Whether the place of a step that starts from the last time step is within the sequence.
+    'is_within dnt': overTime(sizes, (d, n, t) => Number(!isReverse(d) || T - 1 - t < of[n])),
+    // The row of dz that counts as a row of a weight's gradient.
+    'gate_row r': Int32Array.from({ length: gates * H }, (_, r) => r),
+  };
 }
 
 /** How the order of the time steps, and the ends of sequences, go wrong. */
-function timeSlips({ D, N, T, of, time, isReverse }: Times): TableSlip[] {
-  const table = (at: (d: number, n: number, t: number) => number) =>
-    Int32Array.from({ length: T * D * N }, (_, i) => at(Math.floor(i / N) % D, i % N, Math.floor(i / N / D)));
+function timeSlips(sizes: RecurrentSizes, time: Int32Array): TableSlip[] {
+  const { D, N, T, of, isReverse } = sizes;
+  const table = (at: (d: number, n: number, t: number) => number) => overTime(sizes, at);
   const isFull = of.every((length) => length === T);
   const lengths = Array<number>(N).fill(T);
   const inside = (n: number, t: number, place: number) => (t < of[n] && place >= 0 && place < T ? place : -1);

@@ -12,7 +12,7 @@ export function rnn(instance: Instance) {
     forward: [
       ...shared.forward,
       {
-        scan: { isDown: false, starts: { h: 'h0' }, held: ['h'] },
+        scan: { isDown: false, starts: { h: 'h_start' }, held: ['h'] },
         lines: [
           shared.preactivation,
           isTanh ? 'h[d,n,t,j] = tanh(z[d,n,t,row_h])' : 'h[d,n,t,j] = relu(z[d,n,t,row_h])',
@@ -25,7 +25,7 @@ export function rnn(instance: Instance) {
         ? [
             ...shared.upstream,
             {
-              scan: { isDown: true, starts: { dh_back: 'dh_last' }, held: ['dh_back'] },
+              scan: { isDown: true, starts: { dh_back: 'dh_start' }, held: ['dh_back'] },
               lines: [
                 'dh[d,n,t,j] = dout_t + dh_back[d,n,t+1,j]',
                 isTanh ? 'dz[d,n,t,row_h] = dh · (1 − h²)' : 'dz[d,n,t,row_h] = dh · positive(z[d,n,t,row_h])',

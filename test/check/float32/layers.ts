@@ -3,9 +3,8 @@
  * the service up to rounding.
  */
 import type { Instance, Tensors } from '../../../src/layers/instance.js';
-import { recurrentGiven } from '../../../src/check/mistakes/recurrence/instance.js';
+import { recurrentGiven } from '../../../src/check/bounds/recurrence.js';
 import type { Cell } from '../../../src/kernels/kernels.js';
-import { timeAt } from '../../../src/check/mistakes/recurrence/steps.js';
 import { product, threeAxes, type WindowAxis } from '../../../src/tensor/windows.js';
 import type { Plan } from '../../../src/layers/definition.js';
 import { sizeOf, tensor, type Shape, type Tensor } from '../../../src/tensor/tensor.js';
@@ -244,7 +243,8 @@ const recurrent =
   (cell: Cell): InFloat32 =>
   (instance, plan, sum) => {
     const s = recurrentGiven(instance, cell);
-    const { blocks, D, N, T, I, H, nonlinearity } = s;
+    const { blocks, D, N, T, I, H } = s;
+    const nonlinearity = String(instance.options.nonlinearity);
     const R = blocks * H;
     const dot = (length: number, w: (k: number) => number, v: (k: number) => number) =>
       range(length).map((k) => f(f(w(k)) * f(v(k))));
@@ -255,7 +255,7 @@ const recurrent =
     for (let d = 0; d < D; d++)
       for (let n = 0; n < N; n++) {
         const length = s.lengths?.[n] ?? T;
-        const time = (step: number) => timeAt(s, n, s.isReverse(d) ? length - 1 - step : step);
+        const time = (step: number) => s.place(n, s.isReverse(d) ? length - 1 - step : step);
         const first = (d * N + n) * H;
         const states = [range(H).map((j) => ({ h: f(s.h0[first + j]), c: f(s.c0[first + j]) }))];
         const units: Unit[][] = [];

@@ -36,12 +36,14 @@ export const batchnorm: Implementation = ({ inputs, options, upstream }, wrong =
     if (wrong === 'batch_statistics_in_inference') fromBatch = true;
     const mean = fromBatch ? batchMean : runningMean[c];
     let variance = fromBatch ? batchVar : runningVar[c];
-    if (wrong === 'unbiased_variance') variance = sum(squares) / (m - 1);
+    if (wrong === 'unbiased_variance' || wrong === 'unbiased_deviation_and_epsilon_outside_root')
+      variance = sum(squares) / (m - 1);
     means.push(mean);
     variances.push(variance);
 
     let std = Math.sqrt(variance + epsilon);
     if (wrong === 'epsilon_outside_root') std = Math.sqrt(variance) + epsilon;
+    if (wrong === 'unbiased_deviation_and_epsilon_outside_root') std = Math.sqrt(variance) + epsilon;
     if (wrong === 'epsilon_as_floor') std = Math.sqrt(Math.max(variance, epsilon));
     if (wrong === 'epsilon_forgotten') std = Math.sqrt(variance);
     if (wrong === 'epsilon_twice') std = Math.sqrt(variance + epsilon + epsilon);

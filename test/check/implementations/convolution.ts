@@ -1,6 +1,6 @@
 /** A handwritten convolution: tap by tap, reading the input as if it were padded. */
 import { make, range, values, type Implementation } from './implementation.js';
-import { at, dbiasOf, geometry, grid, isIn, map3, three, type Three } from './planes.js';
+import { at, dbiasOf, exchanged, geometry, grid, isIn, map3, three, type Three } from './planes.js';
 import { transposed } from './transposed.js';
 
 export const convolution: Implementation = (instance, wrong = '') =>
@@ -15,7 +15,9 @@ function folded(place: number, size: number, wrong: string): number {
   return -1;
 }
 
-const plain: Implementation = ({ inputs, options, upstream }, wrong = '') => {
+const plain: Implementation = (instance, wrong = '') => {
+  if (wrong === 'stride_and_dilation_exchanged') return exchanged(plain, instance);
+  const { inputs, options, upstream } = instance;
   const axes = inputs.x.shape.length - 2;
   const [N, C] = inputs.x.shape;
   const [O, perGroup] = inputs.weight.shape;

@@ -1,7 +1,7 @@
 /** Shared by the handwritten convolutions and poolings: planes of one or two axes are treated as planes of three. */
-import type { Options } from '../../../src/layers/instance.js';
+import type { Instance, Options } from '../../../src/layers/instance.js';
 import { sizeOf, type Shape, type Tensor } from '../../../src/tensor/tensor.js';
-import { make, range, sum } from './implementation.js';
+import { make, range, sum, type Implementation } from './implementation.js';
 
 export type Three = readonly [number, number, number];
 
@@ -44,6 +44,13 @@ export function grid([D, H, W]: Three): Three[] {
 export const at = ([, H, W]: Three, [d, h, w]: Three) => (d * H + h) * W + w;
 
 export const isIn = (size: Three, place: Three) => place.every((index, axis) => index >= 0 && index < size[axis]);
+
+/** Right gradients, and the output of another stride and dilation. */
+export function exchanged(of: Implementation, instance: Instance): ReturnType<Implementation> {
+  const { stride, dilation } = instance.options;
+  const options = { ...instance.options, stride: dilation, dilation: stride };
+  return { ...of(instance), out: of({ ...instance, options, upstream: {} }).out };
+}
 
 /** dbias of a convolution, plain or transposed. */
 export function dbiasOf(dout: readonly number[], shape: Shape, wrong: string): Tensor {

@@ -89,6 +89,7 @@ export function recurrent({ inputs, options, upstream }: Instance, cell: Cell, w
         const side = wrong === 'directions_exchanged' ? 1 - d : d;
         out[(n * T + written(s)) * D + side] = [...step.h];
       });
+      if (wrong === 'last_output_repeated') for (const t of range(T).slice(length)) out[(n * T + t) * D + d] = [...h];
       hLast.push(h);
       cLast.push(c);
 
@@ -124,7 +125,7 @@ export function recurrent({ inputs, options, upstream }: Instance, cell: Cell, w
             );
           sums.bias[r] += value;
         });
-        const isCut = wrong === 'later_steps_dropped' || wrong === 'no_gradient_through_time';
+        const isCut = ['later_steps_dropped', 'no_gradient_through_time'].some((id) => wrong.split('+').includes(id));
         dh = isCut && s > 0 ? zero(H) : times(back, dz);
       }
       dh0.push(wrong === 'dh0_before_weight' ? dzOfFirst.slice(0, H) : dh);

@@ -1,43 +1,8 @@
-/** What the checks of recurrent layers share: inputs of the steps, names of axes, constants, readings and examples. */
+/** What the checks of recurrent layers share: names of axes, constants, readings and examples. */
 import { cells, type Cell } from '../../../kernels/kernels.js';
-import { planRecurrence, type RecurrentInputs, type RecurrentOptions } from '../../../layers/recurrence.js';
-import type { FloatArray } from '../../../tensor/tensor.js';
 import type { Instance, Options } from '../../../layers/instance.js';
 import { TIME, type Constants, type Example } from '../../definition.js';
 import type { Numbers } from '../../random.js';
-import type { Given } from './steps.js';
-
-export function recurrentGiven({ inputs, options, upstream }: Instance, cell: Cell): Given {
-  const recurrent = inputs as unknown as RecurrentInputs;
-  const { x, weight_ih, weight_hh, bias_ih, bias_hh, h0, c0, sequence_lengths } = recurrent;
-  const plan = planRecurrence(recurrent, options as unknown as RecurrentOptions, cell);
-  const { N, T, I, H, R, directions, timeMajor } = plan;
-  const D = directions.length;
-  const orZeros = (given: { data: unknown } | undefined, size: number) =>
-    given ? (given.data as FloatArray) : new Float64Array(size);
-  return {
-    D,
-    N,
-    T,
-    I,
-    H,
-    blocks: cells[cell].gates.length,
-    nonlinearity: String(options.nonlinearity),
-    isReverse: (d) => directions[d] === 'reverse',
-    timeMajor,
-    lengths: sequence_lengths?.data,
-    x: x.data,
-    weightIh: weight_ih.data,
-    weightHh: weight_hh.data,
-    biasIh: orZeros(bias_ih, D * R),
-    biasHh: orZeros(bias_hh, D * R),
-    h0: orZeros(h0, D * N * H),
-    c0: orZeros(c0, D * N * H),
-    dout: orZeros(upstream.dout, N * T * D * H),
-    dhLast: orZeros(upstream.dh_n, D * N * H),
-    dcLast: orZeros(upstream.dc_n, D * N * H),
-  };
-}
 
 /** Names of the axes of a recurrent layer's tensors. */
 function recurrentAxes(row: string) {
@@ -95,7 +60,6 @@ function recurrentExample(numbers: Numbers, needs: Options, cell: Cell): Example
  * @param defaults of the options that only this layer has
  */
 export const recurrentChecks = (cell: Cell, row: string, defaults: Options = {}) => ({
-  given: (instance: Instance) => recurrentGiven(instance, cell),
   axes: recurrentAxes(row),
   constants: recurrentConstants,
   readings: recurrentReadings,

@@ -1,36 +1,76 @@
-/** Mistakes that both recurrent layers share. */
-import type { FloatArray } from '../../../tensor/tensor.js';
-import { sharing } from '../../definition.js';
-import {
-  lastOf,
-  recurrentSteps,
-  rowsOf,
-  timeAt,
-  weightGradient,
-  type Given,
-  type RecurrentMistake,
-  type State,
-} from './steps.js';
+/** Mistakes that both recurrent layers share. The tables in the formulas are described in formulas/layers/recurrence.ts. */
+import { overTime, recurrentSizes } from '../../../formulas/layers/recurrence.js';
+import type { Instance } from '../../../layers/instance.js';
+import { sharing, type Mistake } from '../../define.js';
+import type { Way } from '../../written.js';
 
-/** Reads a matrix of R rows as if it were stored the other way round. */
-const turned = (weight: 'weightIh' | 'weightHh', columns: 'I' | 'H') => (s: State) => {
-  return (d: number, r: number, k: number) => s[weight][(d * s[columns] + k) * rowsOf(s) + r];
+type Given = NonNullable<Way['given']>;
+
+/** Zeros for a quantity that a tensor of the instance gives. */
+export const zerosFor =
+  (name: string, tensor: string): Given =>
+  ({ inputs, upstream }) => {
+    const { [tensor]: found } = { ...inputs, ...upstream };
+    return { given: { [name]: new Float64Array(found.data.length) } };
+  };
+
+/** Another order of the elements of a weight, in each direction. */
+const reread =
+  (name: 'weight_ih' | 'weight_hh', from: (at: number, rows: number, columns: number) => number): Given =>
+  ({ inputs: { [name]: weight } }) => {
+    const [rows, columns] = weight.shape.slice(-2);
+    const size = rows * columns;
+    return {
+      given: {
+        [name]: Float64Array.from(weight.data, (_, i) => weight.data[i - (i % size) + from(i % size, rows, columns)]),
+      },
+    };
+  };
+
+/** A matrix as if it were stored the other way round. */
+const turned = (at: number, rows: number, columns: number) => (at % columns) * rows + Math.floor(at / columns);
+
+/** Each block of as many rows as columns transposed by itself. */
+const blockTurned = (at: number, _: number, columns: number) => {
+  const [row, column] = [Math.floor(at / columns), at % columns];
+  return (row - (row % columns) + column) * columns + (row % columns);
 };
 
-/** Transposes each block of H rows by itself. */
-const blockTurned = (s: State) => (d: number, r: number, j: number) => {
-  const [block, row] = [Math.floor(r / s.H), r % s.H];
-  return s.weightHh[(d * rowsOf(s) + block * s.H + j) * s.H + row];
+/** The features of out of the other direction. */
+const exchangedColumns: Given = (instance) => {
+  const { D, H } = recurrentSizes(instance);
+  return { given: { column: Int32Array.from({ length: D * H }, (_, i) => (i + H) % (D * H)) } };
 };
 
-const scaled = (values: (s: State) => FloatArray, by: (s: State) => number) => (s: State) =>
-  values(s).map((value) => value * by(s));
-
-/** Both gradients of a bias. */
-const biasGradients = (by: (s: State) => number) => {
-  const dbias = scaled((s) => s.dbias, by);
-  return { dbias_ih: dbias, dbias_hh: dbias };
+/** All passes from the first time step to the last. */
+const neverReversed: Given = (instance) => {
+  const sizes = recurrentSizes(instance);
+  return { given: { time: overTime(sizes, (_, n, t) => (t < sizes.of[n] ? t : -1)) } };
 };
+
+/** The reverse pass over all T steps. */
+const reversedWithPadding: Given = (instance) => {
+  const sizes = recurrentSizes(instance);
+  const { D, N, T, of, isReverse } = sizes;
+  const lengths = Array.from({ length: D * N }, (_, i) => (isReverse(Math.floor(i / N)) ? T : of[i % N]));
+  const time = overTime(sizes, (d, n, t) => {
+    if (isReverse(d)) return T - 1 - t;
+    return t < of[n] ? t : -1;
+  });
+  return { given: { time }, lengths };
+};
+
+/** The states that are kept past the end of a sequence are written there. */
+const repeatedPastTheEnd: Given = (instance) => {
+  const sizes = recurrentSizes(instance);
+  const { of, isReverse } = sizes;
+  const place = (d: number, n: number, t: number) => (t < of[n] && isReverse(d) ? of[n] - 1 - t : t);
+  return { given: { time: overTime(sizes, place) } };
+};
+
+/** The gradient of the hidden state without that from later steps: only dh_n enters at the last one. */
+export const dhWithoutLater = ({ upstream }: Instance): string =>
+  'dh_n' in upstream ? 'dh = dout_t + dh_n · is_last' : 'dh = dout_t';
 
 const WEIGHTS = ['dweight_ih', 'dweight_hh', 'dbias_ih', 'dbias_hh'];
 
@@ -39,27 +79,19 @@ export interface Names {
   readonly gradients: readonly string[];
 }
 
+const bidirectional = { direction: 'bidirectional' };
+const reverse = { direction: ['bidirectional', 'reverse'] };
+
 /** @param names of the layer's tensors: with a cell state or without */
-export function recurrentMistakes({ outputs, gradients }: Names): readonly RecurrentMistake[] {
-  const all = [...outputs, ...gradients];
-  const biasMissing = (name: string, field: 'biasHh' | 'biasIh'): RecurrentMistake => ({
-    id: `${name}_missing`,
-    tensors: all,
-    explanation: `${name} was not added.`,
-    fix: 'z_t = weight_ih · x_t + bias_ih + weight_hh · h_(t−1) + bias_hh',
-    hidden: `${name} is 0`,
-    given: (given) => ({ [field]: new Float64Array(given[field].length) }),
-  });
-  const bidirectional = { direction: 'bidirectional' };
-  const reverse = { direction: ['bidirectional', 'reverse'] };
-  return sharing({ tensors: all }, [
+export function recurrentMistakes({ outputs, gradients }: Names): readonly Mistake[] {
+  return sharing({ tensors: [...outputs, ...gradients] }, [
     {
       id: 'later_steps_dropped',
       tensors: gradients,
       explanation: 'No gradient flows back from later steps.',
       fix: 'dh_t = dout_t + weight_hhᵀ · dz_(t+1)',
       hidden: 'there is one step',
-      steps: { handedOn: () => () => 0 },
+      formulas: (instance) => [dhWithoutLater(instance)],
     },
     {
       id: 'dout_dropped',
@@ -67,21 +99,7 @@ export function recurrentMistakes({ outputs, gradients }: Names): readonly Recur
       explanation: 'dout was used only at the last step, or not at all; each step has its own upstream gradient.',
       fix: 'dh_t = dout_t + weight_hhᵀ · dz_(t+1)',
       hidden: 'there is one step',
-      ways: [
-        { steps: { doutAt: () => (value, isLast) => (isLast ? value : 0) } },
-        { steps: { doutAt: () => () => 0 } },
-      ],
-    },
-    {
-      id: 'weight_gradients_of_one_step',
-      tensors: WEIGHTS,
-      explanation: 'The gradient was computed from one step: it is assigned (=) where it should be accumulated (+=).',
-      fix: 'sum over all steps',
-      hidden: 'there is one step',
-      ways: [
-        { steps: { counts: () => (step) => step === 0 } },
-        { steps: { counts: () => (step, length) => step === length - 1 } },
-      ],
+      ways: [{ formulas: ['dh = dout_t · is_last + dh_back[d,n,t+1,j]'] }, { formulas: ['dh = dh_back[d,n,t+1,j]'] }],
     },
     {
       id: 'weight_gradients_averaged',
@@ -89,12 +107,13 @@ export function recurrentMistakes({ outputs, gradients }: Names): readonly Recur
       explanation: 'The gradient was divided by the batch size, or by the number of steps.',
       fix: 'sum over batch and steps; averaging belongs to the loss, not to the layer',
       hidden: 'there is one sequence',
-      ways: [(s: State) => 1 / s.N, (s: State) => 1 / s.T, (s: State) => 1 / (s.N * s.T)].map((by) => ({
-        steps: {
-          dweight_ih: scaled((s) => recurrentSteps.dweight_ih(s), by),
-          dweight_hh: scaled((s) => recurrentSteps.dweight_hh(s), by),
-          ...biasGradients(by),
-        },
+      ways: ['N', 'T', '(N · T)'].map((count) => ({
+        formulas: [
+          `dweight_ih = Σ_nt dz · x_t / ${count}`,
+          `dweight_hh = Σ_nt dz · h[d,n,t−1,k] / ${count}`,
+          `dbias_ih = Σ_nt dz / ${count}`,
+          `dbias_hh = Σ_nt dz / ${count}`,
+        ],
       })),
     },
     {
@@ -102,34 +121,7 @@ export function recurrentMistakes({ outputs, gradients }: Names): readonly Recur
       tensors: ['dweight_hh'],
       explanation: 'dweight_hh was computed with h_t, the state after the step.',
       fix: 'dweight_hh = Σ_t dz_t · h_(t−1)ᵀ',
-      steps: { stateOfWeight: () => 1 },
-    },
-    {
-      id: 'dweight_hh_without_h0',
-      tensors: ['dweight_hh'],
-      explanation: 'The first step was left out of dweight_hh, as if h0 were zeros.',
-      fix: 'dweight_hh = Σ_t dz_t · h_(t−1)ᵀ, with h0 before the first step',
-      hidden: 'h0 is zeros',
-      steps: {
-        dweight_hh: (s) => weightGradient(s, s.H, (d, n, step, j) => (step === 0 ? 0 : s.pass.h(d, n, step, j))),
-      },
-    },
-    {
-      id: 'dweight_hh_transposed',
-      tensors: ['dweight_hh'],
-      explanation: 'dweight_hh was computed as h · dzᵀ, so each of its blocks is transposed.',
-      fix: 'dweight_hh = Σ_t dz_t · h_(t−1)ᵀ',
-      hidden: 'dweight_hh is symmetric',
-      steps: {
-        dweight_hh: (s) => {
-          const right = recurrentSteps.dweight_hh(s);
-          return right.map((_, at) => {
-            const [row, column] = [Math.floor(at / s.H), at % s.H];
-            const first = row - (row % s.H);
-            return right[(first + column) * s.H + (row % s.H)];
-          });
-        },
-      },
+      formulas: ['dweight_hh = Σ_nt dz · h[d,n,t,k]'],
     },
     {
       id: 'dh_n_ignored',
@@ -137,35 +129,21 @@ export function recurrentMistakes({ outputs, gradients }: Names): readonly Recur
       explanation: 'dh_n, the gradient of the last hidden state, was ignored.',
       fix: 'start the backward pass with dh = dh_n',
       hidden: 'dh_n is 0',
-      given: ({ dhLast }) => ({ dhLast: new Float64Array(dhLast.length) }),
+      given: zerosFor('dh_n', 'dh_n'),
     },
     {
       id: 'h0_ignored',
       explanation: 'h0 was ignored: the initial hidden state was zero.',
       fix: 'compute h_1 from h0',
       hidden: 'h0 is 0',
-      given: ({ h0 }) => ({ h0: new Float64Array(h0.length) }),
-    },
-    {
-      id: 'dh0_before_weight',
-      tensors: ['dh0'],
-      explanation: 'dh0 is the gradient of the pre-activation of the first step: it was not multiplied by weight_hhᵀ.',
-      fix: 'dh0 = weight_hhᵀ · dz_1',
-      ways: Array.from({ length: outputs.includes('c_n') ? 4 : 1 }, (_, block) => ({
-        steps: {
-          dh0: (s: State) =>
-            Float64Array.from({ length: s.h0.length }, (_, i) =>
-              s.back.dz(Math.floor(i / (s.N * s.H)), Math.floor(i / s.H) % s.N, 0, block * s.H + (i % s.H)),
-            ),
-        },
-      })),
+      given: zerosFor('h0', 'h0'),
     },
     {
       id: 'weight_hh_transposed',
       explanation: 'weight_hh was transposed: h was multiplied on the wrong side.',
       fix: 'z_t = … + weight_hh · h_(t−1); in rows, h · weight_hhᵀ',
       hidden: 'weight_hh is symmetric',
-      ways: [{ steps: { weightHhAt: blockTurned } }, { steps: { weightHhAt: turned('weightHh', 'H') } }],
+      ways: [{ given: reread('weight_hh', blockTurned) }, { given: reread('weight_hh', turned) }],
     },
     {
       id: 'weight_hh_not_transposed_in_backward',
@@ -173,14 +151,17 @@ export function recurrentMistakes({ outputs, gradients }: Names): readonly Recur
       explanation: 'The gradient was propagated through weight_hh instead of its transpose.',
       fix: 'dh_(t−1) = weight_hhᵀ · dz_t; in rows, dz · weight_hh',
       hidden: 'weight_hh is symmetric',
-      ways: [{ steps: { backWeightHhAt: blockTurned } }, { steps: { backWeightHhAt: turned('weightHh', 'H') } }],
+      ways: [
+        { given: reread('weight_hh', blockTurned), only: 'backward' },
+        { given: reread('weight_hh', turned), only: 'backward' },
+      ],
     },
     {
       id: 'weight_ih_transposed',
       explanation: 'weight_ih was read as [I, rows]; it is [rows, I].',
       fix: 'z_t = weight_ih · x_t + …; in rows, x · weight_ihᵀ',
       hidden: 'weight_ih is symmetric',
-      steps: { weightIhAt: turned('weightIh', 'I') },
+      given: reread('weight_ih', turned),
     },
     {
       id: 'dx_weight_transposed',
@@ -188,24 +169,18 @@ export function recurrentMistakes({ outputs, gradients }: Names): readonly Recur
       explanation: 'dx was computed with weight_ih read as [I, rows].',
       fix: 'dx_t = weight_ihᵀ · dz_t; in rows, dz · weight_ih',
       hidden: 'weight_ih is symmetric',
-      steps: { backWeightIhAt: turned('weightIh', 'I') },
+      given: reread('weight_ih', turned),
+      only: 'backward',
     },
-    biasMissing('bias_hh', 'biasHh'),
-    biasMissing('bias_ih', 'biasIh'),
     {
       id: 'bias_gradients_added',
       tensors: ['dbias_ih', 'dbias_hh'],
       explanation: 'The two bias gradients were added together, or split between the two; each is Σ dz.',
       fix: 'dbias_ih = dbias_hh = Σ_t dz_t',
       concerns: ['bias_ih', 'bias_hh'],
-      ways: [2, 0.5].map((factor) => ({ steps: biasGradients(() => factor) })),
-    },
-    {
-      id: 'lengths_ignored',
-      explanation: 'sequence_lengths was ignored: steps past the end of a sequence changed its state.',
-      fix: 'stop each sequence at its own end; out and dx are 0 past it',
-      hidden: 'all sequences have T steps',
-      given: () => ({ lengths: undefined }),
+      ways: ['dz · 2', 'dz / 2'].map((each) => ({
+        formulas: [`dbias_ih = Σ_nt ${each}`, `dbias_hh = Σ_nt ${each}`],
+      })),
     },
     {
       id: 'last_state_at_last_time',
@@ -214,7 +189,17 @@ export function recurrentMistakes({ outputs, gradients }: Names): readonly Recur
       fix: 'h_n is the state after the last step of each pass',
       hidden: 'every pass ends at time T',
       concerns: [['sequence_lengths', 'direction']],
-      steps: { h_n: (s) => lastOf(s, (d, n, _, j) => s.out[(timeAt(s, n, s.T - 1) * s.D + d) * s.H + j]) },
+      formulas: ['h_n = out[end_a,end_b,column]'],
+    },
+    {
+      id: 'last_output_repeated',
+      tensors: ['out'],
+      explanation: 'Past the end of a sequence, out repeats the last state; it is 0 there.',
+      fix: 'set out to 0 past sequence_lengths',
+      hidden: 'all sequences have T steps',
+      concerns: ['sequence_lengths'],
+      given: repeatedPastTheEnd,
+      only: 'forward',
     },
     {
       id: 'reverse_not_turned_back',
@@ -223,7 +208,10 @@ export function recurrentMistakes({ outputs, gradients }: Names): readonly Recur
       fix: 'reverse the outputs of the reverse pass, each sequence within its own length',
       hidden: 'there is one step',
       needs: reverse,
-      steps: { outputTime: () => (_d, _n, step) => step },
+      ways: [
+        { formulas: ['out[counted_a,counted_b,column] = h', 'dout_t = dout[counted_a,counted_b,column]'] },
+        { formulas: ['out[counted_a,counted_b,column] = h'] },
+      ],
     },
     {
       id: 'reverse_input_not_turned',
@@ -232,13 +220,8 @@ export function recurrentMistakes({ outputs, gradients }: Names): readonly Recur
       hidden: 'there is one step',
       needs: reverse,
       ways: [
-        { steps: { inputTime: () => (_d, _n, step) => step } },
-        {
-          steps: {
-            inputTime: () => (_d, _n, step) => step,
-            outputTime: (s) => (d, n, step) => (s.isReverse(d) ? s.length(n, d) - 1 - step : step),
-          },
-        },
+        { formulas: ['x_t = x[counted_a,counted_b,i]', 'dx[counted_a,counted_b,i] += Σ_r dz · weight_ih'] },
+        { given: neverReversed },
       ],
     },
     {
@@ -248,31 +231,15 @@ export function recurrentMistakes({ outputs, gradients }: Names): readonly Recur
       hidden: 'all sequences have T steps',
       needs: reverse,
       concerns: ['sequence_lengths'],
-      ways: [
-        { steps: { length: wholeInReverse } },
-        {
-          steps: {
-            length: wholeInReverse,
-            out: (s) =>
-              recurrentSteps
-                .out(s)
-                .map((value, i) => (timeOfOut(s, i) < (s.lengths?.[sequenceOfOut(s, i)] ?? s.T) ? value : 0)),
-          },
-        },
-      ],
+      ways: [{ given: reversedWithPadding }, { given: reversedWithPadding, formulas: ['out = h · is_within'] }],
     },
     {
       id: 'directions_exchanged',
-      tensors: ['out'],
+      tensors: ['out', ...gradients],
       explanation: 'The features of the reverse direction come before those of the forward direction.',
       fix: 'put the forward features first in out',
       needs: bidirectional,
-      steps: {
-        out: (s) => {
-          const right = recurrentSteps.out(s);
-          return right.map((_, i) => right[i + (i % (2 * s.H) < s.H ? s.H : -s.H)]);
-        },
-      },
+      ways: [{ given: exchangedColumns, only: 'forward' }, { given: exchangedColumns }],
     },
     {
       id: 'dx_of_one_direction',
@@ -280,32 +247,9 @@ export function recurrentMistakes({ outputs, gradients }: Names): readonly Recur
       explanation: 'dx is the gradient of only one direction, but both read x.',
       fix: 'add the dx of both directions',
       needs: bidirectional,
-      ways: [0, 1].map((direction) => ({
-        steps: {
-          dx: (s: State) =>
-            recurrentSteps.dx({
-              ...stateOf(s),
-              backWeightIhAt: (d, r, i) => (d === direction ? s.backWeightIhAt(d, r, i) : 0),
-            }),
-        },
+      ways: ['is_first_direction', 'is_second_direction'].map((isIncluded) => ({
+        formulas: [`dx = Σ_r dz · weight_ih · ${isIncluded}`],
       })),
     },
   ]);
-}
-
-const wholeInReverse = (s: State) => (n: number, d: number) => (s.isReverse(d) ? s.T : (s.lengths?.[n] ?? s.T));
-
-const sequenceOfOut = (s: Given, i: number) => {
-  const row = Math.floor(i / (s.D * s.H));
-  return s.timeMajor ? row % s.N : Math.floor(row / s.T);
-};
-const timeOfOut = (s: Given, i: number) => {
-  const row = Math.floor(i / (s.D * s.H));
-  return s.timeMajor ? Math.floor(row / s.N) : row % s.T;
-};
-
-/** The fields of a state that `dx` reads, so that one of them can be replaced. */
-function stateOf(s: State): State {
-  const { D, N, T, I, H, blocks, timeMajor, x, length, inputTime, back } = s;
-  return { D, N, T, I, H, blocks, timeMajor, x, length, inputTime, back } as State;
 }
