@@ -246,78 +246,110 @@ const borderWays = BORDERS.map(([id, inside, wrong]): Way => ({
   fix: 'skip what is outside the input',
 }));
 
-/** Indices that may be used instead of p and k. */
-const INDICES: readonly (readonly [what: string, of: (all: Position, axes: number) => number | undefined])[] = [
-  ['k', ({ axis, k }) => k[axis]],
-  ['p', ({ axis, p }) => p[axis]],
-  ['k of another axis', ({ axis, k }, axes) => (axes > 1 ? k[(axis + 1) % axes] : undefined)],
-  ['p of another axis', ({ axis, p }, axes) => (axes > 1 ? p[(axis + 1) % axes] : undefined)],
-  ['0', () => 0],
-  ['p²', ({ axis, p }) => p[axis] ** 2],
-  ['k²', ({ axis, k }) => k[axis] ** 2],
-  ['−k', ({ axis, k }) => -k[axis]],
-  ['2 k', ({ axis, k }) => 2 * k[axis]],
-  ['2 p', ({ axis, p }) => 2 * p[axis]],
-];
-
-function indexWays(axes: number, { window }: Words): Way[] {
-  return INDICES.flatMap(([what, of]) => {
-    if (of({ axis: 0, p: [0, 0], k: [0, 0] }, axes) === undefined) return [];
-    const index = (all: Position) => of(all, axes) ?? -1;
-    const ofWindow: Way = {
-      id: 'wrong_window_index',
-      look: (axis, _, k, all) => at(axis, index(all), k),
-      wrong: (_, along) => `${what} was used instead of p${along}`,
-      fix: `use the index of the ${window} along the same axis`,
-    };
-    const ofTap: Way = {
-      id: 'wrong_tap_index',
-      look: (axis, p, _, all) => at(axis, p, index(all)),
-      wrong: (_, along) => `${what} was used instead of k${along}`,
-      fix: 'use the index of the tap along the same axis',
-    };
-    return [...(what === 'p' ? [] : [ofWindow]), ...(what === 'k' ? [] : [ofTap])];
-  });
+/** What the position of a tap is computed from. */
+interface Parts {
+  readonly p: number;
+  readonly stride: number;
+  readonly k: number;
+  readonly dilation: number;
+  readonly padding: number;
 }
 
-/** The position along another axis, sums instead of products, and wrong signs. */
-function placeWays(axes: readonly WindowAxis[], { hasStride, hasDilation, position }: Words): Way[] {
-  const fix = `compute ${position}`;
-  const other = (i: number) => (i + 1) % axes.length;
-  const [p, k] = [hasStride ? 'p · stride' : 'p', hasDilation ? 'k · dilation' : 'k'];
-  const ways: (Way | false)[] = [
-    axes.length > 1 && {
-      id: 'position_of_another_axis',
-      look: (_, __, ___, { axis: i, ...all }) => at(axes[other(i)], all.p[other(i)], all.k[other(i)]),
-      wrong: (_, along) => `the position along another axis was used${along}`,
-      fix,
-    },
-    hasStride && {
-      id: 'sum_for_product',
-      look: ({ stride, dilation, before }, p, k) => p + stride + k * dilation - before,
-      wrong: (of) => `the stride${of} is added to p, not multiplied`,
-      fix,
-    },
-    hasDilation && {
-      id: 'sum_for_product',
-      look: ({ stride, dilation, before }, p, k) => p * stride + k + dilation - before,
-      wrong: (of) => `the dilation${of} is added to k, not multiplied`,
-      fix,
-    },
-    {
-      id: 'wrong_sign',
-      look: ({ stride, dilation, before }, p, k) => p * stride - k * dilation - before,
-      wrong: (_, along) => `${k} is subtracted${along}`,
-      fix,
-    },
-    {
-      id: 'wrong_sign',
-      look: ({ stride, dilation, before }, p, k) => k * dilation - p * stride - before,
-      wrong: (_, along) => `${p} is subtracted${along}`,
-      fix,
-    },
+const placeOf = ({ p, stride, k, dilation, padding }: Parts) => p * stride + k * dilation - padding;
+
+/** Numbers that are at hand where a position is computed, other than its parts. */
+type Numbers = (axis: WindowAxis, all: Position) => number;
+
+type Named = readonly [name: string, of: Numbers];
+
+function atHand(axes: number, { hasStride, hasDilation, window }: Words): Named[] {
+  const other = (axis: number) => (axis + 1) % axes;
+  const found: (Named | false)[] = [
+    ['p', (_, { axis, p }) => p[axis]],
+    ['k', (_, { axis, k }) => k[axis]],
+    ['0', () => 0],
+    ['1', () => 1],
+    axes > 1 && ['p of another axis', (_, { axis, p }) => p[other(axis)]],
+    axes > 1 && ['k of another axis', (_, { axis, k }) => k[other(axis)]],
+    hasStride && ['the stride', ({ stride }) => stride],
+    hasDilation && ['the dilation', ({ dilation }) => dilation],
+    ['the kernel size', ({ kernel }) => kernel],
+    [`the number of ${window === 'window' ? 'windows' : 'elements of x'}`, ({ output }) => output],
   ];
-  return ways.filter((way) => way !== false);
+  return found.filter((each) => each !== false);
+}
+
+/** Each part of a position replaced by another number, or repeated; and the position itself. */
+function positionWays(axes: readonly WindowAxis[], words: Words): Way[] {
+  const { hasStride, hasDilation, position, before, after } = words;
+  const fix = `compute ${position}`;
+  const isPadded = hasPadding(axes);
+  const paddings: readonly Named[] = [
+    [`the padding ${before}`, (axis) => axis.before],
+    [`the padding ${after}`, (axis) => axis.after],
+  ];
+  const numbers = [...atHand(axes.length, words), ...(isPadded ? paddings : [])];
+  const way = (id: string, what: string, place: (parts: Parts, axis: WindowAxis, all: Position) => number): Way => ({
+    id,
+    look: (axis, p, k, all) => {
+      const { stride, dilation, before: padding } = axis;
+      return place({ p, stride, k, dilation, padding }, axis, all);
+    },
+    wrong: (_, along) => `${what}${along}`,
+    fix,
+  });
+  const names: Readonly<Record<keyof Parts, string>> = {
+    ...{ p: 'p', stride: 'the stride', k: 'k', dilation: 'the dilation', padding: 'the padding' },
+  };
+  const has = { p: true, k: true, stride: hasStride, dilation: hasDilation, padding: isPadded };
+  const parts = (Object.keys(names) as (keyof Parts)[]).filter((part) => has[part]);
+  const [ofWindow, ofTap] = [hasStride ? 'p · stride' : 'p', hasDilation ? 'k · dilation' : 'k'];
+  return [
+    ...parts.flatMap((part) => [
+      ...numbers
+        .filter(([name]) => name !== names[part])
+        .map(([name, of]) =>
+          way(
+            `${name === 'p' || name === 'k' ? 'wrong_index' : 'wrong_number'}_for_${part}`,
+            `${name} was used instead of ${names[part]}`,
+            (own, axis, all) => placeOf({ ...own, [part]: of(axis, all) }),
+          ),
+        ),
+      way('factor_twice', `${names[part]} was squared`, (own) => placeOf({ ...own, [part]: own[part] ** 2 })),
+      way('factor_twice', `${names[part]} was doubled`, (own) => placeOf({ ...own, [part]: 2 * own[part] })),
+      way('wrong_sign', `the sign of ${names[part]} is wrong`, (own) => placeOf({ ...own, [part]: -own[part] })),
+    ]),
+    ...(hasStride
+      ? [
+          way('sum_for_product', 'the stride is added to p, not multiplied', (own) =>
+            placeOf({ ...own, p: own.p + own.stride, stride: 1 }),
+          ),
+        ]
+      : []),
+    ...(hasDilation
+      ? [
+          way('sum_for_product', 'the dilation is added to k, not multiplied', (own) =>
+            placeOf({ ...own, k: own.k + own.dilation, dilation: 1 }),
+          ),
+        ]
+      : []),
+    way(
+      'product_for_sum',
+      `${ofWindow} and ${ofTap} were multiplied, not added`,
+      (own) => own.p * own.stride * own.k * own.dilation - own.padding,
+    ),
+    ...numbers.map(([name, of]) =>
+      way('wrong_position', `${name} was used as the position`, (_, axis, all) => of(axis, all)),
+    ),
+    ...(axes.length > 1
+      ? [
+          way('position_of_another_axis', 'the position along another axis was used', (_, __, { axis, p, k }) => {
+            const other = (axis + 1) % axes.length;
+            return at(axes[other], p[other], k[other]);
+          }),
+        ]
+      : []),
+  ];
 }
 
 /** The program with slips that are generated when they are first asked for: there are more than a hundred tables. */
@@ -333,6 +365,8 @@ export function withSlips(program: Program, slips: () => readonly TableSlip[]): 
 
 export function windowSlips(axes: readonly WindowAxis[], windowed: Windowed): TableSlip[] {
   const slips: TableSlip[] = [];
+  // Several slips may give one table; the most usual one is tried.
+  const known = new Set<string>();
   const words = wordsFor(axes, windowed);
   const tap = windowed === 'transposed' ? 'tap k of element p of x' : 'tap k of window p';
   const right = windowTable(axes);
@@ -342,7 +376,10 @@ export function windowSlips(axes: readonly WindowAxis[], windowed: Windowed): Ta
     .map((order) => ({ order, table: withTapsMoved(right, tapsAlong(axes, order)) }))
     .filter(({ table }, i, all) => all.findIndex((other) => isSame(other.table, table)) === i);
   const slip = (id: string, table: Int32Array, wrong: string, fix: string, rank: number) => {
+    const key = table.join();
     if (isSame(table, right) || reordered.some((other) => other.table !== table && isSame(other.table, table))) return;
+    if (known.has(key)) return;
+    known.add(key);
     const whole = `In the position ${words.position} of ${tap}, ${wrong}`;
     slips.push({ id, rank, names: ['at'], given: { at: table }, wrong: whole, fix });
   };
@@ -359,8 +396,7 @@ export function windowSlips(axes: readonly WindowAxis[], windowed: Windowed): Ta
     }
   };
   for (const way of [...parameterWays(words), ...flippedWays(windowed)]) tryWay(way, 2);
-  for (const way of [...lookWays(words, windowed), ...indexWays(axes.length, words), ...placeWays(axes, words)])
-    tryWay(way, 3);
+  for (const way of [...lookWays(words, windowed), ...positionWays(axes, words)]) tryWay(way, 3);
   if (axes.length > 1)
     for (const name of ['stride', 'dilation', 'before'] as const) {
       const changed = axes.map((axis, i) => ({ ...axis, [name]: axes[(i + 1) % axes.length][name] }));
