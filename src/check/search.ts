@@ -118,7 +118,9 @@ export class Search {
     const bySlip = this.slips?.mostExplained(trial.name) ?? 0;
     const slips = bySlip > explained ? distinct(this.slips?.explaining(trial.name, true) ?? []) : [];
     if (zeros.length > 0 && Math.max(explained, bySlip) < 2) {
-      const written = this.slips?.explaining(trial.name, true).filter(({ id }) => id === `${trial.name}:never_computed`);
+      const written = this.slips
+        ?.explaining(trial.name, true)
+        .filter(({ id }) => id === `${trial.name}:never_computed`);
       return distinct([...(written?.length ? written : zeros), ...known]);
     }
     if (slips.length > 0 || known.length > 0) return slips.length > 0 ? slips : known;

@@ -3,6 +3,7 @@
  * claim that contradicts it.
  */
 import { candidatesOf, linesIn, reads, Scopes, type Candidate, type Scope } from '../formulas/candidates.js';
+import { movedLines, tableOf } from '../formulas/loop-slips.js';
 import { explanationOf, type Edit } from '../formulas/edits.js';
 import type { Change, Line, Program, TableSlip } from '../formulas/program.js';
 import { formulaOf, texOf } from '../formulas/text.js';
@@ -107,7 +108,12 @@ export class SlipSearch {
   }
 
   private ofTable(slip: TableSlip, lines: readonly Line[], scopes: Scopes): Possibility[] {
-    const readers = lines.filter((line) => slip.names.some((name) => reads(line, name)));
+    const { program, evaluation } = this.formulas;
+    const { moved } = slip;
+    if (moved) evaluation.reserve(tableOf(moved), moved.over);
+    const others = moved ? movedLines(program, lines, moved) : new Map<Line, Line>();
+    const given = moved ? { [tableOf(moved)]: moved.table } : slip.given;
+    const readers = moved ? [...others.keys()] : lines.filter((line) => slip.names.some((name) => reads(line, name)));
     const uses: readonly (readonly [Scope, readonly Line[]])[] = [
       ['all', readers],
       ['forward', readers.filter(({ part }) => part === 'forward')],
@@ -121,11 +127,15 @@ export class SlipSearch {
       known.add(key);
       const { lines: affected, targets } = scopes.by(changed, scope);
       // The wrong table is read by all that is evaluated.
-      const isElsewhere = affected.some((line) => readers.includes(line) && !changed.includes(line));
+      const isElsewhere = !moved && affected.some((line) => readers.includes(line) && !changed.includes(line));
       if (isElsewhere || ![...this.wrong].some((name) => targets.has(name))) return [];
       const where = changed.length === readers.length ? '' : ` This applies only to ${listed(changed.map(formulaOf))}.`;
       return {
-        change: { given: slip.given, ...(slip.lengths ? { lengths: slip.lengths } : {}) },
+        change: {
+          given,
+          lines: new Map([...others].filter(([line]) => changed.includes(line))),
+          ...(slip.lengths ? { lengths: slip.lengths } : {}),
+        },
         lines: affected,
         rank: slip.rank + (changed.length === readers.length ? 0 : 1),
         diagnosis: () => ({ id: slip.id, explanation: `${slip.wrong}.${where}`, fix: slip.fix }),

@@ -25,7 +25,7 @@ export interface Way {
    * Another program for the same layer instead of all of these, where a tensor gets another shape. Undefined if it cannot
    * be written for the instance.
    */
-  readonly program?: (instance: Instance) => Program | undefined;
+  readonly program?: (instance: Instance, claims: Tensors) => Program | undefined;
 }
 
 /** Other values of given quantities, or other lengths of sequences. */
@@ -75,8 +75,8 @@ interface Writing {
 export function writtenAs(text: MistakeText, way: Way, writing: Writing): Alternative | undefined {
   const { formulas, instance, claims } = writing;
   if (way.program) {
-    const program = way.program(instance);
-    return program && new Elsewhere(text, formulas, program);
+    const program = way.program(instance, claims);
+    return program && new Elsewhere(text, formulas, program, way.isFitted === true);
   }
   const misread = way.given?.(instance, claims, formulas.right);
   if (way.given && !misread) return undefined;
@@ -158,20 +158,24 @@ class Written implements Alternative {
 
 /** The tensors of another program, which have their own shapes. */
 class Elsewhere implements Alternative {
-  readonly isFitted = false;
   private evaluation: Evaluation | undefined;
 
   constructor(
     readonly text: MistakeText,
     private readonly formulas: Formulas,
     private readonly program: Program,
+    readonly isFitted: boolean,
   ) {}
 
   readonly tensor = (name: string): Tensor | undefined => {
     if (!this.formulas.agrees(name) || !this.program.lines.some(({ target }) => target === name)) return undefined;
     this.evaluation ??= new Evaluation(this.program);
     const shape = shapeOver(this.program, axesOfName(this.program, name, new Map()));
-    return tensor(shape, Float64Array.from(this.evaluation.right(name)));
+    const data = this.evaluation.right(name);
+    return tensor(
+      shape,
+      this.formulas.right[name].data instanceof Int32Array ? Int32Array.from(data) : Float64Array.from(data),
+    );
   };
 
   readonly release = (): void => {

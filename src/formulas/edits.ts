@@ -196,7 +196,8 @@ class Context {
       const rest = lettersOf(axes)
         .filter((axis) => !some.includes(axis))
         .join('');
-      const summed = (inner: Node): Node => (rest === '' ? inner : { kind: 'reduce', how: 'Σ', axes: rest, body: inner });
+      const summed = (inner: Node): Node =>
+        rest === '' ? inner : { kind: 'reduce', how: 'Σ', axes: rest, body: inner };
       yield {
         kind: 'twice',
         id: 'terms_subtracted',

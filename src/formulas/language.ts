@@ -294,20 +294,22 @@ export function replaced(node: Node, part: Node, by: Node): Node {
   }
 }
 
-/** The node with the names of quantities changed; those in subscripts stay. */
-export function renamed(node: Node, to: (name: string) => string): Node {
+/** The node with its references changed. It is the same node if none is. */
+export function withReferences(node: Node, of: (reference: Reference) => Reference): Node {
+  if (node.kind === 'name') return of(node);
+  const before = childrenOf(node);
+  const after = before.map((child) => withReferences(child, of));
+  if (after.every((child, i) => child === before[i])) return node;
   switch (node.kind) {
-    case 'name':
-      return { ...node, name: to(node.name) };
     case 'sum':
-      return { ...node, terms: node.terms.map((term) => ({ ...term, node: renamed(term.node, to) })) };
+      return { ...node, terms: node.terms.map((term, i) => ({ ...term, node: after[i] })) };
     case 'product':
-      return { ...node, factors: node.factors.map((factor) => ({ ...factor, node: renamed(factor.node, to) })) };
+      return { ...node, factors: node.factors.map((factor, i) => ({ ...factor, node: after[i] })) };
     case 'call':
-      return { ...node, argument: renamed(node.argument, to) };
+      return { ...node, argument: after[0] };
     case 'reduce':
     case 'cut':
-      return { ...node, body: renamed(node.body, to) };
+      return { ...node, body: after[0] };
     case 'number':
       return node;
   }

@@ -51,6 +51,13 @@ export interface TableSlip {
   readonly names: readonly string[];
   readonly given: Readonly<Record<string, ArrayLike<number>>>;
   readonly lengths?: ArrayLike<number>;
+  /** What is read or written at a wrong index along one of its axes: that in a table over the axes of loops. */
+  readonly moved?: {
+    readonly name: string;
+    readonly axis: string;
+    readonly over: string;
+    readonly table: ArrayLike<number>;
+  };
   /** A sentence without its full stop, and what to do. */
   readonly wrong: string;
   readonly fix: string;

@@ -1,6 +1,6 @@
 /** Formulas that were written instead of those of a layer, and what follows from them. */
 import { dependents } from './evaluate.js';
-import { axesOfNode, lettersOf, namesIn, parse, renamed, type Step } from './language.js';
+import { axesOfNode, lettersOf, namesIn, parse, withReferences, type Step } from './language.js';
 import { axesOfName, usualLines, type Change, type Line, type Program } from './program.js';
 import { sameSubscripts } from './text.js';
 
@@ -53,7 +53,9 @@ export function changedTo(
     const own = changed.has(line) ? changed.get(line) : line;
     if (!own) continue;
     const reads = [...namesIn(own.value)].some((name) => reshaped.has(name));
-    const value = reads ? renamed(own.value, (name) => reshaped.get(name)?.name ?? name) : own.value;
+    const value = reads
+      ? withReferences(own.value, (each) => ({ ...each, name: reshaped.get(each.name)?.name ?? each.name }))
+      : own.value;
     if (own.at) {
       if (reads) changed.set(line, { ...own, value });
       continue;

@@ -12,7 +12,7 @@ export interface Position {
 export type Look = (axis: WindowAxis, p: number, k: number, all: Position) => number;
 
 /** The index along each axis, from a flat one. */
-function unflattened(index: number, axes: readonly WindowAxis[], of: 'kernel' | 'output'): number[] {
+export function unflattened(index: number, axes: readonly WindowAxis[], of: 'kernel' | 'output'): number[] {
   const found = Array<number>(axes.length);
   for (let i = axes.length - 1, rest = index; i >= 0; rest = Math.floor(rest / axes[i--][of]))
     found[i] = rest % axes[i][of];

@@ -3,6 +3,7 @@ import { outputPaddingOf, setupOf } from '../../formulas/layers/convolution.js';
 import { convolution as layer } from '../../layers/convolution.js';
 import { sizeOf } from '../../tensor/tensor.js';
 import { convolution as bounds } from '../bounds/convolution.js';
+import { numberOfWindows } from './windows.js';
 import { defineChecks, type Mistake } from '../define.js';
 import { PLACE, idleWindows } from '../definition.js';
 import {
@@ -16,6 +17,7 @@ import {
   padsSwapped,
   summed,
   uncropped,
+  withSizeOfClaim,
   withStepsExchanged,
 } from './convolution/tables.js';
 import { transposedMistakes } from './convolution/transposed.js';
@@ -172,7 +174,7 @@ const EXAMPLES = [
 export const convolution = defineChecks({
   layer,
   bounds,
-  mistakes: [...mistakes, ...transposedMistakes],
+  mistakes: [...mistakes, ...transposedMistakes, { ...numberOfWindows, isFitted: true, program: withSizeOfClaim }],
   axes: (name, { transposed }) => {
     if (name === 'dbias') return ['channel'];
     if (name !== 'dweight') return ['batch', 'channel', PLACE];

@@ -7,6 +7,7 @@ import { pooling as layer } from '../../layers/pooling.js';
 import { sizeOf } from '../../tensor/tensor.js';
 import { effectiveKernel, product, type WindowAxis } from '../../tensor/windows.js';
 import { pooling as bounds } from '../bounds/pooling.js';
+import { asClaimed, numberOfWindows } from './windows.js';
 import { defineChecks, type Mistake } from '../define.js';
 import { PLACE, idleWindows, type Example } from '../definition.js';
 import type { Numbers } from '../random.js';
@@ -52,6 +53,15 @@ const mistakes: readonly Mistake[] = [
     hidden: 'no window starts in the padding after the input',
     needs: { ceil_mode: true },
     ways: [-Infinity, 0, NaN].map((value) => ({ program: (instance) => withEmptyWindows(instance, value) })),
+  },
+  {
+    ...numberOfWindows,
+    needs: { global: false },
+    isFitted: true,
+    program: (instance, claims) => {
+      const axes = asClaimed(planOf(instance).axes, 'output', claims);
+      return axes && poolingOver({ ...instance, upstream: {} }, axes, 0);
+    },
   },
   {
     id: 'overhang_forgotten_in_backward',

@@ -10,6 +10,7 @@ import { convolution as layer } from '../../layers/convolution.js';
 import type { Decoded } from '../../layers/definition.js';
 import { outputShape, product, transposedOutputSize, type WindowAxis } from '../../tensor/windows.js';
 import { programOf, tensorsOf, type Program, type TableSlip } from '../program.js';
+import { loopSlips, type Indexed } from '../loop-slips.js';
 import { windowSlips, withSlips } from '../window-slips.js';
 import { windowTable } from '../windows.js';
 
@@ -62,11 +63,32 @@ export function exchangedChannels(setup: Setup): Int32Array {
 export function convolution(instance: Instance): Program {
   const setup = setupOf(instance);
   const { axes, transposed } = setup;
-  return withSlips(convolutionOf(setup), () => [
+  const program = convolutionOf(setup);
+  return withSlips(program, () => [
+    ...loopSlips(axes, arraysOf(transposed), program.axes),
     ...windowSlips(axes, transposed ? 'transposed' : 'convolution'),
     ...outputPaddingSlips(setup),
     ...groupSlips(setup),
   ]);
+}
+
+/** What is read or written at the index of a window, a tap or a channel. */
+function arraysOf(transposed: boolean): Indexed[] {
+  // The windows of a transposed convolution are the elements of x.
+  const [of, out] = transposed ? (['x', 'dx'] as const) : (['dout', 'out'] as const);
+  const window = transposed ? 'the element of x' : 'the window';
+  const channels = transposed ? 'the input channel' : 'the output channel';
+  return [
+    ...[of, out].flatMap((name): Indexed[] => [
+      { name, axis: 'p', of: 'output', counts: window },
+      { name, axis: 'o', of: 'channels', counts: channels },
+    ]),
+    ...['weight', 'dweight'].flatMap((name): Indexed[] => [
+      { name, axis: 'k', of: 'kernel', counts: 'the tap' },
+      { name, axis: 'o', of: 'channels', counts: channels },
+      { name, axis: 'a', of: 'channels', counts: `the ${transposed ? 'output' : 'input'} channel` },
+    ]),
+  ];
 }
 
 /** The formulas of any setup: with other axes, for instance, out has another shape. */

@@ -10,6 +10,7 @@ import { pooling as layer } from '../../layers/pooling.js';
 import { sizeOf } from '../../tensor/tensor.js';
 import { effectiveKernel, outputShape, product, type WindowAxis } from '../../tensor/windows.js';
 import { programOf, tensorsOf, type Program, type TableSlip } from '../program.js';
+import { loopSlips, type Indexed } from '../loop-slips.js';
 import { hasPadding, windowSlips, withSlips } from '../window-slips.js';
 import { otherOrders, tapsAlong, windowCounts, windowTable, withTapsMoved } from '../windows.js';
 
@@ -18,13 +19,20 @@ export const planOf = ({ inputs, options }: Instance) =>
 
 export function pooling(instance: Instance): Program {
   const { axes, countIncludePad, mode } = planOf(instance);
-  return withSlips(poolingOver(instance, axes), () => {
+  const program = poolingOver(instance, axes);
+  return withSlips(program, () => {
+    const arrays: Indexed[] = [
+      { name: 'out', axis: 'p', of: 'output', counts: 'the window' },
+      { name: 'dout', axis: 'p', of: 'output', counts: 'the window' },
+      { name: 'indices', axis: 'p', of: 'output', counts: 'the window' },
+    ];
+    const loops = loopSlips(axes, arrays, program.axes);
     const slips = windowSlips(axes, 'pooling');
-    if (mode === 'average') return [...slips, ...countSlips(axes, countIncludePad)];
+    if (mode === 'average') return [...slips, ...loops, ...countSlips(axes, countIncludePad)];
     const everywhere = [...slips, ...tieSlips(axes)].map(({ given: { at }, ...slip }) => ({
       ...{ ...slip, names: ['at', 'index'], given: { at, index: at } },
     }));
-    return [...everywhere, ...indexSlips(axes)];
+    return [...everywhere, ...loops, ...indexSlips(axes)];
   });
 }
 

@@ -1,6 +1,6 @@
 /** A handwritten convolution: tap by tap, reading the input as if it were padded. */
 import { make, range, values, type Implementation } from './implementation.js';
-import { at, dbiasOf, exchanged, geometry, grid, isIn, map3, three, type Three } from './planes.js';
+import { at, dbiasOf, exchanged, shortened, geometry, grid, isIn, map3, three, type Three } from './planes.js';
 import { transposed } from './transposed.js';
 
 export const convolution: Implementation = (instance, wrong = '') =>
@@ -17,6 +17,7 @@ function folded(place: number, size: number, wrong: string): number {
 
 const plain: Implementation = (instance, wrong = '') => {
   if (wrong === 'stride_and_dilation_exchanged') return exchanged(plain, instance);
+  if (wrong === 'number_of_windows') return shortened(plain, instance);
   const { inputs, options, upstream } = instance;
   const axes = inputs.x.shape.length - 2;
   const [N, C] = inputs.x.shape;

@@ -52,6 +52,17 @@ export function exchanged(of: Implementation, instance: Instance): ReturnType<Im
   return { ...of(instance), out: of({ ...instance, options, upstream: {} }).out };
 }
 
+/** Right gradients, and an output without the last window along the last axis that has two. */
+export function shortened(of: Implementation, instance: Instance): ReturnType<Implementation> {
+  const answers = of(instance);
+  const { shape, data } = answers.out;
+  const axis = shape.findLastIndex((size, i) => i > 1 && size > 1);
+  if (axis < 0) return answers;
+  const inner = sizeOf(shape.slice(axis + 1));
+  const kept = Array.from(data).filter((_, i) => Math.floor(i / inner) % shape[axis] < shape[axis] - 1);
+  return { ...answers, out: make(shape.with(axis, shape[axis] - 1), kept) };
+}
+
 /** dbias of a convolution, plain or transposed. */
 export function dbiasOf(dout: readonly number[], shape: Shape, wrong: string): Tensor {
   const [N, O] = shape;

@@ -1,7 +1,7 @@
 /** A handwritten pooling: window by window, collecting the elements first. */
 import { sizeOf, type Tensor } from '../../../src/tensor/tensor.js';
 import { make, range, sum, values, type Implementation } from './implementation.js';
-import { at as indexIn, geometry, grid, isIn, map3, three, type Three } from './planes.js';
+import { at as indexIn, geometry, grid, isIn, map3, shortened, three, type Three } from './planes.js';
 
 interface Element {
   readonly place: Three;
@@ -24,7 +24,10 @@ function overOtherAxes(x: Tensor, max: boolean): Tensor {
   return make([N, last], results);
 }
 
-export const pooling: Implementation = ({ inputs, options, upstream }, wrong = '') => {
+export const pooling: Implementation = (instance, wrong) =>
+  wrong === 'number_of_windows' ? shortened(pooled, instance) : pooled(instance, wrong);
+
+const pooled: Implementation = ({ inputs, options, upstream }, wrong = '') => {
   const axes = inputs.x.shape.length - 2;
   const planes = inputs.x.shape[0] * inputs.x.shape[1];
   const size = three(inputs.x.shape.slice(2), axes, 1);

@@ -5,7 +5,7 @@
 import type { Instance } from '../../../src/layers/instance.js';
 import type { Tensor } from '../../../src/tensor/tensor.js';
 import { make, range, values, type Implementation } from './implementation.js';
-import { at, dbiasOf, exchanged, geometry, grid, isIn, map3, three, type Three } from './planes.js';
+import { at, dbiasOf, exchanged, shortened, geometry, grid, isIn, map3, three, type Three } from './planes.js';
 
 const count = ([a, b, c]: Three) => a * b * c;
 
@@ -136,6 +136,7 @@ function slidWrong(instance: Instance, wrong: string): Tensor | undefined {
 
 export const transposed: Implementation = (instance, wrong = '') => {
   if (wrong === 'stride_and_dilation_exchanged') return exchanged(transposed, instance);
+  if (wrong === 'number_of_windows') return shortened(transposed, instance);
   const { inputs, upstream } = instance;
   const { axes, groups, N, C, O, perIn, perOut, size, kernel, stride, dilation, x, weight, bias, ...rest } =
     given(instance);

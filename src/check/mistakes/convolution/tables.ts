@@ -8,9 +8,10 @@ import {
 } from '../../../formulas/layers/convolution.js';
 import type { Program } from '../../../formulas/program.js';
 import { windowTable, withOneOf } from '../../../formulas/windows.js';
-import type { Instance } from '../../../layers/instance.js';
+import type { Instance, Tensors } from '../../../layers/instance.js';
 import { effectiveKernel, outputSize, product, type WindowAxis } from '../../../tensor/windows.js';
 import type { Misread } from '../../written.js';
+import { asClaimed } from '../windows.js';
 
 export const ALL = ['out', 'dx', 'dweight'];
 
@@ -109,6 +110,13 @@ export function outOver(setup: Setup, axes: readonly WindowAxis[], x = setup.x):
 }
 
 /** out with stride and dilation exchanged, and the size that follows. */
+/** As many windows, or elements of a transposed out, as were claimed. */
+export function withSizeOfClaim(instance: Instance, claims: Tensors): Program | undefined {
+  const setup = setupOf(instance);
+  const axes = asClaimed(setup.axes, setup.transposed ? 'input' : 'output', claims);
+  return axes && outOver(setup, axes);
+}
+
 export function withStepsExchanged(instance: Instance): Program | undefined {
   const setup = setupOf(instance);
   const axes = changed(setup, (axis, added) => {
