@@ -19,7 +19,10 @@ export function sharing<Shared extends keyof MistakeText>(
   return mistakes.map((mistake) => ({ ...shared, ...mistake }) as unknown as Mistake);
 }
 
-interface Definition extends Omit<Checks, 'layer' | 'plain' | 'alternatives' | 'mistakes' | 'ways' | 'absent'> {
+interface Definition extends Omit<
+  Checks,
+  'layer' | 'plain' | 'alternatives' | 'formulas' | 'mistakes' | 'ways' | 'absent'
+> {
   /** A {@link Layer}; `unknown` because its types are narrower than those of the requests checked here. */
   readonly layer: unknown;
   readonly mistakes: readonly Mistake[];
@@ -72,8 +75,9 @@ export function defineChecks(definition: Definition): Checks {
       if (!plain) throw new Error(`no formulas of ${layer.name}`);
       return plain;
     },
-    alternatives: (instance, right, claims) => {
-      const writing = { formulas: formulasOf(instance, right), instance, claims };
+    formulas: formulasOf,
+    alternatives: (instance, right, claims, known = formulasOf(instance, right)) => {
+      const writing = { formulas: known, instance, claims };
       const absences = absencesOf(instance);
       const { apt } = absences.wording;
       return possible(instance, absences).flatMap((mistake) => {

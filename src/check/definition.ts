@@ -15,21 +15,6 @@ import type { Bounds } from './bounds/bounds.js';
 import type { Numbers } from './random.js';
 import { clausesOf, isIdleClause, namesInId, wordingWithout, type Wording } from './wording.js';
 
-/** One function per result; it may read the inputs and every other result. */
-export type Steps<Given, Made> = {
-  readonly [Name in keyof Made]: (state: Given & Made) => Made[Name];
-};
-
-/** One way to make a mistake: replaced steps, or the right steps on changed inputs. */
-export interface Way<Given, Made> {
-  /** Replaces the explanation of the mistake by a more specific one. */
-  readonly explanation?: string;
-  /** Whether it is derived from the claim, and so fits many claims. */
-  readonly isFitted?: boolean;
-  readonly given?: (given: Given) => Partial<Given>;
-  readonly steps?: Partial<Steps<Given, Made>>;
-}
-
 export interface MistakeText extends KnownMistake {
   /** Option values that the mistake needs; of a list, any one. */
   readonly needs?: Options;
@@ -92,29 +77,6 @@ export function neededOptions({ needs = {} }: Partial<Pick<MistakeText, 'needs'>
   );
 }
 
-/** Where there is only one way to make a mistake, that is written in the mistake itself. */
-type Ways<Given, Made> = Way<Given, Made> | { readonly ways: readonly Way<Given, Made>[] };
-export type Mistake<Given, Made> = MistakeText & Ways<Given, Made>;
-
-/** Mistakes that share their tensors or needs, except for those that state their own. */
-export function sharing<Given, Made, Shared extends keyof MistakeText>(
-  shared: Pick<MistakeText, Shared>,
-  mistakes: readonly (Partial<MistakeText> & Omit<MistakeText, NoInfer<Shared>> & NoInfer<Ways<Given, Made>>)[],
-): readonly Mistake<Given, Made>[] {
-  return mistakes.map((mistake) => ({ ...shared, ...mistake }) as unknown as Mistake<Given, Made>);
-}
-
-/** A mistake's text and its ways apart. */
-function split<Given, Made>({
-  given,
-  steps,
-  isFitted,
-  ways = [{ given, steps, isFitted } as Way<Given, Made>],
-  ...text
-}: MistakeText & Way<Given, Made> & { readonly ways?: readonly Way<Given, Made>[] }) {
-  return { text, ways };
-}
-
 /** A result that may have been computed instead of the right one. */
 export interface Alternative {
   readonly text: MistakeText;
@@ -155,7 +117,7 @@ export interface Example {
   readonly drawn?: Tensors;
 }
 
-/** The export of a layer's file in `mistakes/`; see {@link defineChecks}. */
+/** The export of a layer's file in `mistakes/`; see `define.ts`. */
 export interface Checks {
   readonly layer: Layer;
   readonly mistakes: readonly MistakeText[];
@@ -174,9 +136,17 @@ export interface Checks {
   /**
    * The variants possible in the instance.
    *
-   * @param right the right answers, for their shapes
+   * @param right the right answers
+   * @param formulas those of the instance, if they have been evaluated already
    */
-  readonly alternatives: (instance: Instance, right: Tensors, claims: Tensors) => readonly Alternative[];
+  readonly alternatives: (
+    instance: Instance,
+    right: Tensors,
+    claims: Tensors,
+    formulas?: Formulas,
+  ) => readonly Alternative[];
+  /** The formulas of the layer, evaluated. */
+  readonly formulas: (instance: Instance, right: Tensors) => Formulas;
   readonly constants: (instance: Instance) => Constants;
   /** Notes about the instance itself. */
   readonly notes?: (instance: Instance) => readonly Note[];
@@ -203,155 +173,4 @@ export interface Checks {
     plan: Plan,
     kernels: Kernels,
   ) => { readonly outputs: Tensors; readonly cache: Cache };
-}
-
-interface Definition<Given extends object, Made extends object> extends Omit<
-  Checks,
-  'layer' | 'plain' | 'alternatives' | 'mistakes' | 'ways' | 'absent'
-> {
-  /** A {@link Layer}; `unknown` because its types are narrower than those of the requests checked here. */
-  readonly layer: unknown;
-  readonly given: (instance: Instance, claims: Tensors, right: Tensors) => Given;
-  /** A step that makes a tensor has the name of the tensor. */
-  readonly steps: Steps<Given, Made>;
-  readonly mistakes: readonly Mistake<Given, Made>[];
-}
-
-type Evaluate<Given, Made> = (given: Given, steps: Steps<Given, Made>) => Given & Made;
-
-/**
- * Computes the result of each step when it is first read. All evaluations share one prototype: defining the properties
- * for each evaluation took 20 times as long as the arithmetic of a small input.
- */
-function evaluator<Given extends object, Made extends object>(names: readonly string[]): Evaluate<Given, Made> {
-  class State {
-    readonly made: Record<string, unknown> = {};
-    constructor(readonly steps: Record<string, (state: unknown) => unknown>) {}
-  }
-  for (const name of names)
-    Object.defineProperty(State.prototype, name, {
-      get(this: State) {
-        if (!(name in this.made)) this.made[name] = this.steps[name](this);
-        return this.made[name];
-      },
-    });
-  return (given, steps) =>
-    Object.assign(new State(steps as Record<string, (state: unknown) => unknown>), given) as unknown as Given & Made;
-}
-
-/** The result of a step: values in the right shape, or a tensor of another shape. */
-type Result = FloatArray | Int32Array | Tensor | undefined;
-
-interface Base<Given, Products> {
-  readonly given: Given;
-  readonly steps: Steps<Given, Products>;
-  readonly evaluate: Evaluate<Given, Products>;
-}
-
-class Made<Given extends object, Products extends object> implements Alternative {
-  private state: Record<string, unknown> | undefined;
-
-  constructor(
-    readonly text: MistakeText,
-    private readonly base: Base<Given, Products>,
-    private readonly way: Way<Given, Products>,
-    private readonly right: Tensors,
-  ) {}
-
-  get isFitted(): boolean {
-    return this.way.isFitted === true;
-  }
-
-  readonly tensor = (name: string): Tensor | undefined => {
-    if (!(name in this.right)) return undefined;
-    this.state ??= this.evaluated() as Record<string, unknown>;
-    const result = this.state[name] as Result;
-    if (result === undefined) return undefined;
-    if (!ArrayBuffer.isView(result)) return result;
-    const { shape } = this.right[name];
-    // One mean of the whole batch is no mean of each channel.
-    return tensor(sizeOf(shape) === result.length ? shape : [result.length], result);
-  };
-
-  readonly release = (): void => {
-    this.state = undefined;
-  };
-
-  readonly and = (other: Alternative): Alternative | undefined => {
-    if (!(other instanceof Made)) return undefined;
-    const second = other as Made<Given, Products>;
-    const [a, b] = [this.way, second.way];
-    if (Object.keys(a.steps ?? {}).some((name) => name in (b.steps ?? {}))) return undefined;
-    const given = (start: Given): Partial<Given> => {
-      const first = a.given?.(start) ?? {};
-      return { ...first, ...b.given?.({ ...start, ...first }) };
-    };
-    const text = {
-      id: `${this.text.id}+${second.text.id}`,
-      tensors: this.text.tensors.filter((name) => second.text.tensors.includes(name)),
-      explanation: `Two mistakes at once. ${this.text.explanation} ${second.text.explanation}`,
-      fix: this.text.fix === second.text.fix ? this.text.fix : `${this.text.fix}; and ${second.text.fix}`,
-    };
-    const steps = { ...a.steps, ...b.steps } as Partial<Steps<Given, Products>>;
-    return new Made(text, this.base, { given, steps }, this.right);
-  };
-
-  private evaluated(): Given & Products {
-    const { given, steps, evaluate } = this.base;
-    return evaluate({ ...given, ...this.way.given?.(given) }, { ...steps, ...this.way.steps });
-  }
-}
-
-const RIGHT: MistakeText = { id: 'none', tensors: [], explanation: '', fix: '' };
-
-export function defineChecks<Given extends object, Products extends object>(
-  definition: Definition<Given, Products>,
-): Checks {
-  const { given, steps, ...rest } = definition;
-  const mistakes = definition.mistakes.map(split);
-  const layer = definition.layer as Layer;
-  const evaluate = evaluator<Given, Products>(Object.keys(steps));
-  const made = (instance: Instance, right: Tensors, claims: Tensors) => {
-    const base = { given: given(instance, claims, right), steps, evaluate };
-    return (text: MistakeText, way: Way<Given, Products>) => new Made(text, base, way, right);
-  };
-  const { idle = {} } = rest;
-  const { inputs, upstream } = layer.schemas;
-  const optional = Object.keys(inputs.properties).filter((name) => !inputs.required?.includes(name));
-  const gradients = optional.map((name) => `d${name}`);
-  const names = [...optional, ...gradients, ...Object.keys(upstream.properties), ...Object.keys(idle)];
-  const absent = (instance: Instance) => {
-    const given = { ...instance.inputs, ...instance.upstream };
-    const isAbsent = (name: string) => {
-      if (name in idle) return idle[name](instance);
-      return !((gradients.includes(name) ? name.slice(1) : name) in given);
-    };
-    return new Set(names.filter(isAbsent));
-  };
-  const absencesOf = (instance: Instance): Absences => {
-    const lacking = absent(instance);
-    return { names, absent: lacking, wording: wordingWithout(lacking) };
-  };
-  const possible = (instance: Instance, absences = absencesOf(instance)) =>
-    mistakes.filter(({ text }) => canBeMade(text, instance, absences));
-  return {
-    ...rest,
-    layer,
-    mistakes: mistakes.map(({ text }) => text),
-    ways: (instance) =>
-      (instance === undefined ? mistakes : possible(instance)).reduce((sum, { ways }) => sum + ways.length, 0),
-    absent,
-    plain: (instance, right) => made(instance, right, {})(RIGHT, {}),
-    alternatives: (instance, right, claims) => {
-      const make = made(instance, right, claims);
-      const absences = absencesOf(instance);
-      const { apt } = absences.wording;
-      return possible(instance, absences).flatMap((mistake) => {
-        const text = worded(mistake.text, absences.wording, Object.keys(idle));
-        return mistake.ways.map((way) =>
-          make(way.explanation === undefined ? text : { ...text, explanation: apt(way.explanation) }, way),
-        );
-      });
-    },
-  };
 }

@@ -16,8 +16,6 @@ import { nameOfFactor } from './generic/factors.js';
 import { genericDiagnoses, ofZeros } from './generic/registry.js';
 import { upstreamIgnored } from './generic/request.js';
 import { SlipSearch } from './slips.js';
-import { Formulas, withMasks } from './written.js';
-import { formulas } from '../formulas/layers/registry.js';
 import { ratioOf, short, statisticsOf } from './statistics.js';
 import { fits, isEqual, isUniform, ranked, tryOut, type Result, type Tried, type Trial } from './trial.js';
 
@@ -62,6 +60,9 @@ function* pairsOf(tried: readonly Tried[]): Generator<readonly [Tried, Tried]> {
   for (const [j, second] of others.entries()) for (const first of others.slice(0, j)) yield [first, second];
 }
 
+/** Slips that are combined with another mistake, the most usual ones. */
+const MOST_EDITS = 200;
+
 /** A diagnosis found in the claim of a tensor. */
 interface Named {
   readonly name: string;
@@ -99,12 +100,11 @@ export class Search {
     private readonly options: SearchOptions,
   ) {
     this.isRight = new Map(trials.map((trial) => [trial.name, isEqual(trial.claimed, trial.rounded, trial.tolerance)]));
-    const alternatives = options.searches === false ? [] : checks.alternatives(instance, right, claims);
-    this.tried = alternatives.map((alternative) => tryOut(alternative, trials));
     const { searches = true, slips = true } = options;
-    const { name } = checks.layer;
-    if (searches && slips && name in formulas && trials.some(isWrong))
-      this.slips = new SlipSearch(new Formulas(formulas[name](withMasks(instance, right)), right), trials);
+    const formulas = searches ? checks.formulas(instance, right) : undefined;
+    const alternatives = formulas ? checks.alternatives(instance, right, claims, formulas) : [];
+    this.tried = alternatives.map((alternative) => tryOut(alternative, trials));
+    if (formulas && slips && trials.some(isWrong)) this.slips = new SlipSearch(formulas, trials);
   }
 
   diagnose(trial: Trial): readonly Diagnosis[] {
@@ -285,11 +285,17 @@ export class Search {
     );
     const names = new Set(unexplained.map(({ name }) => name));
     // A mistake that would make a correct claim wrong was not made.
-    const possible = this.tried.filter((each) => !this.contradicts(each));
-    if (possible.length === 0) return { named: [], pairs: [] };
+    const known = this.tried.filter((each) => !this.contradicts(each));
     let left = this.options.pairs();
+    if (left <= 0) return { named: [], pairs: [] };
     const named = this.ignoringUpstream(unexplained, left);
     left -= this.tried.length;
+    const edited = (this.slips?.usualEdits(MOST_EDITS) ?? []).map((each) => tryOut(each, this.trials));
+    const possible = [
+      ...known,
+      ...edited.filter((each) => !this.contradicts(each) && each.results.some(({ shows }) => shows)),
+    ];
+    left -= edited.length;
     const found: Tried[] = [];
     for (const { alternative, results } of possible) {
       if (left-- <= 0) return { named, pairs: found };

@@ -13,7 +13,8 @@ import { areClose, isClose } from './compare.js';
 import { explainedByPlace, isEvidence } from './evidence.js';
 import { Parts } from './parts.js';
 import { fits, type Trial } from './trial.js';
-import type { Formulas } from './written.js';
+import type { Alternative } from './definition.js';
+import { editedAs, type Formulas } from './written.js';
 
 /** A change of formulas or of given values that may explain claims. */
 interface Possibility {
@@ -75,6 +76,21 @@ export class SlipSearch {
     if (left.length === 0) return whole;
     const parts = possible.filter(({ lines }) => lines.some(({ target }) => left.includes(target)));
     return [...whole, ...this.tryAll(parts, false).filter(({ names }) => names.some((name) => !explained.has(name)))];
+  }
+
+  /** The most usual edits of one formula. */
+  usualEdits(most: number): Alternative[] {
+    if (!this.agrees()) return [];
+    return candidatesOf(this.formulas.program, true)
+      .filter(({ edits, scope, targets }) => {
+        return edits.length === 1 && scope === 'all' && [...this.wrong].some((name) => targets.has(name));
+      })
+      .slice(0, most)
+      .map(({ edits, lines, targets, scope }) => {
+        const tensors = [...this.trials.keys()].filter((name) => targets.has(name));
+        const change = { lines: new Map(edits.map(({ line, to }) => [line, to])) };
+        return editedAs({ ...diagnosisOf(edits, scope), tensors }, change, lines, this.formulas);
+      });
   }
 
   private agrees(): boolean {

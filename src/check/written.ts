@@ -88,6 +88,10 @@ export function writtenAs(text: MistakeText, way: Way, writing: Writing): Altern
   return new Written(text, formulas, whole, way);
 }
 
+/** A slip in formulas as if it were a known mistake, so that it can be combined with others. */
+export const editedAs = (text: MistakeText, change: Change, lines: readonly Line[], formulas: Formulas): Alternative =>
+  new Written(text, formulas, { change, lines, reshaped: new Map() }, {});
+
 class Written implements Alternative {
   private values: Record<string, Tensor> | undefined;
 

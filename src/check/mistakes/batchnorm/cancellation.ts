@@ -100,8 +100,8 @@ const textOf = ({ channel, square, spacing, variance, right }: Cancelled): Mista
 export function withCancellation(checks: Checks): Checks {
   return {
     ...checks,
-    alternatives(instance, right, claims) {
-      const others = checks.alternatives(instance, right, claims);
+    alternatives(instance, right, claims, known = checks.formulas(instance, right)) {
+      const others = checks.alternatives(instance, right, claims, known);
       const cancelled = cancelledIn(instance, claims, right);
       const telling = cancelled?.find((each) => each.variance !== 0 && isTelling(each)) ?? cancelled?.find(isTelling);
       if (!cancelled || !telling) return others;
@@ -109,7 +109,7 @@ export function withCancellation(checks: Checks): Checks {
       const own = writtenAs(
         textOf(telling),
         { isFitted: true, formulas: ['batch_var = cancelled'], given: () => ({ given: { cancelled: variances } }) },
-        { formulas: new Formulas(formulas.batchnorm(instance), right), instance, claims },
+        { formulas: known, instance, claims },
       );
       return own ? [own, ...others] : others;
     },
