@@ -268,10 +268,12 @@ const others = [...filesIn('src'), ...filesIn('schemas')]
   .map((file) => ({ file, imports: importsOf(file), literals: literalsOf(file) }));
 
 describe.each(layers.map(({ name }) => name))('the layer %s', (name) => {
-  const required = [`src/layers/${name}.ts`, `schemas/${name}.ts`, `src/check/mistakes/${name}.ts`];
-  const own = [...required, `src/check/bounds/${name}.ts`, `src/formulas/layers/${name}.ts`];
+  const required = ['schemas', 'src/layers', 'src/formulas/layers', 'src/check/mistakes'].map(
+    (folder) => `${folder}/${name}.ts`,
+  );
+  const own = [...required, `src/check/bounds/${name}.ts`];
 
-  it('has its file, its schema, its mistakes and its sample under its name', () => {
+  it('has its file, its schema, its formulas, its mistakes and its sample under its name', () => {
     expect([...required, `test/layers/samples/${name}.ts`].filter((file) => !existsSync(new URL(file, root)))).toEqual(
       [],
     );

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { layers } from '../../src/layers/registry.js';
 import { bridge } from './bridge.js';
-import { checks } from './checks.js';
+import { registries } from './registries.js';
 
 /**
  * @param root the root of the repository
@@ -11,7 +11,7 @@ import { checks } from './checks.js';
  */
 export async function generated(root: URL): Promise<[path: string, text: string][]> {
   return Promise.all(
-    Object.entries({ ...bridge(root), ...checks(layers) }).map(async ([path, text]): Promise<[string, string]> => {
+    Object.entries({ ...bridge(root), ...registries(layers) }).map(async ([path, text]): Promise<[string, string]> => {
       const options = await resolveConfig(fileURLToPath(new URL(path, root)));
       return [path, await format(text, { ...options, parser: 'typescript' })];
     }),

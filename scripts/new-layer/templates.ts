@@ -73,31 +73,33 @@ export const ${name} = defineLayer({
   },
 });
 `,
-    [`src/check/mistakes/${name}.ts`]: `/** How ${name} goes wrong. */
+    [`src/formulas/layers/${name}.ts`]: `/** The formulas of ${name}. */
+import type { Instance } from '../../layers/instance.js';
+import { elementwise, programOf, tensorsOf } from '../program.js';
+
+export function ${name}(instance: Instance) {
+  const { x } = instance.inputs;
+  const { axes, means, over, at } = elementwise(x.shape);
+  const { dout } = tensorsOf(instance);
+  return programOf({
+    axes,
+    means,
+    given: { [\`x \${over}\`]: x.data, [\`dout \${over}\`]: dout?.data },
+    forward: [\`out[\${at}] = x\`],
+    backward: dout ? [\`dx[\${at}] = dout\`] : [],
+  });
+}
+`,
+    [`src/check/mistakes/${name}.ts`]: `/** Known mistakes in ${name}, in addition to slips in its formulas. */
 import { ${name} as layer } from '../../layers/${name}.js';
-import type { FloatArray } from '../../tensor/tensor.js';
 import { ${name} as bounds } from '../bounds/${name}.js';
-import { defineChecks, type Mistake } from '../definition.js';
+import { defineChecks, type Mistake } from '../define.js';
 
-interface Given {
-  readonly x: FloatArray;
-  readonly dout: FloatArray;
-}
-interface Made {
-  readonly out: FloatArray;
-  readonly dx: FloatArray;
-}
+const mistakes: readonly Mistake[] = [];
 
-const mistakes: readonly Mistake<Given, Made>[] = [];
-
-export const ${name} = defineChecks<Given, Made>({
+export const ${name} = defineChecks({
   layer,
   bounds,
-  given({ inputs, upstream }) {
-    const x = inputs.x.data as FloatArray;
-    return { x, dout: 'dout' in upstream ? (upstream.dout.data as FloatArray) : new Float64Array(x.length) };
-  },
-  steps: { out: ({ x }) => x, dx: ({ dout }) => dout },
   mistakes,
   axes: () => ['index'],
   constants: () => ({}),

@@ -42,7 +42,6 @@ export const unnamed: Readonly<Record<string, readonly Unnamed[]>> = {
     },
   ],
   batchnorm: [
-    { id: 'gamma_missing_in_dx', tensors: ['dx'], says: /the factor gamma is missing/ },
     {
       id: 'mean_path_of_wrong_sign',
       tensors: ['dx'],
@@ -54,12 +53,6 @@ export const unnamed: Readonly<Record<string, readonly Unnamed[]>> = {
       tensors: ['dx'],
       needs: { training: true },
       says: /the sign of the term x̂ · Σ_ns dx̂ · x̂ is wrong/u,
-    },
-    {
-      id: 'variance_path_of_wrong_power',
-      tensors: ['dx'],
-      needs: { training: true },
-      says: /centred was used instead of x̂/u,
     },
     {
       id: 'variance_path_without_half',
@@ -74,7 +67,6 @@ export const unnamed: Readonly<Record<string, readonly Unnamed[]>> = {
       axes: 1,
       says: /N was used instead of m/,
     },
-    { id: 'rstd_missing_in_dx', tensors: ['dx'], says: /the factor rstd is missing/ },
     { id: 'epsilon_forgotten', tensors: ['out', 'dx', 'dgamma'], says: /the term epsilon is missing/ },
     { id: 'epsilon_twice', tensors: ['out', 'dx', 'dgamma'], says: /the term epsilon is added twice/ },
     { id: 'root_missing', tensors: ['out', 'dx', 'dgamma'], says: /the square root is missing/ },

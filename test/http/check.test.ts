@@ -247,7 +247,7 @@ describe('a check', () => {
     const claims = { dbeta: [0, 0.4 / 3], dgamma: [1, 2, 3] };
     const verdict = await checked('batchnorm', { forward, backward, claims });
     expect(verdict.pass).toBe(false);
-    expect(verdict.tensors.dbeta.diagnosis[0].id).toBe('parameter_gradients_averaged');
+    expect(verdict.tensors.dbeta.diagnosis[0].id).toBe('dbeta:mean_instead_of_sum');
     expect(verdict.tensors.dgamma.detail).toBe('dgamma has shape [3]; expected [2]');
     const other = await checked('batchnorm', {
       forward,
@@ -259,8 +259,8 @@ describe('a check', () => {
         ],
       },
     });
-    const hidden = other.indistinguishable.find(({ id }) => id === 'gamma_missing');
-    expect(hidden?.try).toEqual({ route: 'POST /batchnorm/check/case', body: { mistake: 'gamma_missing' } });
+    const hidden = other.indistinguishable.find(({ id }) => id === 'beta_scaled');
+    expect(hidden?.try).toEqual({ route: 'POST /batchnorm/check/case', body: { mistake: 'beta_scaled' } });
   });
 
   it('writes values that are not finite as strings', async () => {
@@ -388,7 +388,7 @@ describe('a check', () => {
       backward: { dout: [1, 2, 3, 4] },
       claims: { ...claims, dx: [4, 8, 12, 16] },
     });
-    expect(wrong.tensors.dx.diagnosis[0].id).toBe('mask_missing_in_backward');
+    expect(wrong.tensors.dx.diagnosis[0].id).toBe('dx:missing_factor');
   });
 
   const refused = async (body: object, status: number, pointer: string, detail: RegExp, layer = 'batchnorm') => {

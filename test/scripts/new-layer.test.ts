@@ -13,6 +13,7 @@ it('a new layer has a file everywhere that the other layers have one', () => {
   expect(Object.keys(files)).toEqual([
     'schemas/half_tanh.ts',
     'src/layers/half_tanh.ts',
+    'src/formulas/layers/half_tanh.ts',
     'src/check/mistakes/half_tanh.ts',
     'src/check/bounds/half_tanh.ts',
     'test/layers/samples/half_tanh.ts',

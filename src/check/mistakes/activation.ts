@@ -48,7 +48,8 @@ const mistakes: readonly Mistake[] = [
     fix: 'the derivative at 0 is 0, as in PyTorch: dx = dout where x > 0',
     hidden: 'no element of x is 0',
     ...relu,
-    formulas: ['dx = dout · (1 − positive(−x))'],
+    given: ({ inputs: { x } }) => ({ given: { x: x.data.map((value) => (value === 0 ? 1 : value)) } }),
+    only: 'backward',
   },
   {
     id: 'tanh_twice',
@@ -64,6 +65,7 @@ export const activation = defineChecks({
   layer,
   bounds,
   mistakes,
+  slowness: 45,
   axes: () => ['index'],
   constants: () => ({}),
   readings: ({ function: f }) => [

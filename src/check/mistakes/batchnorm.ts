@@ -6,6 +6,7 @@ import { sizeOf } from '../../tensor/tensor.js';
 import { batchnorm as bounds } from '../bounds/batchnorm.js';
 import { defineChecks, sharing, type Mistake } from '../define.js';
 import { PLACE } from '../definition.js';
+import type { Way } from '../written.js';
 import { withCancellation } from './batchnorm/cancellation.js';
 import { isOpen, statisticsMistakes } from './batchnorm/statistics.js';
 
@@ -13,6 +14,13 @@ const TRAINING = { needs: { training: true } };
 
 /** Of the three paths along which an element reaches the loss. */
 const dxMistakes: readonly Mistake[] = sharing({ tensors: ['dx'] }, [
+  {
+    id: 'gamma_missing_in_dx',
+    explanation: 'dx was computed from dout as if it were the gradient of x̂: gamma is missing.',
+    fix: 'dx̂ = dout · gamma, and dx from dx̂',
+    hidden: 'gamma is all ones',
+    formulas: ['dxhat = dout'],
+  },
   {
     id: 'statistics_taken_for_constants',
     explanation:
@@ -53,6 +61,16 @@ const dxMistakes: readonly Mistake[] = sharing({ tensors: ['dx'] }, [
     formulas: ['dx = rstd · (dxhat − Σ_ns dxhat / m)'],
   },
   {
+    id: 'variance_path_of_wrong_power',
+    explanation: 'The derivative with respect to the variance has the wrong exponent: −1/2 or −1 instead of −3/2.',
+    fix: 'dvar = −½ · (var + epsilon)^(−3/2) · Σ dx̂ · (x − mean)',
+    hidden: 'the variance is 1',
+    ...TRAINING,
+    ways: ['rstd', 'rstd²'].map((missing) => ({
+      formulas: [`dx = rstd · (dxhat − Σ_ns dxhat / m − xhat / ${missing} · Σ_ns dxhat · xhat / m)`],
+    })),
+  },
+  {
     id: 'sums_for_means_in_dx',
     explanation: 'dx subtracts the sums over the batch, Σ dout and x̂ · Σ (dout · x̂); it should subtract the means.',
     fix: 'divide both sums by m, the number of values in a channel',
@@ -67,7 +85,25 @@ const dxMistakes: readonly Mistake[] = sharing({ tensors: ['dx'] }, [
     ...TRAINING,
     formulas: ['dx = rstd · (dxhat − Σ_ns dxhat / (m − 1) − xhat · Σ_ns dxhat · xhat / (m − 1))'],
   },
+  {
+    id: 'rstd_missing_in_dx',
+    explanation: 'dx is not divided by the standard deviation.',
+    fix: 'dx = gamma · rstd · (…)',
+    hidden: 'the variance is 1',
+    formulas: ({ options }) => [
+      options.training === true ? 'dx = dxhat − Σ_ns dxhat / m − xhat · Σ_ns dxhat · xhat / m' : 'dx = dxhat',
+    ],
+  },
 ]);
+
+/** For mistakes that make all of these tensors wrong: where one passes or was not claimed, a slip explains the other. */
+const together =
+  (...names: readonly string[]): NonNullable<Way['given']> =>
+  (_, claims, right) => {
+    const isPossible = names.every((name) => name in claims && isOpen(name, claims, right));
+    // A case is made without claims.
+    return isPossible || Object.keys(claims).length === 0 ? {} : undefined;
+  };
 
 /** Of scale and shift, and of their gradients. */
 const scaleMistakes: readonly Mistake[] = [
@@ -77,6 +113,15 @@ const scaleMistakes: readonly Mistake[] = [
     explanation: 'gamma and beta were swapped: gamma was added, and beta was used as the factor.',
     fix: 'out = gamma · x̂ + beta',
     formulas: ['out = beta · xhat + gamma', 'dxhat = dout · beta'],
+    given: together('out'),
+  },
+  {
+    id: 'scale_and_shift_missing',
+    tensors: ['out'],
+    explanation: 'out is x̂, which was neither multiplied by gamma nor shifted by beta.',
+    fix: 'out = gamma · x̂ + beta',
+    hidden: 'gamma is all ones, and beta is 0',
+    formulas: ['out = xhat'],
   },
   {
     id: 'beta_scaled',
@@ -92,12 +137,7 @@ const scaleMistakes: readonly Mistake[] = [
     explanation: 'dgamma and dbeta were swapped.',
     fix: 'dbeta = Σ dout, dgamma = Σ dout · x̂',
     formulas: ['dgamma = Σ_ns dout', 'dbeta = Σ_ns dout · xhat'],
-    // Where only one of them was claimed, or is wrong, that one has another mistake.
-    given: (_, claims, right) => {
-      const both = ['dgamma', 'dbeta'];
-      if (!both.some((name) => name in claims)) return {};
-      return both.every((name) => name in claims && isOpen(name, claims, right)) ? {} : undefined;
-    },
+    given: together('dgamma', 'dbeta'),
   },
 ];
 
@@ -108,7 +148,6 @@ export const batchnorm = withCancellation(
     layer,
     bounds,
     mistakes: [...dxMistakes, ...statisticsMistakes, ...scaleMistakes],
-    slowness: 70,
     axes: (tensor) => (['out', 'dx'].includes(tensor) ? AXES.x : AXES.channels),
     constants({ inputs, options }) {
       const { x } = inputs;

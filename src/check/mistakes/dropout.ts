@@ -45,6 +45,8 @@ const mistakes: readonly Mistake[] = sharing({ tensors: ['out', 'dx'], needs: { 
     explanation: 'The kept values were multiplied by rate.',
     fix: 'divide by 1 − rate',
     formulas: ['out = mask · x · rate', 'dx = mask · dout · rate'],
+    // Otherwise, it is multiplied by 1 − rate as well.
+    given: ({ options }) => (options.rate === 0.5 ? undefined : {}),
   },
   {
     id: 'scaled_by_inverse_rate',

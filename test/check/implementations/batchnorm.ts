@@ -54,6 +54,7 @@ export const batchnorm: Implementation = ({ inputs, options, upstream }, wrong =
       out[i] = gamma[c] * hats[k] + beta[c];
       if (wrong === 'beta_missing') out[i] = gamma[c] * hats[k];
       if (wrong === 'gamma_missing') out[i] = hats[k] + beta[c];
+      if (wrong === 'scale_and_shift_missing') out[i] = hats[k];
       if (wrong === 'beta_scaled') out[i] = gamma[c] * (hats[k] + beta[c]);
     });
 

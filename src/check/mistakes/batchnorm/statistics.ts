@@ -102,6 +102,9 @@ const rootMistakes: readonly Mistake[] = sharing({ tensors: FORWARD, fix: 'x̂ =
     explanation: 'epsilon was used as a lower bound of the variance: x̂ = (x − mean) / √max(var, epsilon).',
     hidden: 'epsilon is far smaller than the variance: try a larger one',
     formulas: ['rstd = 1 / √(epsilon + relu(var − epsilon))'],
+    // Elsewhere, it was left out.
+    given: ({ options }, _, right) =>
+      right.var.data.some((value) => value < Number(options.epsilon)) ? {} : undefined,
   },
   {
     id: 'unbiased_variance',
