@@ -9,11 +9,12 @@ import type { KnownMistake, Note } from '../../schemas/check.js';
 import type { Kernels } from '../kernels/kernels.js';
 import type { Cache, Layer, Plan } from '../layers/definition.js';
 import type { Instance, Options, Tensors } from '../layers/instance.js';
-import { sizeOf, tensor, type FloatArray, type Tensor } from '../tensor/tensor.js';
+import type { Tensor } from '../tensor/tensor.js';
 import type { WindowAxis } from '../tensor/windows.js';
 import type { Bounds } from './bounds/bounds.js';
 import type { Numbers } from './random.js';
-import { clausesOf, isIdleClause, namesInId, wordingWithout, type Wording } from './wording.js';
+import type { Formulas } from './written.js';
+import { clausesOf, isIdleClause, namesInId, type Wording } from './wording.js';
 
 export interface MistakeText extends KnownMistake {
   /** Option values that the mistake needs; of a list, any one. */

@@ -3,12 +3,11 @@
  * float32 numbers may exceed the variance: their difference is a multiple of it. Which multiple depends on the order of
  * the sums, so it is taken from the claims. Few other mistakes lead to multiples.
  */
-import { formulas } from '../../../formulas/layers/registry.js';
 import type { Instance, Tensors } from '../../../layers/instance.js';
 import { sizeOf } from '../../../tensor/tensor.js';
 import type { Checks, MistakeText } from '../../definition.js';
 import { short } from '../../statistics.js';
-import { Formulas, writtenAs } from '../../written.js';
+import { writtenAs } from '../../written.js';
 import { isOpen } from './statistics.js';
 
 /** The binary digits of a float32 number after the first. */
