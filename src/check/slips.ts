@@ -22,6 +22,8 @@ interface Possibility {
   /** What depends on it. */
   readonly lines: readonly Line[];
   readonly rank: number;
+  /** Number of formulas that were edited. */
+  readonly edits: number;
   readonly diagnosis: () => Diagnosis;
 }
 
@@ -110,7 +112,7 @@ export class SlipSearch {
       .filter(({ edits }) => !edits.some(({ kind, line }) => kind === 'another_value' && this.trials.has(line.target)))
       .map(({ edits, scope, lines, rank }) => ({
         change: { lines: new Map(edits.map(({ line, to }) => [line, to])) },
-        ...{ lines, rank },
+        ...{ lines, rank, edits: edits.length },
         diagnosis: () => diagnosisOf(edits, scope),
       }));
     return isUsual ? [...found, ...this.ofTables(program)].sort((a, b) => a.rank - b.rank) : found;
@@ -154,6 +156,7 @@ export class SlipSearch {
         },
         lines: affected,
         rank: slip.rank + (changed.length === readers.length ? 0 : 1),
+        edits: 1,
         diagnosis: () => ({ id: slip.id, explanation: `${slip.wrong}.${where}`, fix: slip.fix }),
       };
     });
@@ -169,7 +172,11 @@ export class SlipSearch {
       found.push({ ...each, names });
       if (isWhole && names.length === this.wrong.size) most = Math.min(most, each.rank + AS_USUAL);
     }
-    return found.sort((a, b) => b.names.length - a.names.length || a.rank - b.rank);
+    // The same edit in several formulas says no more about the same claims.
+    const single = new Set(found.filter(({ edits }) => edits === 1).map(({ names }) => names.join()));
+    return found
+      .filter(({ edits, names }) => edits < 2 || !single.has(names.join()))
+      .sort((a, b) => b.names.length - a.names.length || a.rank - b.rank);
   }
 
   /** The claims that a slip explains; undefined if there are none, or if `isWhole` and it contradicts a claim. */

@@ -12,7 +12,7 @@ import {
 } from './windows.js';
 
 /** What has the windows. Those of a transposed convolution lie on out, one for each element of x. */
-export type Windowed = 'convolution' | 'transposed' | 'pooling';
+export type Windowed = 'weighted' | 'transposed' | 'unweighted';
 
 /** A slip along all axes, or along one: then `of` and `along` name it. */
 interface Way {
@@ -138,14 +138,14 @@ function parameterWays({ hasStride, hasDilation, ofWindow, ofTap, before: start,
 
 /** The kernel flipped. In pooling, the order of the taps only decides between equal values. */
 function flippedWays(windowed: Windowed): Way[] {
-  if (windowed === 'pooling') return [];
+  if (windowed === 'unweighted') return [];
   const [sense, fix] =
     windowed === 'transposed'
       ? [
           ', or was slid over x with zeros inserted without being flipped first',
           'add x[p] · weight[k] at the position of tap k; to slide the kernel over x with zeros inserted, flip it first',
         ]
-      : [', as in convolution in the mathematical sense', 'use tap k as it is: this is cross-correlation'];
+      : [', as signal processing does', 'use tap k as it is: this is cross-correlation'];
   return [
     {
       id: 'kernel_flipped',
@@ -409,7 +409,7 @@ export function windowSlips(axes: readonly WindowAxis[], windowed: Windowed): Ta
         3,
       );
     }
-  if (windowed !== 'pooling')
+  if (windowed !== 'unweighted')
     for (const { order, table } of reordered) {
       const exchanged = order.flatMap((axis, i) => (axis === i ? [] : [i])).join(' and ');
       slip(

@@ -430,8 +430,8 @@ describe('a mistake that the input hides', () => {
 
 describe('mistakes with the same result', () => {
   it('are all named, with a note that they fit equally', () => {
-    const { diagnosis, notes } = diagnosisOf('linear', 'dbias', (right) => changed(right, (value) => value / 8));
-    expect(diagnosis.map(({ id }) => id)).toEqual(['dbias_averaged', 'divided_by_batch_size']);
+    const { diagnosis, notes } = diagnosisOf('lstm', 'dbias_ih', (right) => changed(right, (value) => value / 2));
+    expect(diagnosis.map(({ id }) => id)).toEqual(['bias_gradients_added', 'weight_gradients_averaged']);
     expect(notes.map(({ id }) => id)).toEqual(['several_fit']);
   });
 });

@@ -229,10 +229,10 @@ describe('a slip in the positions of windows', () => {
     expect(explained('convolution', unequal, { out })[0]).toContain('its axes 0 and 1 are exchanged');
   });
 
-  it('may be the flipped kernel of a convolution in the mathematical sense', () => {
+  it('may be the flipped kernel of signal processing', () => {
     const { out } = slid(instance, (p, k, axis) => right(p, 2 - k, axis));
     expect(explained('convolution', instance, { out })[0]).toContain(
-      'the kernel is flipped, as in convolution in the mathematical sense',
+      'the kernel is flipped, as signal processing does',
     );
   });
 });

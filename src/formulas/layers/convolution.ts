@@ -66,7 +66,7 @@ export function convolution(instance: Instance): Program {
   const program = convolutionOf(setup);
   return withSlips(program, () => [
     ...loopSlips(axes, arraysOf(transposed), program.axes),
-    ...windowSlips(axes, transposed ? 'transposed' : 'convolution'),
+    ...windowSlips(axes, transposed ? 'transposed' : 'weighted'),
     ...outputPaddingSlips(setup),
     ...groupSlips(setup),
   ]);

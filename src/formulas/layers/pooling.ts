@@ -27,7 +27,7 @@ export function pooling(instance: Instance): Program {
       { name: 'indices', axis: 'p', of: 'output', counts: 'the window' },
     ];
     const loops = loopSlips(axes, arrays, program.axes);
-    const slips = windowSlips(axes, 'pooling');
+    const slips = windowSlips(axes, 'unweighted');
     if (mode === 'average') return [...slips, ...loops, ...countSlips(axes, countIncludePad)];
     const everywhere = [...slips, ...tieSlips(axes)].map(({ given: { at }, ...slip }) => ({
       ...{ ...slip, names: ['at', 'index'], given: { at, index: at } },
