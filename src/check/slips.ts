@@ -30,6 +30,8 @@ interface Possibility {
 interface Found extends Possibility {
   /** The claims that it explains. */
   readonly names: readonly string[];
+  /** Whether it contradicts no claim. */
+  readonly isWhole: boolean;
 }
 
 /** Once a slip explains everything, only those that are about as usual are tried. */
@@ -71,13 +73,7 @@ export class SlipSearch {
 
   private find(isUsual: boolean): readonly Found[] {
     if (this.wrong.size === 0 || !this.agrees()) return [];
-    const possible = this.possibilities(isUsual);
-    const whole = this.tryAll(possible, true);
-    const explained = new Set(whole.flatMap(({ names }) => names));
-    const left = [...this.wrong].filter((name) => !explained.has(name));
-    if (left.length === 0) return whole;
-    const parts = possible.filter(({ lines }) => lines.some(({ target }) => left.includes(target)));
-    return [...whole, ...this.tryAll(parts, false).filter(({ names }) => names.some((name) => !explained.has(name)))];
+    return this.tryAll(this.possibilities(isUsual));
   }
 
   /** The most usual edits of one formula. */
@@ -162,29 +158,33 @@ export class SlipSearch {
     });
   }
 
-  private tryAll(possible: readonly Possibility[], isWhole: boolean): Found[] {
+  private tryAll(possible: readonly Possibility[]): Found[] {
     const found: Found[] = [];
     let most = Infinity;
     for (const each of possible) {
       if (each.rank > most) break;
-      const names = this.explains(each, isWhole);
-      if (!names) continue;
-      found.push({ ...each, names });
-      if (isWhole && names.length === this.wrong.size) most = Math.min(most, each.rank + AS_USUAL);
+      const explained = this.explains(each);
+      if (!explained) continue;
+      found.push({ ...each, ...explained });
+      if (explained.isWhole && explained.names.length === this.wrong.size) most = Math.min(most, each.rank + AS_USUAL);
     }
     // The same edit in several formulas says no more about the same claims.
     const single = new Set(found.filter(({ edits }) => edits === 1).map(({ names }) => names.join()));
+    // What contradicts a claim is named only for claims that nothing else explains.
+    const whole = new Set(found.filter(({ isWhole }) => isWhole).flatMap(({ names }) => names));
     return found
+      .filter(({ isWhole, names }) => isWhole || names.some((name) => !whole.has(name)))
       .filter(({ edits, names }) => edits < 2 || !single.has(names.join()))
-      .sort((a, b) => b.names.length - a.names.length || a.rank - b.rank);
+      .sort((a, b) => Number(b.isWhole) - Number(a.isWhole) || b.names.length - a.names.length || a.rank - b.rank);
   }
 
-  /** The claims that a slip explains; undefined if there are none, or if `isWhole` and it contradicts a claim. */
-  private explains({ change, lines }: Possibility, isWhole: boolean): string[] | undefined {
+  /** The claims that a slip explains; undefined if there are none, or if it would make a right claim wrong. */
+  private explains({ change, lines }: Possibility): Pick<Found, 'names' | 'isWhole'> | undefined {
     const { trials, wrong } = this;
     const { evaluation } = this.formulas;
-    if (isWhole && !this.mayExplain(change, lines)) return undefined;
+    if (!this.mayExplain(change, lines)) return undefined;
     const names: string[] = [];
+    let isWhole = true;
     const goesOn = (target: string): boolean => {
       const trial = trials.get(target);
       if (!trial) return true;
@@ -193,27 +193,29 @@ export class SlipSearch {
         if (wrong.has(target)) names.push(target);
         return true;
       }
-      // What would make a right claim wrong was not done.
-      return !isWhole && wrong.has(target);
+      // Another mistake may have been made after it.
+      isWhole = false;
+      return names.length > 0 && wrong.has(target);
     };
     const isTried = evaluation.withChange(change, lines, () => names.length > 0 && this.isForced(names), goesOn);
-    return isTried ? names : undefined;
+    return isTried ? { names, isWhole } : undefined;
   }
 
-  /** A cheaper test that comes first, on a part of the problem. */
+  /** A cheaper test that comes first, on a part of the problem: whether the first claim that depends on it may fit. */
   private mayExplain(change: Change, lines: readonly Line[]): boolean {
     const { evaluation } = this.formulas;
-    const first = lines.findIndex(({ target }) => this.trials.has(target));
-    const { target } = lines[first];
-    const part = this.parts.of(target);
-    const trial = this.trials.get(target);
+    const first = lines.find(({ target }) => this.trials.has(target))?.target ?? '';
+    const part = this.parts.of(first);
+    const trial = this.trials.get(first);
     if (!part || !trial) return true;
     const { claimed, rounded, looser } = trial;
     const isPossible = () => {
-      const values = { data: evaluation.now(target), room: rounded.room };
-      return values.data.every((value, i) => Number.isNaN(value) || isClose(claimed, i, values, i, looser));
+      const values = { data: evaluation.now(first), room: rounded.room };
+      for (let i = 0; i < values.data.length; i++)
+        if (!Number.isNaN(values.data[i]) && !isClose(claimed, i, values, i, looser)) return false;
+      return true;
     };
-    const last = lines.findLastIndex((line) => line.target === target);
+    const last = lines.findLastIndex(({ target }) => target === first);
     return evaluation.withChange(change, lines.slice(0, last + 1), isPossible, undefined, part) ?? false;
   }
 

@@ -91,7 +91,13 @@ export interface Step {
 }
 
 /** The axes in a string of their letters. */
-export const lettersOf = (axes: string): string[] => axes.split('');
+export function lettersOf(axes: string): readonly string[] {
+  let known = letters.get(axes);
+  if (!known) letters.set(axes, (known = axes.split('')));
+  return known;
+}
+
+const letters = new Map<string, readonly string[]>();
 
 const TOKEN =
   /\s*(?:(\d+(?:\.\d+)?)|(Σ|first|last|argmaxLast|argmin|argmax)_([a-z]+)|([A-Za-z_σ]\w*)|(\+=|[-+−·*/=()[\],²³√]))/gy;

@@ -167,5 +167,5 @@ export function* ofOffset(node: Reference, { program, axesOf, named, bound }: Pl
 }
 
 export function sameLetters(a: string, b: string): boolean {
-  return lettersOf(a).sort().join('') === lettersOf(b).sort().join('');
+  return lettersOf(a).toSorted().join('') === lettersOf(b).toSorted().join('');
 }
