@@ -1,4 +1,4 @@
-/** Inputs that expose the known mistakes and, as far as possible, tell them apart. */
+/** Inputs that expose the known mistakes and, as far as possible, tell them apart. Slips are not considered. */
 import { TOLERANCES } from '../../schemas/check.js';
 import type { Kernels } from '../kernels/kernels.js';
 import type { Plan } from '../layers/definition.js';

@@ -1,7 +1,7 @@
 /**
  * Compares the results of an implementation with the right answers and, where they differ, says why.
  *
- * A mistake is named only if the claim equals its result and the right answer does not. Equivalent formulas and
+ * A mistake or slip is named only if the claim equals its result and the right answer does not. Equivalent formulas and
  * rounding are never reported as mistakes. A wrong tensor of the right shape also gets statistics.
  */
 import {

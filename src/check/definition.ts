@@ -1,9 +1,9 @@
 /**
  * Known mistakes in implementations of a layer.
  *
- * Each layer is written a second time, as steps: small pure functions of the inputs and of each other, forward and
- * backward, each named after its result. A mistake is data: the steps that it replaces. Running the steps with these
- * replacements gives the result of the mistaken implementation. Two mistakes at once replace the steps of both.
+ * Each layer is written a second time, as formulas (formulas/layers). A mistake is data: a text, and the formulas that
+ * were written instead. Evaluating the layer's formulas with these replacements gives the result of the mistaken
+ * implementation. Two mistakes at once replace the formulas of both.
  */
 import type { KnownMistake, Note } from '../../schemas/check.js';
 import type { Kernels } from '../kernels/kernels.js';
@@ -87,7 +87,7 @@ export interface Alternative {
   readonly tensor: (name: string) => Tensor | undefined;
   /** Forgets the values that were computed for `tensor`. */
   readonly release: () => void;
-  /** Applies both; undefined if they change the same step. */
+  /** Applies both; undefined if they change the same formula or given values, or cannot be combined. */
   readonly and: (other: Alternative) => Alternative | undefined;
 }
 
@@ -122,20 +122,20 @@ export interface Example {
 export interface Checks {
   readonly layer: Layer;
   readonly mistakes: readonly MistakeText[];
-  /** Number of variants: those possible in the instance, or all without an instance. */
+  /** Number of ways to make the mistakes: those possible in the instance, or all without an instance. */
   readonly ways: (instance?: Instance) => number;
   /** Bounds on the rounding error of each element of an answer. */
   readonly bounds: Bounds;
-  /** Time of the steps as a multiple of the kernels' time; a default if absent. */
+  /** Time to evaluate the formulas, as a multiple of the kernels' time; a default if absent. */
   readonly slowness?: number;
   /** Names of a tensor's axes, for sentences; the last one names all that follow. */
   readonly axes: (tensor: string, options: Options, rank: number) => readonly string[];
   /** Names of the equal blocks that an axis of this name consists of, such as the gates of a recurrent cell. */
   readonly blocks?: Readonly<Record<string, readonly string[]>>;
-  /** The result of the steps without any mistake. */
+  /** The result of the formulas without any mistake. */
   readonly plain: (instance: Instance, right: Tensors) => Alternative;
   /**
-   * The variants possible in the instance.
+   * The results of the mistakes possible in the instance, one for each way.
    *
    * @param right the right answers
    * @param formulas those of the instance, if they have been evaluated already

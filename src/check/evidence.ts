@@ -9,10 +9,10 @@
  * once: a hundred ones that became a hundred fives say no more than one. This applies to the mistakes of any layer, to
  * other values of options, and to pairs of mistakes.
  *
- * A known mistake of a layer chooses nothing: it determines which elements are wrong, and their values. So every wrong
- * element counts. The exception is a claim that has one value everywhere, whose positions say nothing. There, each
- * distinct right value among the wrong elements counts once, and all correct elements count once together, unless the
- * value is 0, the result of many formulas.
+ * A known mistake of a layer, or a slip in its formulas, chooses nothing: it determines which elements are wrong, and
+ * their values. So every wrong element counts. The exception is a claim that has one value everywhere, whose positions
+ * say nothing. There, each distinct right value among the wrong elements counts once, and all correct elements count
+ * once together, unless the value is 0, the result of many formulas.
  *
  * A single wrong element is evidence only if its value has many digits and equals no right value. Only elements with
  * two finite values count, because many formulas result in an infinity or a NaN.
@@ -79,7 +79,7 @@ export function explainedIn(
   return pairs.size === 1 && isSpecific(claimed, only, right, tolerance) ? BEYOND_CHANCE : pairs.size;
 }
 
-/** The same for a known mistake, which also predicts the positions of the wrong elements. */
+/** The same for a known mistake or a slip, which also predicts the positions of the wrong elements. */
 export function explainedByPlace(claimed: Measured, right: Measured, tolerance: Tolerance): number {
   const pairs = explainedIn(claimed, right, tolerance);
   if (!sameShape(claimed.shape, right.shape) || pairs >= ENOUGH) return pairs;

@@ -1,6 +1,8 @@
 /**
- * Searches for the mistake behind a wrong answer: first the known mistakes of the layer, then those of any layer, then
- * two mistakes at once.
+ * Searches for the mistake behind a wrong claim. First come the known mistakes of the layer and the slips in its
+ * formulas: those that explain more claims, or the known mistakes if it is a tie. Then come the mistakes of any layer,
+ * slips in other ways to compute the same, and two mistakes at once. Zeros were never computed, unless one mistake or
+ * slip explains several claims.
  */
 import type { Diagnosis, HiddenMistake, Statistics } from '../../schemas/check.js';
 import type { Kernels } from '../kernels/kernels.js';
@@ -48,7 +50,7 @@ function usualFirst(tried: readonly Tried[]): readonly Tried[] {
   return places.sort((a, b) => a.way - b.way).map(({ entry }) => entry);
 }
 
-/** Pairs with a mistake that explains another claim come first: it was made, together with a second one. */
+/** Pairs with a mistake or slip that explains a claim come first: it was made, together with a second one. */
 function* pairsOf(tried: readonly Tried[]): Generator<readonly [Tried, Tried]> {
   const explains = ({ results }: Tried) => results.some(({ fitsLoosely }) => fitsLoosely);
   const made = tried.filter(explains);
@@ -60,7 +62,7 @@ function* pairsOf(tried: readonly Tried[]): Generator<readonly [Tried, Tried]> {
   for (const [j, second] of others.entries()) for (const first of others.slice(0, j)) yield [first, second];
 }
 
-/** Slips that are combined with another mistake, the most usual ones. */
+/** Number of slips that are combined with another mistake: the most usual ones. */
 const MOST_EDITS = 200;
 
 /** A diagnosis found in the claim of a tensor. */

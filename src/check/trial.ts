@@ -86,7 +86,7 @@ export function isUniform({ data }: Tensor): boolean {
 
 /**
  * The alternatives that fit the claim of a tensor, best first: those that agree with most of the other claims, then
- * those with the fewest unclaimed tensors, then in catalogue order.
+ * those with the fewest unclaimed tensors, then in the order of their list.
  */
 export function ranked(tried: readonly Tried[], name: string, how: 'fits' | 'fitsLoosely'): Tried[] {
   return tried

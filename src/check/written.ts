@@ -22,8 +22,8 @@ export interface Way {
   /** The pass that has the mistake, if the other one computes its own values. */
   readonly only?: Pass;
   /**
-   * Another program for the same layer instead of all of these, where a tensor gets another shape. Undefined if it cannot
-   * be written for the instance.
+   * Another program for the same layer instead of `formulas`, `given` and `only`, where a tensor gets another size.
+   * Undefined if it cannot be written for the instance.
    */
   readonly program?: (instance: Instance, claims: Tensors) => Program | undefined;
 }
@@ -71,7 +71,7 @@ interface Writing {
   readonly claims: Tensors;
 }
 
-/** @returns undefined if the mistake cannot be made in the instance, because that lacks what the formulas read */
+/** @returns undefined if the mistake cannot be made in the instance, or if that lacks what the formulas read */
 export function writtenAs(text: MistakeText, way: Way, writing: Writing): Alternative | undefined {
   const { formulas, instance, claims } = writing;
   if (way.program) {

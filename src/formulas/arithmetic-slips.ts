@@ -246,7 +246,7 @@ function slopeOf(node: Call): Node | undefined {
   };
 }
 
-/** 1 − y², the derivative of tanh, written as that of σ, and without the square. */
+/** 1 − y², the derivative of tanh, written as that of σ. */
 export function* ofDerivative(node: Sum): Generator<Slip> {
   const [one, square] = node.terms;
   if (node.terms.length !== 2 || one.node.kind !== 'number' || square.node.kind !== 'product') return;

@@ -26,7 +26,7 @@ const MOST_KEPT = 8;
 const kept = new WeakMap<readonly Line[], Map<string, readonly Candidate[]>>();
 
 /**
- * The candidates of a program, most usual first. They depend on its lines and sizes alone.
+ * The candidates of a program, most usual first. They depend only on its lines, its sizes and the axes of given values.
  *
  * @param isUsual whether those of the usual formulas are asked for, or those of other ways to compute the same
  */

@@ -3,13 +3,16 @@
 /** Most axes that a formula may use after neighbours are merged. */
 const DEPTH = 6;
 
-/** Sizes and strides of an output and two operands, outermost first, padded to {@link DEPTH}. */
+/** Sizes and strides of an output, two operands and an index, outermost first, padded to {@link DEPTH}. */
 export interface Nest {
   readonly sizes: readonly number[];
   readonly out: readonly number[];
   readonly x: readonly number[];
   readonly y: readonly number[];
+  readonly z: readonly number[];
 }
+
+const zeros = ({ length }: readonly number[]) => Array<number>(length).fill(0);
 
 /** Merges axes that can be walked as one, and drops those of size 1. */
 export function nestOf(
@@ -17,28 +20,29 @@ export function nestOf(
   out: readonly number[],
   x: readonly number[],
   y: readonly number[] = x,
+  z: readonly number[] = zeros(sizes),
 ): Nest {
-  const merged = { sizes: [] as number[], out: [] as number[], x: [] as number[], y: [] as number[] };
-  const { sizes: s, out: o, x: a, y: b } = merged;
+  const lists = [out, x, y, z];
+  const merged: number[][] = [[], [], [], []];
+  const s: number[] = [];
   for (const [i, size] of sizes.entries()) {
     if (size === 1) continue;
     const last = s.length - 1;
-    if (last >= 0 && o[last] === out[i] * size && a[last] === x[i] * size && b[last] === y[i] * size) {
+    if (last >= 0 && lists.every((strides, k) => merged[k][last] === strides[i] * size)) {
       s[last] *= size;
-      [o[last], a[last], b[last]] = [out[i], x[i], y[i]];
+      for (let k = 0; k < lists.length; k++) merged[k][last] = lists[k][i];
     } else {
       s.push(size);
-      o.push(out[i]);
-      a.push(x[i]);
-      b.push(y[i]);
+      for (let k = 0; k < lists.length; k++) merged[k].push(lists[k][i]);
     }
   }
   if (s.length > DEPTH) throw new RangeError(`a formula over ${s.length} axes; expected at most ${DEPTH}`);
   while (s.length < DEPTH) {
     s.unshift(1);
-    for (const strides of [o, a, b]) strides.unshift(0);
+    for (const strides of merged) strides.unshift(0);
   }
-  return merged;
+  const [o, a, b, c] = merged;
+  return { sizes: s, out: o, x: a, y: b, z: c };
 }
 
 /** out += scale · x */
@@ -109,11 +113,11 @@ export function addProductWhere(
  * out += x[place] · y, where the places of x are values: −1 is outside, and skipped.
  *
  * @param p offset of the places, which have the strides of x
- * @param region where place 0 is
+ * @param region where place 0 is, for index 0 of the axes with strides in z
  */
 export function addGathered(
   data: Float64Array,
-  { sizes, out, x, y }: Nest,
+  { sizes, out, x, y, z }: Nest,
   o: number,
   p: number,
   b: number,
@@ -123,21 +127,22 @@ export function addGathered(
   const [o0, o1, o2, o3, o4, o5] = out;
   const [a0, a1, a2, a3, a4, a5] = x;
   const [b0, b1, b2, b3, b4, b5] = y;
-  for (let i0 = 0, p0 = o, q0 = p, r0 = b; i0 < s0; i0++, p0 += o0, q0 += a0, r0 += b0)
-    for (let i1 = 0, p1 = p0, q1 = q0, r1 = r0; i1 < s1; i1++, p1 += o1, q1 += a1, r1 += b1)
-      for (let i2 = 0, p2 = p1, q2 = q1, r2 = r1; i2 < s2; i2++, p2 += o2, q2 += a2, r2 += b2)
-        for (let i3 = 0, p3 = p2, q3 = q2, r3 = r2; i3 < s3; i3++, p3 += o3, q3 += a3, r3 += b3)
-          for (let i4 = 0, p4 = p3, q4 = q3, r4 = r3; i4 < s4; i4++, p4 += o4, q4 += a4, r4 += b4)
-            for (let i5 = 0, p5 = p4, q5 = q4, r5 = r4; i5 < s5; i5++, p5 += o5, q5 += a5, r5 += b5) {
+  const [c0, c1, c2, c3, c4, c5] = z;
+  for (let i0 = 0, p0 = o, q0 = p, r0 = b, l0 = region; i0 < s0; i0++, p0 += o0, q0 += a0, r0 += b0, l0 += c0)
+    for (let i1 = 0, p1 = p0, q1 = q0, r1 = r0, l1 = l0; i1 < s1; i1++, p1 += o1, q1 += a1, r1 += b1, l1 += c1)
+      for (let i2 = 0, p2 = p1, q2 = q1, r2 = r1, l2 = l1; i2 < s2; i2++, p2 += o2, q2 += a2, r2 += b2, l2 += c2)
+        for (let i3 = 0, p3 = p2, q3 = q2, r3 = r2, l3 = l2; i3 < s3; i3++, p3 += o3, q3 += a3, r3 += b3, l3 += c3)
+          for (let i4 = 0, p4 = p3, q4 = q3, r4 = r3, l4 = l3; i4 < s4; i4++, p4 += o4, q4 += a4, r4 += b4, l4 += c4)
+            for (let i5 = 0, p5 = p4, q5 = q4, r5 = r4, l5 = l4; i5 < s5; i5++, p5 += o5, q5 += a5, r5 += b5, l5 += c5) {
               const place = data[q5];
-              if (place >= 0) data[p5] += data[region + place] * data[r5];
+              if (place >= 0) data[p5] += data[l5 + place] * data[r5];
             }
 }
 
 /** out[place] += x · y; the places have the strides of out. */
 export function addScattered(
   data: Float64Array,
-  { sizes, out, x, y }: Nest,
+  { sizes, out, x, y, z }: Nest,
   p: number,
   a: number,
   b: number,
@@ -147,13 +152,14 @@ export function addScattered(
   const [o0, o1, o2, o3, o4, o5] = out;
   const [a0, a1, a2, a3, a4, a5] = x;
   const [b0, b1, b2, b3, b4, b5] = y;
-  for (let i0 = 0, p0 = p, q0 = a, r0 = b; i0 < s0; i0++, p0 += o0, q0 += a0, r0 += b0)
-    for (let i1 = 0, p1 = p0, q1 = q0, r1 = r0; i1 < s1; i1++, p1 += o1, q1 += a1, r1 += b1)
-      for (let i2 = 0, p2 = p1, q2 = q1, r2 = r1; i2 < s2; i2++, p2 += o2, q2 += a2, r2 += b2)
-        for (let i3 = 0, p3 = p2, q3 = q2, r3 = r2; i3 < s3; i3++, p3 += o3, q3 += a3, r3 += b3)
-          for (let i4 = 0, p4 = p3, q4 = q3, r4 = r3; i4 < s4; i4++, p4 += o4, q4 += a4, r4 += b4)
-            for (let i5 = 0, p5 = p4, q5 = q4, r5 = r4; i5 < s5; i5++, p5 += o5, q5 += a5, r5 += b5) {
+  const [c0, c1, c2, c3, c4, c5] = z;
+  for (let i0 = 0, p0 = p, q0 = a, r0 = b, l0 = region; i0 < s0; i0++, p0 += o0, q0 += a0, r0 += b0, l0 += c0)
+    for (let i1 = 0, p1 = p0, q1 = q0, r1 = r0, l1 = l0; i1 < s1; i1++, p1 += o1, q1 += a1, r1 += b1, l1 += c1)
+      for (let i2 = 0, p2 = p1, q2 = q1, r2 = r1, l2 = l1; i2 < s2; i2++, p2 += o2, q2 += a2, r2 += b2, l2 += c2)
+        for (let i3 = 0, p3 = p2, q3 = q2, r3 = r2, l3 = l2; i3 < s3; i3++, p3 += o3, q3 += a3, r3 += b3, l3 += c3)
+          for (let i4 = 0, p4 = p3, q4 = q3, r4 = r3, l4 = l3; i4 < s4; i4++, p4 += o4, q4 += a4, r4 += b4, l4 += c4)
+            for (let i5 = 0, p5 = p4, q5 = q4, r5 = r4, l5 = l4; i5 < s5; i5++, p5 += o5, q5 += a5, r5 += b5, l5 += c5) {
               const place = data[p5];
-              if (place >= 0) data[region + place] += data[q5] * data[r5];
+              if (place >= 0) data[l5 + place] += data[q5] * data[r5];
             }
 }

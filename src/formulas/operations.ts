@@ -22,9 +22,27 @@ interface Operation {
   readonly run: () => number;
   /** Offset of the marks of elements that are there, with the same strides, or −1 if all are. */
   readonly there?: () => number;
-  /** Instead of `run`: where the values lie, by their places, which have the same strides; −1 is outside. */
-  readonly indirect?: { readonly places: () => number; readonly region: () => number };
+  /** Instead of `run`: where the values lie. */
+  readonly indirect?: Places;
 }
+
+/** Places in a quantity: −1 is outside. */
+interface Places {
+  readonly axes: string;
+  readonly strides: readonly number[];
+  readonly run: () => number;
+  /** Where place 0 is. */
+  readonly region: () => number;
+  /** The axes that a place does not depend on, except that each index adds as many elements to it. */
+  readonly linear: Readonly<Record<string, number>>;
+}
+
+/** All axes of the elements in places. */
+const allAxes = ({ axes, linear }: Places) => union(axes, Object.keys(linear).join(''));
+
+const inPlace = (): number => {
+  throw new Error('the values lie elsewhere');
+};
 
 const union = (...lists: readonly string[]) => [...new Set(lists.join(''))].join('');
 
@@ -136,19 +154,18 @@ export class Compiler {
     const [first, ...rest] = operands;
     const last = rest[rest.length - 1];
     const before = rest.slice(0, -1).reduce((x, y) => this.multiplied(x, y, '', {}), first);
-    const axes = this.values.sorted(union(before.axes, last.axes, places.axes));
+    const axes = this.values.sorted(union(before.axes, last.axes, allAxes(places)));
     const out = lettersOf(axes).map((axis) => strideOf(places, axis));
-    const nest = this.nest(axes, out, before, last);
+    const nest = this.nest(axes, out, before, last, undefined, places.linear);
     return () => {
       const [p, a, b] = [places.run(), before.run(), last.run()];
-      addScattered(this.values.data, nest, p, a, b, this.values.where[quantity.id] + places.shift());
+      addScattered(this.values.data, nest, p, a, b, places.region());
     };
   }
 
   private operandsOf({ factors }: Product, bound: string): Operation[] {
     return factors.map(({ node, power }) => {
-      const from = this.compile(node, bound);
-      return power === 1 ? from : this.mapped(from, raised(power));
+      return power === 1 ? this.compileInPlace(node, bound) : this.mapped(this.compile(node, bound), raised(power));
     });
   }
 
@@ -156,19 +173,22 @@ export class Compiler {
     const bound = scan?.axis ?? '';
     const quantity = this.values.quantity(name);
     const places = this.placesOf(quantity, at, bound, this.definedAxes(name));
-    const axes = this.values.sorted(union(value.axes, places.axes));
+    const axes = this.values.sorted(union(value.axes, allAxes(places)));
     const sizes = lettersOf(axes).map((axis) => this.sizes[axis]);
     const count = sizes.reduce((product, size) => product * size, 1);
     const strides = lettersOf(axes).map((axis) => strideOf(value, axis));
     const steps = lettersOf(axes).map((axis) => strideOf(places, axis));
     const dense = this.denseStrides(axes);
-    const isDense = dense.every((stride, i) => sizes[i] === 1 || (stride === strides[i] && stride === steps[i]));
+    const moves = lettersOf(axes).map((axis) => places.linear[axis] ?? 0);
+    const isDense = dense.every(
+      (stride, i) => sizes[i] === 1 || (stride === strides[i] && stride === steps[i] && moves[i] === 0),
+    );
     const index = new Array<number>(axes.length);
     return () => {
       let [x, p] = [value.run(), places.run()];
       const there = value.there?.() ?? -1;
       const marks = there - x;
-      const target = this.values.where[quantity.id] + places.shift();
+      let target = places.region();
       const { data } = this.values;
       index.fill(0);
       for (let i = 0; i < count; i++) {
@@ -185,9 +205,11 @@ export class Compiler {
         for (let axis = axes.length - 1; axis >= 0; axis--) {
           x += strides[axis];
           p += steps[axis];
+          target += moves[axis];
           if (++index[axis] < sizes[axis]) break;
           x -= strides[axis] * sizes[axis];
           p -= steps[axis] * sizes[axis];
+          target -= moves[axis] * sizes[axis];
           index[axis] = 0;
         }
       }
@@ -195,6 +217,11 @@ export class Compiler {
   }
 
   private compile(node: Node, bound: string): Operation {
+    return this.direct(this.compileInPlace(node, bound));
+  }
+
+  /** Values that lie elsewhere stay there. */
+  private compileInPlace(node: Node, bound: string): Operation {
     const known = this.known.get(node);
     if (known) return known;
     const made = this.compiled(node, bound);
@@ -250,12 +277,20 @@ export class Compiler {
     };
   }
 
-  private nest(axes: string, out: readonly number[], x: Operation, y?: Operation, sizes?: readonly number[]): Nest {
+  private nest(
+    axes: string,
+    out: readonly number[],
+    x: Pick<Operation, 'axes' | 'strides'>,
+    y?: Operation,
+    sizes?: readonly number[],
+    linear: Readonly<Record<string, number>> = {},
+  ): Nest {
     return nestOf(
       sizes ?? lettersOf(axes).map((axis) => this.sizes[axis]),
       out,
       lettersOf(axes).map((axis) => strideOf(x, axis)),
       y && lettersOf(axes).map((axis) => strideOf(y, axis)),
+      lettersOf(axes).map((axis) => linear[axis] ?? 0),
     );
   }
 
@@ -322,13 +357,18 @@ export class Compiler {
    * The places in a quantity that subscripts lead to, −1 for outside, and how far the current step of a scan is from
    * them. They are computed once while the tables of indices are the right ones.
    */
-  private placesOf(quantity: Quantity, subscripts: readonly Subscript[], bound: string, defined: string) {
+  private placesOf(quantity: Quantity, subscripts: readonly Subscript[], bound: string, defined: string): Places {
     let ofStep = 0;
+    const linear: Record<string, number> = {};
     const parts = subscripts.flatMap((each, i) => {
       const stride = strideIn(each) ?? quantity.strides[quantity.axes.indexOf(defined[i])];
       if ('axis' in each && each.axis === bound) {
         ofStep += stride;
         return { stride, from: undefined, each: { index: each.shift } };
+      }
+      if ('axis' in each && each.shift === 0 && each.reversed !== true) {
+        linear[each.axis] = (linear[each.axis] ?? 0) + stride;
+        return [];
       }
       const from = 'table' in each ? this.reference({ kind: 'name', name: each.table }, bound) : undefined;
       return { stride, from, each };
@@ -381,7 +421,8 @@ export class Compiler {
     return {
       axes,
       strides: result.strides,
-      shift: () => ofStep * this.values.step,
+      linear,
+      region: () => this.values.where[quantity.id] + ofStep * this.values.step,
       run: (): number => {
         const areRight = isFixed && tables.every(({ id, right }) => this.values.where[id] === right);
         if (areRight && isKnown) return result.at;
@@ -392,27 +433,46 @@ export class Compiler {
   }
 
   private gather(name: string, subscripts: readonly Subscript[], bound: string): Operation {
-    const quantity = this.values.quantity(name);
-    const places = this.placesOf(quantity, subscripts, bound, this.definedAxes(name));
-    const size = this.sizeOfAxes(places.axes);
-    const values = this.result(places.axes);
+    const places = this.placesOf(this.values.quantity(name), subscripts, bound, this.definedAxes(name));
+    const axes = this.values.sorted(allAxes(places));
+    return { axes, strides: this.denseStrides(axes), indirect: places, run: inPlace };
+  }
+
+  /** The same with values of its own, and marks of those that are there, if its values lie elsewhere. */
+  private direct(from: Operation): Operation {
+    const { indirect: places, axes } = from;
+    if (!places) return from;
+    const values = this.result(axes);
+    const size = this.sizeOfAxes(axes);
     const marks = this.values.allocate(size);
+    const sizes = lettersOf(axes).map((axis) => this.sizes[axis]);
+    const steps = lettersOf(axes).map((axis) => strideOf(places, axis));
+    const moves = lettersOf(axes).map((axis) => places.linear[axis] ?? 0);
+    const index = new Array<number>(axes.length);
     let missing = false;
     return {
-      axes: places.axes,
+      axes,
       strides: values.strides,
-      indirect: { places: places.run, region: () => this.values.where[quantity.id] + places.shift() },
       run: () => {
-        const p = places.run();
+        let p = places.run();
+        let region = places.region();
         const at = values.clear();
         const { data } = this.values;
-        const region = this.values.where[quantity.id] + places.shift();
         missing = false;
+        index.fill(0);
         for (let i = 0; i < size; i++) {
-          const place = data[p + i];
+          const place = data[p];
           data[marks + i] = place >= 0 ? 1 : 0;
           if (place >= 0) data[at + i] = data[region + place];
           else missing = true;
+          for (let axis = axes.length - 1; axis >= 0; axis--) {
+            p += steps[axis];
+            region += moves[axis];
+            if (++index[axis] < sizes[axis]) break;
+            p -= steps[axis] * sizes[axis];
+            region -= moves[axis] * sizes[axis];
+            index[axis] = 0;
+          }
         }
         return at;
       },
@@ -429,7 +489,8 @@ export class Compiler {
   ): Operation {
     const operands = this.operandsOf(product, bound);
     // Marks of what is there belong to the first operand.
-    operands.sort((a, b) => (b.there ? 1 : 0) - (a.there ? 1 : 0));
+    const mayLack = ({ there, indirect }: Operation) => (there ?? indirect ? 1 : 0);
+    operands.sort((a, b) => mayLack(b) - mayLack(a));
     const one = (): Operation => {
       const at = this.values.allocate(1);
       return { axes: '', strides: [], run: () => ((this.values.data[at] = 1), at) };
@@ -441,11 +502,17 @@ export class Compiler {
   }
 
   private multiplied(
-    x: Operation,
-    y: Operation,
+    first: Operation,
+    second: Operation,
     summed: string,
     ranges: Readonly<Record<string, readonly [skip: number, size: number]>>,
   ): Operation {
+    const { indirect } = first;
+    const y = this.direct(second);
+    // Where nothing is summed, marks go on with the values.
+    const isSummed = summed !== '' || lettersOf(y.axes).some((axis) => !first.axes.includes(axis));
+    const isInPlace = indirect !== undefined && isSummed && !y.there && Object.keys(ranges).length === 0;
+    const x = isInPlace ? first : this.direct(first);
     const axes = this.values.sorted(union(x.axes, y.axes, summed));
     const kept = lettersOf(axes)
       .filter((axis) => !summed.includes(axis))
@@ -457,18 +524,18 @@ export class Compiler {
     const skip = (from: Operation) =>
       Object.entries(ranges).reduce((sum, [axis, [skipped]]) => sum + skipped * strideOf(from, axis), 0);
     const [skipX, skipY] = [skip(x), skip(y)];
-    const { indirect } = x;
-    if (indirect && !y.there && Object.keys(ranges).length === 0 && (summed !== '' || kept !== x.axes))
+    if (isInPlace) {
+      const inPlaceNest = this.nest(axes, out, indirect, y, sizes, indirect.linear);
       return {
         ...result,
         run: () => {
-          const [p, b] = [indirect.places(), y.run()];
+          const [p, b] = [indirect.run(), y.run()];
           const at = result.clear();
-          addGathered(this.values.data, nest, at, p, b, indirect.region());
+          addGathered(this.values.data, inPlaceNest, at, p, b, indirect.region());
           return at;
         },
       };
-    // Marks go on with values that are not summed.
+    }
     return {
       ...result,
       ...(x.there && summed === '' && kept === x.axes ? { there: x.there } : {}),

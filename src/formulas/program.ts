@@ -9,12 +9,12 @@ export interface Given {
   readonly data: ArrayLike<number>;
 }
 
-/** Steps that are evaluated together, one time step after the other. */
+/** How formulas are evaluated together, one time step after the other. */
 export interface Scan {
   readonly axis: string;
   /** From the last step to the first. */
   readonly isDown: boolean;
-  /** The given quantity that a state starts from, by the state's name; 0 if absent. */
+  /** The quantity that a state starts from, by the state's name; 0 if absent. */
   readonly starts: Readonly<Record<string, string>>;
   /** States that keep their value in the steps that a sequence does not have; everything else is 0 there. */
   readonly held: readonly string[];

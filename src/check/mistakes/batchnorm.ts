@@ -36,7 +36,7 @@ const dxMistakes: readonly Mistake[] = sharing({ tensors: ['dx'] }, [
     needs: { training: false },
     ways: [
       { formulas: ['dx = rstd / m · (m · dxhat − Σ_ns dxhat − xhat · Σ_ns dxhat · xhat)'] },
-      // In steps, where the variance depends on the mean: it makes a difference, because the mean of x̂ is not 0 here.
+      // With the path from the variance to the mean: it makes a difference, because the mean of x̂ is not 0 here.
       {
         formulas: [
           'dx = rstd / m · (m · dxhat − Σ_ns dxhat − (xhat − (batch_mean − mean) · rstd) · Σ_ns dxhat · xhat)',

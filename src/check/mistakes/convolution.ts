@@ -1,4 +1,4 @@
-/** Known mistakes in convolution, plain and transposed, along one to three axes. */
+/** Known mistakes in convolution, plain and transposed, along one to three axes, in addition to slips in formulas. */
 import { outputPaddingOf, setupOf } from '../../formulas/layers/convolution.js';
 import { convolution as layer } from '../../layers/convolution.js';
 import { sizeOf } from '../../tensor/tensor.js';

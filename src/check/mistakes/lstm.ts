@@ -1,4 +1,7 @@
-/** Known mistakes in lstm, in addition to those of all recurrent layers. Gates: input, forget, cell, output. */
+/**
+ * Known mistakes in lstm, in addition to those of all recurrent layers and to slips in its formulas. Gates: input,
+ * forget, cell, output.
+ */
 import { lstm as layer } from '../../layers/lstm.js';
 import { lstm as bounds } from '../bounds/lstm.js';
 import { defineChecks, sharing, type Mistake } from '../define.js';

@@ -1,4 +1,4 @@
-/** Known mistakes in pooling, along one to three axes. */
+/** Known mistakes in pooling, along one to three axes, in addition to slips in its formulas. */
 import { planOf, poolingOver } from '../../formulas/layers/pooling.js';
 import { programOf, type Program } from '../../formulas/program.js';
 import { positionOf, windowCounts, windowTable, withOneOf } from '../../formulas/windows.js';

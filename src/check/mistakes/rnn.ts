@@ -1,4 +1,4 @@
-/** Known mistakes in rnn, in addition to those of all recurrent layers. */
+/** Known mistakes in rnn, in addition to those of all recurrent layers and to slips in its formulas. */
 import { rnn as layer } from '../../layers/rnn.js';
 import { rnn as bounds } from '../bounds/rnn.js';
 import { defineChecks, sharing, type Mistake } from '../define.js';

@@ -109,7 +109,6 @@ export function outOver(setup: Setup, axes: readonly WindowAxis[], x = setup.x):
   return convolutionOf({ ...setup, axes, x, dout: undefined });
 }
 
-/** out with stride and dilation exchanged, and the size that follows. */
 /** As many windows, or elements of a transposed out, as were claimed. */
 export function withSizeOfClaim(instance: Instance, claims: Tensors): Program | undefined {
   const setup = setupOf(instance);
@@ -117,6 +116,7 @@ export function withSizeOfClaim(instance: Instance, claims: Tensors): Program | 
   return axes && outOver(setup, axes);
 }
 
+/** out with stride and dilation exchanged, and the size that follows. */
 export function withStepsExchanged(instance: Instance): Program | undefined {
   const setup = setupOf(instance);
   const axes = changed(setup, (axis, added) => {
