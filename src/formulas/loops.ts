@@ -3,13 +3,14 @@
 /** Most axes that a formula may use after neighbours are merged. */
 const DEPTH = 6;
 
-/** Sizes and strides of an output, two operands and an index, outermost first, padded to {@link DEPTH}. */
+/** Sizes and strides of an output, two operands and two parts of a place, outermost first, padded to {@link DEPTH}. */
 export interface Nest {
   readonly sizes: readonly number[];
   readonly out: readonly number[];
   readonly x: readonly number[];
   readonly y: readonly number[];
   readonly z: readonly number[];
+  readonly w: readonly number[];
 }
 
 const zeros = ({ length }: readonly number[]) => Array<number>(length).fill(0);
@@ -21,9 +22,10 @@ export function nestOf(
   x: readonly number[],
   y: readonly number[] = x,
   z: readonly number[] = zeros(sizes),
+  w: readonly number[] = zeros(sizes),
 ): Nest {
-  const lists = [out, x, y, z];
-  const merged: number[][] = [[], [], [], []];
+  const lists = [out, x, y, z, w];
+  const merged: number[][] = [[], [], [], [], []];
   const s: number[] = [];
   for (const [i, size] of sizes.entries()) {
     if (size === 1) continue;
@@ -41,8 +43,8 @@ export function nestOf(
     s.unshift(1);
     for (const strides of merged) strides.unshift(0);
   }
-  const [o, a, b, c] = merged;
-  return { sizes: s, out: o, x: a, y: b, z: c };
+  const [o, a, b, c, e] = merged;
+  return { sizes: s, out: o, x: a, y: b, z: c, w: e };
 }
 
 /** out += scale · x */
@@ -110,16 +112,18 @@ export function addProductWhere(
 }
 
 /**
- * out += x[place] · y, where the places of x are values: −1 is outside, and skipped.
+ * out += x[place] · y, where a place is the sum of two values: −1 is outside, and skipped.
  *
- * @param p offset of the places, which have the strides of x
+ * @param p offset of the first part of the places, which have the strides of x
+ * @param second offset of the second part, with the strides of w
  * @param region where place 0 is, for index 0 of the axes with strides in z
  */
 export function addGathered(
   data: Float64Array,
-  { sizes, out, x, y, z }: Nest,
+  { sizes, out, x, y, z, w }: Nest,
   o: number,
   p: number,
+  second: number,
   b: number,
   region: number,
 ): void {
@@ -128,22 +132,49 @@ export function addGathered(
   const [a0, a1, a2, a3, a4, a5] = x;
   const [b0, b1, b2, b3, b4, b5] = y;
   const [c0, c1, c2, c3, c4, c5] = z;
-  for (let i0 = 0, p0 = o, q0 = p, r0 = b, l0 = region; i0 < s0; i0++, p0 += o0, q0 += a0, r0 += b0, l0 += c0)
-    for (let i1 = 0, p1 = p0, q1 = q0, r1 = r0, l1 = l0; i1 < s1; i1++, p1 += o1, q1 += a1, r1 += b1, l1 += c1)
-      for (let i2 = 0, p2 = p1, q2 = q1, r2 = r1, l2 = l1; i2 < s2; i2++, p2 += o2, q2 += a2, r2 += b2, l2 += c2)
-        for (let i3 = 0, p3 = p2, q3 = q2, r3 = r2, l3 = l2; i3 < s3; i3++, p3 += o3, q3 += a3, r3 += b3, l3 += c3)
-          for (let i4 = 0, p4 = p3, q4 = q3, r4 = r3, l4 = l3; i4 < s4; i4++, p4 += o4, q4 += a4, r4 += b4, l4 += c4)
-            for (let i5 = 0, p5 = p4, q5 = q4, r5 = r4, l5 = l4; i5 < s5; i5++, p5 += o5, q5 += a5, r5 += b5, l5 += c5) {
+  const [e0, e1, e2, e3, e4, e5] = w;
+  for (
+    let i0 = 0, p0 = o, q0 = p, r0 = b, l0 = region, m0 = second;
+    i0 < s0;
+    i0++, p0 += o0, q0 += a0, r0 += b0, l0 += c0, m0 += e0
+  )
+    for (
+      let i1 = 0, p1 = p0, q1 = q0, r1 = r0, l1 = l0, m1 = m0;
+      i1 < s1;
+      i1++, p1 += o1, q1 += a1, r1 += b1, l1 += c1, m1 += e1
+    )
+      for (
+        let i2 = 0, p2 = p1, q2 = q1, r2 = r1, l2 = l1, m2 = m1;
+        i2 < s2;
+        i2++, p2 += o2, q2 += a2, r2 += b2, l2 += c2, m2 += e2
+      )
+        for (
+          let i3 = 0, p3 = p2, q3 = q2, r3 = r2, l3 = l2, m3 = m2;
+          i3 < s3;
+          i3++, p3 += o3, q3 += a3, r3 += b3, l3 += c3, m3 += e3
+        )
+          for (
+            let i4 = 0, p4 = p3, q4 = q3, r4 = r3, l4 = l3, m4 = m3;
+            i4 < s4;
+            i4++, p4 += o4, q4 += a4, r4 += b4, l4 += c4, m4 += e4
+          )
+            for (
+              let i5 = 0, p5 = p4, q5 = q4, r5 = r4, l5 = l4, m5 = m4;
+              i5 < s5;
+              i5++, p5 += o5, q5 += a5, r5 += b5, l5 += c5, m5 += e5
+            ) {
               const place = data[q5];
-              if (place >= 0) data[p5] += data[l5 + place] * data[r5];
+              const other = data[m5];
+              if (place >= 0 && other >= 0) data[p5] += data[l5 + place + other] * data[r5];
             }
 }
 
-/** out[place] += x · y; the places have the strides of out. */
+/** out[place] += x · y; the first part of the places has the strides of out. */
 export function addScattered(
   data: Float64Array,
-  { sizes, out, x, y, z }: Nest,
+  { sizes, out, x, y, z, w }: Nest,
   p: number,
+  second: number,
   a: number,
   b: number,
   region: number,
@@ -153,13 +184,39 @@ export function addScattered(
   const [a0, a1, a2, a3, a4, a5] = x;
   const [b0, b1, b2, b3, b4, b5] = y;
   const [c0, c1, c2, c3, c4, c5] = z;
-  for (let i0 = 0, p0 = p, q0 = a, r0 = b, l0 = region; i0 < s0; i0++, p0 += o0, q0 += a0, r0 += b0, l0 += c0)
-    for (let i1 = 0, p1 = p0, q1 = q0, r1 = r0, l1 = l0; i1 < s1; i1++, p1 += o1, q1 += a1, r1 += b1, l1 += c1)
-      for (let i2 = 0, p2 = p1, q2 = q1, r2 = r1, l2 = l1; i2 < s2; i2++, p2 += o2, q2 += a2, r2 += b2, l2 += c2)
-        for (let i3 = 0, p3 = p2, q3 = q2, r3 = r2, l3 = l2; i3 < s3; i3++, p3 += o3, q3 += a3, r3 += b3, l3 += c3)
-          for (let i4 = 0, p4 = p3, q4 = q3, r4 = r3, l4 = l3; i4 < s4; i4++, p4 += o4, q4 += a4, r4 += b4, l4 += c4)
-            for (let i5 = 0, p5 = p4, q5 = q4, r5 = r4, l5 = l4; i5 < s5; i5++, p5 += o5, q5 += a5, r5 += b5, l5 += c5) {
+  const [e0, e1, e2, e3, e4, e5] = w;
+  for (
+    let i0 = 0, p0 = p, q0 = a, r0 = b, l0 = region, m0 = second;
+    i0 < s0;
+    i0++, p0 += o0, q0 += a0, r0 += b0, l0 += c0, m0 += e0
+  )
+    for (
+      let i1 = 0, p1 = p0, q1 = q0, r1 = r0, l1 = l0, m1 = m0;
+      i1 < s1;
+      i1++, p1 += o1, q1 += a1, r1 += b1, l1 += c1, m1 += e1
+    )
+      for (
+        let i2 = 0, p2 = p1, q2 = q1, r2 = r1, l2 = l1, m2 = m1;
+        i2 < s2;
+        i2++, p2 += o2, q2 += a2, r2 += b2, l2 += c2, m2 += e2
+      )
+        for (
+          let i3 = 0, p3 = p2, q3 = q2, r3 = r2, l3 = l2, m3 = m2;
+          i3 < s3;
+          i3++, p3 += o3, q3 += a3, r3 += b3, l3 += c3, m3 += e3
+        )
+          for (
+            let i4 = 0, p4 = p3, q4 = q3, r4 = r3, l4 = l3, m4 = m3;
+            i4 < s4;
+            i4++, p4 += o4, q4 += a4, r4 += b4, l4 += c4, m4 += e4
+          )
+            for (
+              let i5 = 0, p5 = p4, q5 = q4, r5 = r4, l5 = l4, m5 = m4;
+              i5 < s5;
+              i5++, p5 += o5, q5 += a5, r5 += b5, l5 += c5, m5 += e5
+            ) {
               const place = data[p5];
-              if (place >= 0) data[l5 + place] += data[q5] * data[r5];
+              const other = data[m5];
+              if (place >= 0 && other >= 0) data[l5 + place + other] += data[q5] * data[r5];
             }
 }

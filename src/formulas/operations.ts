@@ -26,11 +26,23 @@ interface Operation {
   readonly indirect?: Places;
 }
 
-/** Places in a quantity: −1 is outside. */
-interface Places {
+/** Values over axes. */
+interface Table {
   readonly axes: string;
   readonly strides: readonly number[];
   readonly run: () => number;
+}
+
+/** What a subscript adds to a place. */
+interface Part {
+  readonly stride: number;
+  readonly from: Operation | undefined;
+  readonly each: Subscript;
+}
+
+/** Places in a quantity: the sum of two values, so that not all axes are in one table; −1 is outside. */
+interface Places extends Table {
+  readonly second: Table;
   /** Where place 0 is. */
   readonly region: () => number;
   /** The axes that a place does not depend on, except that each index adds as many elements to it. */
@@ -38,7 +50,7 @@ interface Places {
 }
 
 /** All axes of the elements in places. */
-const allAxes = ({ axes, linear }: Places) => union(axes, Object.keys(linear).join(''));
+const allAxes = ({ axes, second, linear }: Places) => union(axes, second.axes, Object.keys(linear).join(''));
 
 const inPlace = (): number => {
   throw new Error('the values lie elsewhere');
@@ -156,10 +168,11 @@ export class Compiler {
     const before = rest.slice(0, -1).reduce((x, y) => this.multiplied(x, y, '', {}), first);
     const axes = this.values.sorted(union(before.axes, last.axes, allAxes(places)));
     const out = lettersOf(axes).map((axis) => strideOf(places, axis));
-    const nest = this.nest(axes, out, before, last, undefined, places.linear);
+    const nest = this.nest(axes, out, before, last, undefined, places);
     return () => {
-      const [p, a, b] = [places.run(), before.run(), last.run()];
-      addScattered(this.values.data, nest, p, a, b, places.region());
+      const [a, b] = [before.run(), last.run()];
+      const p = places.run();
+      addScattered(this.values.data, nest, p, places.second.run(), a, b, places.region());
     };
   }
 
@@ -179,20 +192,22 @@ export class Compiler {
     const strides = lettersOf(axes).map((axis) => strideOf(value, axis));
     const steps = lettersOf(axes).map((axis) => strideOf(places, axis));
     const dense = this.denseStrides(axes);
+    const others = lettersOf(axes).map((axis) => strideOf(places.second, axis));
     const moves = lettersOf(axes).map((axis) => places.linear[axis] ?? 0);
     const isDense = dense.every(
-      (stride, i) => sizes[i] === 1 || (stride === strides[i] && stride === steps[i] && moves[i] === 0),
+      (stride, i) =>
+        sizes[i] === 1 || (stride === strides[i] && stride === steps[i] && moves[i] === 0 && others[i] === 0),
     );
     const index = new Array<number>(axes.length);
     return () => {
-      let [x, p] = [value.run(), places.run()];
+      let [x, p, q] = [value.run(), places.run(), places.second.run()];
       const there = value.there?.() ?? -1;
       const marks = there - x;
       let target = places.region();
       const { data } = this.values;
       index.fill(0);
       for (let i = 0; i < count; i++) {
-        const place = data[p];
+        const place = data[p] < 0 || data[q] < 0 ? -1 : data[p] + data[q];
         if (place >= 0 && (there < 0 || data[x + marks] !== 0)) {
           if (adds) data[target + place] += data[x];
           else data[target + place] = data[x];
@@ -205,10 +220,12 @@ export class Compiler {
         for (let axis = axes.length - 1; axis >= 0; axis--) {
           x += strides[axis];
           p += steps[axis];
+          q += others[axis];
           target += moves[axis];
           if (++index[axis] < sizes[axis]) break;
           x -= strides[axis] * sizes[axis];
           p -= steps[axis] * sizes[axis];
+          q -= others[axis] * sizes[axis];
           target -= moves[axis] * sizes[axis];
           index[axis] = 0;
         }
@@ -283,14 +300,15 @@ export class Compiler {
     x: Pick<Operation, 'axes' | 'strides'>,
     y?: Operation,
     sizes?: readonly number[],
-    linear: Readonly<Record<string, number>> = {},
+    places?: Pick<Places, 'linear' | 'second'>,
   ): Nest {
     return nestOf(
       sizes ?? lettersOf(axes).map((axis) => this.sizes[axis]),
       out,
       lettersOf(axes).map((axis) => strideOf(x, axis)),
       y && lettersOf(axes).map((axis) => strideOf(y, axis)),
-      lettersOf(axes).map((axis) => linear[axis] ?? 0),
+      places && lettersOf(axes).map((axis) => places.linear[axis] ?? 0),
+      places && lettersOf(axes).map((axis) => strideOf(places.second, axis)),
     );
   }
 
@@ -355,25 +373,50 @@ export class Compiler {
 
   /**
    * The places in a quantity that subscripts lead to, −1 for outside, and how far the current step of a scan is from
-   * them. They are computed once while the tables of indices are the right ones.
+   * them.
    */
   private placesOf(quantity: Quantity, subscripts: readonly Subscript[], bound: string, defined: string): Places {
     let ofStep = 0;
     const linear: Record<string, number> = {};
-    const parts = subscripts.flatMap((each, i) => {
+    const parts = subscripts.flatMap((each, i): Part[] => {
       const stride = strideIn(each) ?? quantity.strides[quantity.axes.indexOf(defined[i])];
       if ('axis' in each && each.axis === bound) {
         ofStep += stride;
-        return { stride, from: undefined, each: { index: each.shift } };
+        return [{ stride, from: undefined, each: { index: each.shift } }];
       }
       if ('axis' in each && each.shift === 0 && each.reversed !== true) {
         linear[each.axis] = (linear[each.axis] ?? 0) + stride;
         return [];
       }
       const from = 'table' in each ? this.reference({ kind: 'name', name: each.table }, bound) : undefined;
-      return { stride, from, each };
+      return [{ stride, from, each }];
     });
-    const tables = subscripts.flatMap((each) => ('table' in each ? [this.values.quantity(each.table)] : []));
+    // The parts that share no axis with the first table have a table of their own.
+    const axesOf = ({ from, each }: Part) => from?.axes ?? ('axis' in each ? each.axis : '');
+    let together = parts.slice(0, 1).map(axesOf).join('');
+    for (let before = ''; before !== together;) {
+      before = together;
+      const sharing = parts.filter((part) => lettersOf(axesOf(part)).some((axis) => before.includes(axis)));
+      together = union(before, ...sharing.map(axesOf));
+    }
+    const isFirst = (part: Part) =>
+      axesOf(part) === '' || lettersOf(axesOf(part)).some((axis) => together.includes(axis));
+    const first = this.tableOf(parts.filter(isFirst), quantity.lead, bound);
+    return {
+      ...first,
+      second: this.tableOf(
+        parts.filter((part) => !isFirst(part)),
+        0,
+        bound,
+      ),
+      linear,
+      region: () => this.values.where[quantity.id] + ofStep * this.values.step,
+    };
+  }
+
+  /** The sum of the parts of a place, or −1. It is computed once while the tables of indices are the right ones. */
+  private tableOf(parts: readonly Part[], start: number, bound: string): Table {
+    const tables = parts.flatMap(({ each }) => ('table' in each ? [this.values.quantity(each.table)] : []));
     const isFixed = tables.every(({ name, axes }) => name in this.program.given && !(bound && axes.includes(bound)));
     const axes = this.values.sorted(
       union(...parts.map(({ from, each }) => from?.axes ?? ('axis' in each ? each.axis : ''))),
@@ -393,7 +436,7 @@ export class Compiler {
       const { data } = this.values;
       index.fill(0);
       for (let i = 0; i < count; i++) {
-        let place = quantity.lead;
+        let place = start;
         for (let k = 0; k < parts.length && place >= 0; k++) {
           const { each, stride } = parts[k];
           const strides = steps[k];
@@ -421,8 +464,6 @@ export class Compiler {
     return {
       axes,
       strides: result.strides,
-      linear,
-      region: () => this.values.where[quantity.id] + ofStep * this.values.step,
       run: (): number => {
         const areRight = isFixed && tables.every(({ id, right }) => this.values.where[id] === right);
         if (areRight && isKnown) return result.at;
@@ -447,6 +488,7 @@ export class Compiler {
     const marks = this.values.allocate(size);
     const sizes = lettersOf(axes).map((axis) => this.sizes[axis]);
     const steps = lettersOf(axes).map((axis) => strideOf(places, axis));
+    const others = lettersOf(axes).map((axis) => strideOf(places.second, axis));
     const moves = lettersOf(axes).map((axis) => places.linear[axis] ?? 0);
     const index = new Array<number>(axes.length);
     let missing = false;
@@ -454,22 +496,24 @@ export class Compiler {
       axes,
       strides: values.strides,
       run: () => {
-        let p = places.run();
+        let [p, q] = [places.run(), places.second.run()];
         let region = places.region();
         const at = values.clear();
         const { data } = this.values;
         missing = false;
         index.fill(0);
         for (let i = 0; i < size; i++) {
-          const place = data[p];
-          data[marks + i] = place >= 0 ? 1 : 0;
-          if (place >= 0) data[at + i] = data[region + place];
+          const isThere = data[p] >= 0 && data[q] >= 0;
+          data[marks + i] = isThere ? 1 : 0;
+          if (isThere) data[at + i] = data[region + data[p] + data[q]];
           else missing = true;
           for (let axis = axes.length - 1; axis >= 0; axis--) {
             p += steps[axis];
+            q += others[axis];
             region += moves[axis];
             if (++index[axis] < sizes[axis]) break;
             p -= steps[axis] * sizes[axis];
+            q -= others[axis] * sizes[axis];
             region -= moves[axis] * sizes[axis];
             index[axis] = 0;
           }
@@ -489,7 +533,7 @@ export class Compiler {
   ): Operation {
     const operands = this.operandsOf(product, bound);
     // Marks of what is there belong to the first operand.
-    const mayLack = ({ there, indirect }: Operation) => (there ?? indirect ? 1 : 0);
+    const mayLack = ({ there, indirect }: Operation) => ((there ?? indirect) ? 1 : 0);
     operands.sort((a, b) => mayLack(b) - mayLack(a));
     const one = (): Operation => {
       const at = this.values.allocate(1);
@@ -525,13 +569,13 @@ export class Compiler {
       Object.entries(ranges).reduce((sum, [axis, [skipped]]) => sum + skipped * strideOf(from, axis), 0);
     const [skipX, skipY] = [skip(x), skip(y)];
     if (isInPlace) {
-      const inPlaceNest = this.nest(axes, out, indirect, y, sizes, indirect.linear);
+      const inPlaceNest = this.nest(axes, out, indirect, y, sizes, indirect);
       return {
         ...result,
         run: () => {
-          const [p, b] = [indirect.run(), y.run()];
+          const [p, second, b] = [indirect.run(), indirect.second.run(), y.run()];
           const at = result.clear();
-          addGathered(this.values.data, inPlaceNest, at, p, b, indirect.region());
+          addGathered(this.values.data, inPlaceNest, at, p, second, b, indirect.region());
           return at;
         },
       };
