@@ -14,14 +14,14 @@ import type { Environment } from './call.js';
 import { expectAffordable } from './prepare.js';
 import { decodeTensors, expectOneDtype, ofDtype, pick, tensorNames, within } from './request.js';
 
-/** Limit for pairs of mistakes: about a second. */
-const PAIR_OPERATIONS = 1_000_000_000;
+/** Limit for pairs of mistakes: about a tenth of a second. */
+const PAIR_OPERATIONS = 100_000_000;
 
-/** Limit for slips in formulas: about two seconds. */
-const SLIP_OPERATIONS = 2_000_000_000;
+/** Limit for slips in formulas: about a second. */
+const SLIP_OPERATIONS = 1_000_000_000;
 
-/** Number of slips that are tried for each way to make a known mistake, about. */
-const SLIPS_PER_WAY = 10;
+/** Number of slips that are tried, and the cost of one, however small the input: 30 µs. */
+const [SLIPS, LEAST_OF_SLIP] = [3000, 30_000];
 
 /**
  * Nanoseconds per operation to evaluate a layer's formulas once, unless the layer's checks set it; the kernels take
@@ -67,8 +67,8 @@ export interface PreparedCheck {
   readonly atol: number | undefined;
   /** Whether the limits allow a search for mistakes. */
   readonly searches: boolean;
-  /** Whether they allow a search for slips in formulas, too. */
-  readonly slips: boolean;
+  /** Operations that the search for slips in formulas may take; 0 if the limits allow none. */
+  readonly slips: number;
   /** Without pairs of mistakes. */
   readonly operations: number;
   /** Number of pairs of mistakes to try if nothing else explains the claims, and their operations. */
@@ -103,9 +103,9 @@ export function prepareCheck(requests: CheckRequests, body: Body, { limits }: En
   const bytes = cost.bytes * WORKING_COPIES;
   // Larger calls can still be compared, without a search for mistakes.
   const searches = searching <= limits.operations && bytes <= limits.resultBytes;
-  const slipping = ways * SLIPS_PER_WAY * Math.max(each, LEAST_OPERATIONS);
-  const slips = searches && slipping <= SLIP_OPERATIONS && searching + slipping <= limits.operations;
-  const operations = searches ? searching + (slips ? slipping : 0) : comparing;
+  const slips = searches ? Math.max(0, Math.min(SLIP_OPERATIONS, limits.operations - searching)) : 0;
+  const usual = Math.min(slips, SLIPS * Math.max(each, LEAST_OF_SLIP));
+  const operations = searches ? searching + usual : comparing;
   expectAffordable({ operations, bytes: searches ? bytes : cost.bytes * COMPARED_COPIES }, 'the check', limits);
   const pair = Math.max(each, LEAST_OPERATIONS);
   const pairOperations = Math.min(limits.operations - operations, PAIR_OPERATIONS, (ways ** 2 / 2) * pair);

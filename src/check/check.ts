@@ -84,6 +84,7 @@ export function check(checks: Checks, instance: Instance, claims: Tensors, optio
       ...notesOn(instance),
       ...(checks.notes?.(instance) ?? []),
       ...(options.searches === false ? [TOO_LARGE] : []),
+      ...(options.searches !== false && search.isCut && isUnexplained(tensors) ? [SLIPS_NOT_TRIED] : []),
     ],
   };
 }
@@ -236,6 +237,14 @@ const TOO_LARGE: Note = {
   explanation:
     'The input is too large to compute what the known mistakes would give: the claims were only compared with the correct results. Try a smaller input.',
 };
+
+const SLIPS_NOT_TRIED: Note = {
+  id: 'slips_not_tried',
+  explanation: 'The input is too large to try all slips in the formulas. Try a smaller input.',
+};
+
+const isUnexplained = (tensors: Readonly<Record<string, TensorVerdict>>): boolean =>
+  Object.values(tensors).some(({ pass, diagnosis }) => !pass && diagnosis.length === 0);
 
 function notesOn({ upstream }: Instance): Note[] {
   return Object.entries(upstream)

@@ -13,6 +13,7 @@ import type { Tensor } from '../tensor/tensor.js';
 import type { WindowAxis } from '../tensor/windows.js';
 import type { Bounds } from './bounds/bounds.js';
 import type { Numbers } from './random.js';
+import type { Rewritten } from '../formulas/rewritten.js';
 import type { Formulas } from './written.js';
 import { clausesOf, isIdleClause, namesInId, type Wording } from './wording.js';
 
@@ -87,6 +88,8 @@ export interface Alternative {
   readonly tensor: (name: string) => Tensor | undefined;
   /** Forgets the values that were computed for `tensor`. */
   readonly release: () => void;
+  /** What is evaluated for it, if it is a change of the layer's own formulas. */
+  readonly edit?: Pick<Rewritten, 'change' | 'lines'>;
   /** Applies both; undefined if they change the same formula or given values, or cannot be combined. */
   readonly and: (other: Alternative) => Alternative | undefined;
 }

@@ -25,8 +25,8 @@ export interface SearchOptions {
   readonly kernels: Kernels;
   /** Whether the input is small enough to compute the results of mistakes; true by default. */
   readonly searches?: boolean;
-  /** Whether it is small enough to search for slips in formulas, too; true by default. */
-  readonly slips?: boolean;
+  /** Nanoseconds that the search for slips in formulas may take, about; unlimited by default. */
+  readonly slips?: number;
   /** How many pairs of mistakes may be tried; called only if nothing else was found. */
   readonly pairs: () => number;
 }
@@ -63,7 +63,7 @@ function* pairsOf(tried: readonly Tried[]): Generator<readonly [Tried, Tried]> {
 }
 
 /** Number of slips that are combined with another mistake: the most usual ones. */
-const MOST_EDITS = 200;
+const MOST_EDITS = 120;
 
 /** A diagnosis found in the claim of a tensor. */
 interface Named {
@@ -87,6 +87,7 @@ interface Pairs {
 export class Search {
   private readonly tried: readonly Tried[];
   private readonly slips: SlipSearch | undefined;
+  private readonly triesSlips: boolean;
   private readonly isRight: ReadonlyMap<string, boolean>;
   private readonly evidence = new Map<string, number>();
   private read: readonly Read[] | undefined;
@@ -102,11 +103,12 @@ export class Search {
     private readonly options: SearchOptions,
   ) {
     this.isRight = new Map(trials.map((trial) => [trial.name, isEqual(trial.claimed, trial.rounded, trial.tolerance)]));
-    const { searches = true, slips = true } = options;
+    const { searches = true, slips = Infinity } = options;
     const formulas = searches ? checks.formulas(instance, right) : undefined;
     const alternatives = formulas ? checks.alternatives(instance, right, claims, formulas) : [];
     this.tried = alternatives.map((alternative) => tryOut(alternative, trials));
-    if (formulas && slips && trials.some(isWrong)) this.slips = new SlipSearch(formulas, trials);
+    if (formulas && slips > 0 && trials.some(isWrong)) this.slips = new SlipSearch(formulas, trials, slips);
+    this.triesSlips = slips > 0;
   }
 
   diagnose(trial: Trial): readonly Diagnosis[] {
@@ -316,6 +318,7 @@ export class Search {
       const both = first.alternative.and(second.alternative);
       if (!both) continue;
       if (left-- <= 0) return { named, pairs: found };
+      if (both.edit && this.slips?.mayExplain(both.edit) === false) continue;
       const tried = tryOut(both, unexplained);
       found.push(...this.evident([tried], 'fitsLoosely', 1));
     }
@@ -340,6 +343,11 @@ export class Search {
         tensors: [...tensors],
         hidden: text.hidden ?? 'it gives the correct result on this input',
       }));
+  }
+
+  /** Whether the input was too large to try all slips. */
+  get isCut(): boolean {
+    return !this.triesSlips || this.slips?.isCut === true;
   }
 
   statistics({ name, claimed, rounded: right, tolerance }: Trial, wrong: Uint8Array): Statistics {

@@ -1,6 +1,6 @@
 /**
- * Searches for the slip in a formula that explains wrong claims. Each candidate is evaluated, and dropped at the first
- * claim that contradicts it.
+ * Searches for the slip in a formula, or in a table of indices, that explains wrong claims. Each candidate is tried on a
+ * part of the problem first, and dropped if it explains no claim, or makes a right one wrong.
  */
 import { candidatesOf, linesIn, reads, Scopes, type Candidate, type Scope } from '../formulas/candidates.js';
 import { movedLines, tableOf } from '../formulas/loop-slips.js';
@@ -11,7 +11,7 @@ import type { Diagnosis } from '../../schemas/check.js';
 import { sameShape, tensor } from '../tensor/tensor.js';
 import { areClose, isClose } from './compare.js';
 import { explainedByPlace, isEvidence } from './evidence.js';
-import { Parts } from './parts.js';
+import { Costs, Parts } from './parts.js';
 import { fits, type Trial } from './trial.js';
 import type { Alternative } from './definition.js';
 import { editedAs, type Formulas } from './written.js';
@@ -44,10 +44,13 @@ export class SlipSearch {
   private readonly found = new Map<boolean, readonly Found[]>();
   /** The part of the problem on which candidates are tried first, by the claim that they must explain. */
   private readonly parts: Parts;
+  private readonly costs: Costs;
 
+  /** @param left nanoseconds that the search may take, estimated from the sizes of the loops */
   constructor(
     private readonly formulas: Formulas,
     trials: readonly Trial[],
+    private left: number,
   ) {
     const comparable = trials.filter(({ claimed, right }) => sameShape(claimed.shape, right.shape));
     this.trials = new Map(comparable.map((trial) => [trial.name, trial]));
@@ -55,6 +58,12 @@ export class SlipSearch {
       comparable.filter(({ claimed, rounded, looser }) => !areClose(claimed, rounded, looser)).map(({ name }) => name),
     );
     this.parts = new Parts(formulas);
+    this.costs = new Costs(formulas.program);
+  }
+
+  /** Whether the search ended early. */
+  get isCut(): boolean {
+    return this.left < 0;
   }
 
   /** The slips that explain a wrong claim, best first. */
@@ -163,6 +172,7 @@ export class SlipSearch {
     let most = Infinity;
     for (const each of possible) {
       if (each.rank > most) break;
+      if (this.isCut) break;
       const explained = this.explains(each);
       if (!explained) continue;
       found.push({ ...each, ...explained });
@@ -182,7 +192,8 @@ export class SlipSearch {
   private explains({ change, lines }: Possibility): Pick<Found, 'names' | 'isWhole'> | undefined {
     const { trials, wrong } = this;
     const { evaluation } = this.formulas;
-    if (!this.mayExplain(change, lines)) return undefined;
+    if (!this.mayExplain({ change, lines })) return undefined;
+    this.left -= this.costs.of(lines);
     const names: string[] = [];
     let isWhole = true;
     const goesOn = (target: string): boolean => {
@@ -202,7 +213,7 @@ export class SlipSearch {
   }
 
   /** A cheaper test that comes first, on a part of the problem: whether the first claim that depends on it may fit. */
-  private mayExplain(change: Change, lines: readonly Line[]): boolean {
+  mayExplain({ change, lines }: Pick<Possibility, 'change' | 'lines'>): boolean {
     const { evaluation } = this.formulas;
     const first = lines.find(({ target }) => this.trials.has(target))?.target ?? '';
     const part = this.parts.of(first);
@@ -216,6 +227,7 @@ export class SlipSearch {
       return true;
     };
     const last = lines.findLastIndex(({ target }) => target === first);
+    this.left -= this.costs.of(lines.slice(0, last + 1), part);
     return evaluation.withChange(change, lines.slice(0, last + 1), isPossible, undefined, part) ?? false;
   }
 

@@ -106,6 +106,10 @@ class Written implements Alternative {
     return this.way.isFitted === true;
   }
 
+  get edit(): Rewritten {
+    return this.written;
+  }
+
   readonly tensor = (name: string): Tensor | undefined => {
     const { right } = this.formulas;
     if (!this.formulas.agrees(name)) return undefined;

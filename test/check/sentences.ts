@@ -55,7 +55,7 @@ export function strayWords(checks: Checks, count: number) {
   const stray = new Set<string>();
   let [sentences, mostNamed] = [0, 0];
   const hear = (instance: Instance, claims: Tensors) => {
-    const verdict = check(checks, instance, claims, { dtype: 'float64', kernels: plain, slips: false, pairs: () => 0 });
+    const verdict = check(checks, instance, claims, { dtype: 'float64', kernels: plain, slips: 0, pairs: () => 0 });
     const words = absentIn(checks, instance).map((word) => new RegExp(`(?<![A-Za-z_])(${word})(?![A-Za-z])`, 'iu'));
     for (const sentence of sentencesOf(verdict)) {
       sentences++;

@@ -52,15 +52,17 @@ export function exchanged(of: Implementation, instance: Instance): ReturnType<Im
   return { ...of(instance), out: of({ ...instance, options, upstream: {} }).out };
 }
 
-/** Right gradients, and an output without the last window along the last axis that has two. */
+/** Right gradients, and an output without the last windows along the last axis that has two. */
 export function shortened(of: Implementation, instance: Instance): ReturnType<Implementation> {
   const answers = of(instance);
   const { shape, data } = answers.out;
   const axis = shape.findLastIndex((size, i) => i > 1 && size > 1);
   if (axis < 0) return answers;
   const inner = sizeOf(shape.slice(axis + 1));
-  const kept = Array.from(data).filter((_, i) => Math.floor(i / inner) % shape[axis] < shape[axis] - 1);
-  return { ...answers, out: make(shape.with(axis, shape[axis] - 1), kept) };
+  // Two, if there are more: without output_padding, one is missing, too.
+  const left = shape[axis] > 2 ? shape[axis] - 2 : 1;
+  const kept = Array.from(data).filter((_, i) => Math.floor(i / inner) % shape[axis] < left);
+  return { ...answers, out: make(shape.with(axis, left), kept) };
 }
 
 /** dbias of a convolution, plain or transposed. */
