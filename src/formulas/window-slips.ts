@@ -352,6 +352,17 @@ function positionWays(axes: readonly WindowAxis[], words: Words): Way[] {
   ];
 }
 
+/** What may be taken for the size of a row. */
+const rowSizes = (axes: readonly WindowAxis[]): readonly (readonly [string, (axis: WindowAxis) => number])[] => [
+  ['1', () => 1],
+  ['the kernel size', ({ kernel }) => kernel],
+  ['the number of windows', ({ output }) => output],
+  ['the size of the first axis', () => axes[0].input],
+  ...(hasPadding(axes)
+    ? ([['the padded size', ({ input, before, after }: WindowAxis) => input + before + after]] as const)
+    : []),
+];
+
 /** The program with slips that are generated when they are first asked for: there are more than a hundred tables. */
 export function withSlips(program: Program, slips: () => readonly TableSlip[]): Program {
   let known: readonly TableSlip[] | undefined;
@@ -409,6 +420,15 @@ export function windowSlips(axes: readonly WindowAxis[], windowed: Windowed): Ta
         3,
       );
     }
+  if (axes.length > 1)
+    for (const [what, sizeOfRow] of rowSizes(axes))
+      slip(
+        'wrong_offset',
+        windowTable(axes, at, sizeOfRow),
+        `the offset of a row is the index of the row times ${what} instead of the size of a row`,
+        'in a flat array, row i begins at i times the size of a row',
+        5,
+      );
   if (windowed !== 'unweighted')
     for (const { order, table } of reordered) {
       const exchanged = order.flatMap((axis, i) => (axis === i ? [] : [i])).join(' and ');

@@ -26,9 +26,17 @@ export const positionOf = ({ stride, dilation, before }: WindowAxis, p: number, 
 const sizeOf = (axes: readonly WindowAxis[], of: 'input' | 'kernel' | 'output') =>
   axes.reduce((size, axis) => size * axis[of], 1);
 
-/** The flat index of what tap k of window p sees, as [p, k]. */
-export function windowTable(axes: readonly WindowAxis[], look: Look = positionOf): Int32Array {
-  const [windows, taps] = [sizeOf(axes, 'output'), sizeOf(axes, 'kernel')];
+/**
+ * The flat index of what tap k of window p sees, as [p, k].
+ *
+ * @param sizeOfRow by which the index along the axes before is multiplied
+ */
+export function windowTable(
+  axes: readonly WindowAxis[],
+  look: Look = positionOf,
+  sizeOfRow: (axis: WindowAxis) => number = ({ input }) => input,
+): Int32Array {
+  const [windows, taps, elements] = [sizeOf(axes, 'output'), sizeOf(axes, 'kernel'), sizeOf(axes, 'input')];
   const table = new Int32Array(windows * taps);
   const tapsOf = Array.from({ length: taps }, (_, k) => unflattened(k, axes, 'kernel'));
   for (let window = 0; window < windows; window++) {
@@ -38,9 +46,9 @@ export function windowTable(axes: readonly WindowAxis[], look: Look = positionOf
       let at = 0;
       for (let axis = 0; axis < axes.length && at >= 0; axis++) {
         const place = look(axes[axis], p[axis], k[axis], { axis, p, k });
-        at = place < 0 || place >= axes[axis].input ? -1 : at * axes[axis].input + place;
+        at = place < 0 || place >= axes[axis].input ? -1 : at * sizeOfRow(axes[axis]) + place;
       }
-      table[window * taps + tap] = at;
+      table[window * taps + tap] = at < elements ? at : -1;
     }
   }
   return table;

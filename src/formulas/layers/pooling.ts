@@ -28,7 +28,10 @@ export function pooling(instance: Instance): Program {
     ];
     const loops = loopSlips(axes, arrays, program.axes);
     const slips = windowSlips(axes, 'unweighted');
-    if (mode === 'average') return [...slips, ...loops, ...countSlips(axes, countIncludePad)];
+    if (mode === 'average') {
+      const counted = countIncludePad ? [] : slips.map((slip) => withItsCount(slip, product(axes, 'kernel')));
+      return [...slips, ...counted, ...loops, ...countSlips(axes, countIncludePad)];
+    }
     const everywhere = [...slips, ...tieSlips(axes)].map(({ given: { at }, ...slip }) => ({
       ...{ ...slip, names: ['at', 'index'], given: { at, index: at } },
     }));
@@ -88,6 +91,14 @@ export function poolingOver(instance: Instance, axes: readonly WindowAxis[], emp
     // Backward may look up the place otherwise than forward.
     backward: dout ? ['to[n,c,p] = at[p,best]', 'dx[n,c,to] += dout'] : [],
   });
+}
+
+/** A slip in where windows lie, where their elements are counted as they are found. */
+function withItsCount(slip: TableSlip, taps: number): TableSlip {
+  const { at } = slip.given;
+  const count = new Float64Array(at.length / taps);
+  for (let i = 0; i < at.length; i++) if (at[i] >= 0) count[Math.floor(i / taps)]++;
+  return { ...slip, names: ['at', 'count'], given: { at, count } };
 }
 
 /** The first of equal values where the taps of a window are walked in another order. */
