@@ -47,7 +47,7 @@ export function prepareCase({ checks, schema, validate }: CaseRequests, body: Bo
     throw refuse(
       'invalid-request',
       ['mistake'],
-      `/mistake is ${JSON.stringify(mistake)}; expected one of those that GET /layers/${layer}/mistakes lists`,
+      `/mistake is ${JSON.stringify(mistake)}; expected one of the layer's own that GET /layers/${layer}/mistakes lists`,
     );
   const { seed, dtype, answers } = request as { seed: number; dtype: FloatDtype; answers: boolean };
   // Infinite, so that a worker thread computes it: all known mistakes are computed for each input that is tried, which

@@ -17,8 +17,8 @@ import { decodeTensors, expectOneDtype, ofDtype, pick, tensorNames, within } fro
 /** Limit for pairs of mistakes: about a tenth of a second. */
 const PAIR_OPERATIONS = 100_000_000;
 
-/** Limit for slips in formulas: about a second. */
-const SLIP_OPERATIONS = 1_000_000_000;
+/** Limit for slips in formulas: about half a second. */
+const SLIP_OPERATIONS = 500_000_000;
 
 /** Number of slips that are tried, and the cost of one, however small the input: 30 µs. */
 const [SLIPS, LEAST_OF_SLIP] = [3000, 30_000];

@@ -46,9 +46,14 @@ const digitsOf = (value: number) => value.toPrecision(DIGITS);
 const isWrong = (claimed: Measured, right: Measured, i: number, tolerance: Tolerance) =>
   Number.isFinite(claimed.data[i]) && Number.isFinite(right.data[i]) && !isClose(claimed, i, right, i, tolerance);
 
+/** Relative room of a value that was printed with fewer than four digits or so. */
+const FEW_DIGITS = 1e-4;
+
 /** Whether a value is unlikely by chance: it has many digits, and neither it nor its negative is a right value. */
 function isSpecific(claimed: Measured, i: number, right: Measured, tolerance: Tolerance): boolean {
   const value = claimed.data[i];
+  // In float32, a value that was printed with few digits has many, but room for those that were not.
+  if ((claimed.room?.[i] ?? 0) > FEW_DIGITS * Math.abs(value)) return false;
   const either = { data: Float64Array.of(value, -value) };
   const isRight = (j: number) => isClose(claimed, i, right, j, tolerance) || isClose(either, 1, right, j, tolerance);
   return Number(digitsOf(value)) !== value && !right.data.some((_, j) => isRight(j));

@@ -1,24 +1,26 @@
 /**
- * A part of a problem that is whole in itself: a few rows of the batch, a few channels, the first step of a pass. Its
- * elements follow from the formulas without the rest, so that it shows cheaply that a candidate does not explain a claim.
+ * A self-contained part of a problem: a few rows of the batch, a few channels, the first step of a pass. Its elements
+ * do not depend on the rest, so it shows at little cost that a candidate does not explain a claim.
  */
 import type { Part } from '../formulas/evaluate.js';
 import { axesOfNode, childrenOf, lettersOf, namesIn, type Node } from '../formulas/language.js';
 import { axesOfName, type Line, type Program } from '../formulas/program.js';
 import type { Formulas } from './written.js';
 
-/** Elements of a claim that are enough for a first test. */
+/** Elements of a claim that a part is meant to have. */
 const WANTED = 6;
+/** With fewer elements than this, a part is not used. */
 const ENOUGH = 2;
 
 /** The part that determines some elements of each tensor, found when it is first asked for. */
 export class Parts {
   private readonly known = new Map<string, Part | undefined>();
+  /** Equal parts are one object: formulas are compiled once for each. */
   private readonly made = new Map<string, Part>();
 
   constructor(private readonly formulas: Formulas) {}
 
-  /** @returns undefined where it takes the whole problem */
+  /** @returns undefined if the whole problem is needed */
   of(name: string): Part | undefined {
     if (!this.known.has(name)) this.known.set(name, this.find(name));
     return this.known.get(name);
@@ -35,7 +37,7 @@ export class Parts {
     const part = this.made.get(key) ?? { limits, steps };
     this.made.set(key, part);
     const count = () => evaluation.now(name).reduce((sum, value) => sum + (Number.isNaN(value) ? 0 : 1), 0);
-    // The passes are tried apart: a whole forward pass comes before any step of backward.
+    // Only the pass of the claim is limited: each step of backward needs the whole forward pass.
     const own = lines.filter((line) => line.part === usual[last].part);
     const determined = evaluation.withChange({}, own, count, undefined, part) ?? 0;
     return determined >= ENOUGH ? part : undefined;
@@ -61,7 +63,7 @@ const readBy = ({ value, at = [], target, scan }: Line): string[] => {
   ];
 };
 
-/** The axes of a tensor over which nothing is summed, each limited until few elements are left. */
+/** Limits for the axes of a tensor over which nothing is summed, so that few elements are left. */
 function limitsFor(program: Program, name: string, lines: readonly Line[]): Record<string, number> {
   const summed = new Set(lines.flatMap((line) => summedIn(line, program)));
   const own = lines.filter(({ target }) => target === name);
@@ -80,7 +82,7 @@ function limitsFor(program: Program, name: string, lines: readonly Line[]): Reco
   return limits;
 }
 
-/** The axes over which a line sums, those too whose values meet in one place. */
+/** The axes over which a line sums, including those along which values are added to the same element. */
 function summedIn({ value, at }: Line, program: Program): string[] {
   const axesOf = (name: string) => axesOfName(program, name, new Map());
   const below = (node: Node): string[] => [
@@ -96,10 +98,10 @@ function summedIn({ value, at }: Line, program: Program): string[] {
   ];
 }
 
-/** Nanoseconds for each term of a formula, and for each formula, however small. */
+/** Nanoseconds for each term of a formula, and for each run of a formula. */
 const [PER_TERM, PER_LINE] = [4, 1500];
 
-/** How long formulas take, about: the sizes of their loops. */
+/** Estimates how long formulas take from the sizes of their loops. */
 export class Costs {
   private readonly known = new Map<Part | undefined, Map<Line, number>>();
 

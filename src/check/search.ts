@@ -319,7 +319,9 @@ export class Search {
       if (!both) continue;
       if (left-- <= 0) return { named, pairs: found };
       if (both.edit && this.slips?.mayExplain(both.edit) === false) continue;
-      const tried = tryOut(both, unexplained);
+      const tried = tryOut(both, this.trials);
+      // No claim may contradict it.
+      if (tried.results.some(({ shows, fitsLoosely }) => shows && !fitsLoosely)) continue;
       found.push(...this.evident([tried], 'fitsLoosely', 1));
     }
     return { named, pairs: found };

@@ -1,8 +1,10 @@
 /**
  * Searches for the slip in a formula, or in a table of indices, that explains wrong claims. Each candidate is tried on a
- * part of the problem first, and dropped if it explains no claim, or makes a right one wrong.
+ * part of the problem first. It is dropped if it makes a right claim wrong, or if it does not explain the first wrong
+ * claim that depends on it.
  */
 import { candidatesOf, linesIn, reads, Scopes, type Candidate, type Scope } from '../formulas/candidates.js';
+import { dependents } from '../formulas/evaluate.js';
 import { movedLines, tableOf } from '../formulas/loop-slips.js';
 import { explanationOf, type Edit } from '../formulas/edits.js';
 import type { Change, Line, Program, TableSlip } from '../formulas/program.js';
@@ -19,7 +21,7 @@ import { editedAs, type Formulas } from './written.js';
 /** A change of formulas or of given values that may explain claims. */
 interface Possibility {
   readonly change: Change;
-  /** What depends on it. */
+  /** The lines to evaluate, in order: those that changed, and those that depend on them. */
   readonly lines: readonly Line[];
   readonly rank: number;
   /** Number of formulas that were edited. */
@@ -34,13 +36,14 @@ interface Found extends Possibility {
   readonly isWhole: boolean;
 }
 
-/** Once a slip explains everything, only those that are about as usual are tried. */
+/** Once a slip explains everything, only those whose rank is at most this much higher are tried. */
 const AS_USUAL = 1;
 
 /** Searches for slips: first in the usual formulas, and, if asked, in other ways to compute the same. */
 export class SlipSearch {
   private readonly trials: ReadonlyMap<string, Trial>;
   private readonly wrong: ReadonlySet<string>;
+  /** By whether they are slips in the usual formulas. */
   private readonly found = new Map<boolean, readonly Found[]>();
   /** The part of the problem on which candidates are tried first, by the claim that they must explain. */
   private readonly parts: Parts;
@@ -61,7 +64,7 @@ export class SlipSearch {
     this.costs = new Costs(formulas.program);
   }
 
-  /** Whether the search ended early. */
+  /** Whether the time is used up, so that the search ends early. */
   get isCut(): boolean {
     return this.left < 0;
   }
@@ -85,7 +88,7 @@ export class SlipSearch {
     return this.tryAll(this.possibilities(isUsual));
   }
 
-  /** The most usual edits of one formula. */
+  /** The most usual slips in a single formula, as alternatives that can be combined with others. */
   usualEdits(most: number): Alternative[] {
     if (!this.agrees()) return [];
     return candidatesOf(this.formulas.program, true)
@@ -111,16 +114,35 @@ export class SlipSearch {
     const affects = ({ targets }: Candidate) => [...this.wrong].some((name) => targets.has(name));
     const found = candidatesOf(program, isUsual)
       .filter(affects)
-      // A claimed output is what forward made of it.
+      // A claim shows what forward computed: a slip in the formula of a claimed tensor is not in backward only.
       .filter(({ scope, edits }) => scope !== 'backward' || !edits.some(({ line }) => this.trials.has(line.target)))
+      // A sum that happens to be 0 except for rounding was computed.
+      .filter(({ edits }) => !edits.some(({ kind, line }) => kind === 'never_computed' && this.isComputed(line.target)))
       // Another tensor in place of a claimed one is a mistake of any layer.
       .filter(({ edits }) => !edits.some(({ kind, line }) => kind === 'another_value' && this.trials.has(line.target)))
       .map(({ edits, scope, lines, rank }) => ({
         change: { lines: new Map(edits.map(({ line, to }) => [line, to])) },
         ...{ lines, rank, edits: edits.length },
-        diagnosis: () => diagnosisOf(edits, scope),
+        diagnosis: () => diagnosisOf(this.claimed(edits), scope),
       }));
     return isUsual ? [...found, ...this.ofTables(program)].sort((a, b) => a.rank - b.rank) : found;
+  }
+
+  /** Those of several edits that a claim depends on: the others may not have been made. */
+  private claimed(edits: readonly Edit[]): readonly Edit[] {
+    if (edits.length < 2) return edits;
+    const { lines } = this.formulas.program;
+    const shown = edits.filter(({ line }) =>
+      dependents(
+        lines.filter(({ style }) => style === undefined || style === line.style),
+        [line],
+      ).some(({ target }) => this.trials.has(target)),
+    );
+    return shown.length > 0 ? shown : edits;
+  }
+
+  private isComputed(target: string): boolean {
+    return this.trials.get(target)?.claimed.data.some((value) => value !== 0) === true;
   }
 
   /** A wrong table may be used everywhere, in one pass, or in one formula. */
@@ -149,7 +171,7 @@ export class SlipSearch {
       if (changed.length === 0 || known.has(key)) return [];
       known.add(key);
       const { lines: affected, targets } = scopes.by(changed, scope);
-      // The wrong table is read by all that is evaluated.
+      // A changed table is changed for every line that is evaluated, so none of them may need the right one.
       const isElsewhere = !moved && affected.some((line) => readers.includes(line) && !changed.includes(line));
       if (isElsewhere || ![...this.wrong].some((name) => targets.has(name))) return [];
       const where = changed.length === readers.length ? '' : ` This applies only to ${listed(changed.map(formulaOf))}.`;
@@ -171,8 +193,7 @@ export class SlipSearch {
     const found: Found[] = [];
     let most = Infinity;
     for (const each of possible) {
-      if (each.rank > most) break;
-      if (this.isCut) break;
+      if (each.rank > most || this.isCut) break;
       const explained = this.explains(each);
       if (!explained) continue;
       found.push({ ...each, ...explained });
@@ -188,7 +209,7 @@ export class SlipSearch {
       .sort((a, b) => Number(b.isWhole) - Number(a.isWhole) || b.names.length - a.names.length || a.rank - b.rank);
   }
 
-  /** The claims that a slip explains; undefined if there are none, or if it would make a right claim wrong. */
+  /** The claims that a slip explains; undefined if there are none, if it makes a right one wrong, or if it may be chance. */
   private explains({ change, lines }: Possibility): Pick<Found, 'names' | 'isWhole'> | undefined {
     const { trials, wrong } = this;
     const { evaluation } = this.formulas;
@@ -208,7 +229,7 @@ export class SlipSearch {
       isWhole = false;
       return names.length > 0 && wrong.has(target);
     };
-    const isTried = evaluation.withChange(change, lines, () => names.length > 0 && this.isForced(names), goesOn);
+    const isTried = evaluation.withChange(change, lines, () => names.length > 0 && this.isBeyondChance(names), goesOn);
     return isTried ? { names, isWhole } : undefined;
   }
 
@@ -226,13 +247,13 @@ export class SlipSearch {
         if (!Number.isNaN(values.data[i]) && !isClose(claimed, i, values, i, looser)) return false;
       return true;
     };
-    const last = lines.findLastIndex(({ target }) => target === first);
-    this.left -= this.costs.of(lines.slice(0, last + 1), part);
-    return evaluation.withChange(change, lines.slice(0, last + 1), isPossible, undefined, part) ?? false;
+    const needed = lines.slice(0, lines.findLastIndex(({ target }) => target === first) + 1);
+    this.left -= this.costs.of(needed, part);
+    return evaluation.withChange(change, needed, isPossible, undefined, part) ?? false;
   }
 
-  /** Whether chance could not have given the same. */
-  private isForced(names: readonly string[]): boolean {
+  /** Whether the claims are enough evidence for the slip. */
+  private isBeyondChance(names: readonly string[]): boolean {
     const explained = names.map((name) => {
       const trial = this.trials.get(name);
       if (!trial) return 0;
@@ -247,8 +268,8 @@ export class SlipSearch {
 
 function diagnosisOf([first, ...others]: readonly Edit[], scope: Scope): Diagnosis {
   const likewise =
-    others.length === 0 ? '' : ` The same holds for ${listed(others.map(({ line }) => formulaOf(line)))}.`;
-  const where = scope === 'backward' ? ' Only backward has this slip.' : '';
+    others.length === 0 ? '' : ` The same applies to ${listed(others.map(({ line }) => formulaOf(line)))}.`;
+  const where = scope === 'backward' ? ' Only the backward pass is affected.' : '';
   return {
     id: `${first.line.target}:${first.kind}`,
     explanation: `${explanationOf(first)}${likewise}${where}`,

@@ -1,8 +1,7 @@
-/** The results of mistakes, from the formulas that were written instead of the right ones. */
+/** Computes the results of mistakes from the formulas that were written instead of the right ones. */
 import { Evaluation } from '../formulas/evaluate.js';
-import { axesOfName, shapeOver, type Change, type Line, type Program } from '../formulas/program.js';
+import { axesOfName, shapeOver, usualLines, type Change, type Line, type Program } from '../formulas/program.js';
 import { changedTo, rewritten, type Pass, type Rewritten } from '../formulas/rewritten.js';
-import { usualLines } from '../formulas/program.js';
 import type { Instance, Tensors } from '../layers/instance.js';
 import { tensor, type Tensor } from '../tensor/tensor.js';
 import { areClose, largestMagnitude } from './compare.js';
@@ -34,14 +33,14 @@ export type Misread = Pick<Change, 'given' | 'lengths'>;
 /** Largest relative difference between the formulas and the kernels. */
 const AGREEMENT = 1e-9;
 
-/** The same for values that were rounded to float32: the distance of two of them. */
+/** The same for values that were rounded to float32: the relative spacing of its numbers. */
 const FLOAT32 = 2 ** -23;
 
-/** The formulas of an instance, evaluated. Where they do not give the right answer, nothing is derived from them. */
+/** The formulas of an instance, evaluated. Where they disagree with the right answer, nothing is derived from them. */
 export class Formulas {
   readonly evaluation: Evaluation;
   readonly usual: readonly Line[];
-  /** Of the given values: a sum of such terms that should be 0 may not be. */
+  /** The largest magnitude of a given value: sums of such terms that should be 0 differ from it by rounding. */
   private readonly largest: number;
 
   constructor(
@@ -76,7 +75,7 @@ export function writtenAs(text: MistakeText, way: Way, writing: Writing): Altern
   const { formulas, instance, claims } = writing;
   if (way.program) {
     const program = way.program(instance, claims);
-    return program && new Elsewhere(text, formulas, program, way.isFitted === true);
+    return program && new OfAnotherProgram(text, formulas, program, way.isFitted === true);
   }
   const misread = way.given?.(instance, claims, formulas.right);
   if (way.given && !misread) return undefined;
@@ -135,14 +134,14 @@ class Written implements Alternative {
     const both = changedTo(program, usual, new Map([...ours, ...theirs]), misread, this.way.only);
     const text = {
       id: `${this.text.id}+${other.text.id}`,
-      tensors: this.text.tensors.filter((name) => other.text.tensors.includes(name)),
+      tensors: [...new Set([...this.text.tensors, ...other.text.tensors])],
       explanation: `Two mistakes at once. ${this.text.explanation} ${other.text.explanation}`,
       fix: this.text.fix === other.text.fix ? this.text.fix : `${this.text.fix}; and ${other.text.fix}`,
     };
     return new Written(text, this.formulas, both, {});
   };
 
-  /** The tensors that the mistake changes. */
+  /** The values of the tensors that the mistake changes. */
   private evaluated(): Record<string, Tensor> {
     const { evaluation, program, right } = this.formulas;
     const { change, lines, reshaped } = this.written;
@@ -155,8 +154,7 @@ class Written implements Alternative {
         const other = reshaped.get(name);
         const data = evaluation.now(other?.name ?? name);
         const shape = other ? shapeOver(program, other.axes) : right[name].shape;
-        const copy = right[name].data instanceof Int32Array ? Int32Array.from(data) : Float64Array.from(data);
-        values[name] = tensor(shape, copy);
+        values[name] = tensor(shape, copyLike(right[name], data));
       }
       return values;
     });
@@ -164,8 +162,8 @@ class Written implements Alternative {
   }
 }
 
-/** The tensors of another program, which have their own shapes. */
-class Elsewhere implements Alternative {
+/** A mistake whose tensors come from another program, with their own shapes. */
+class OfAnotherProgram implements Alternative {
   private evaluation: Evaluation | undefined;
 
   constructor(
@@ -180,10 +178,7 @@ class Elsewhere implements Alternative {
     this.evaluation ??= new Evaluation(this.program);
     const shape = shapeOver(this.program, axesOfName(this.program, name, new Map()));
     const data = this.evaluation.right(name);
-    return tensor(
-      shape,
-      this.formulas.right[name].data instanceof Int32Array ? Int32Array.from(data) : Float64Array.from(data),
-    );
+    return tensor(shape, copyLike(this.formulas.right[name], data));
   };
 
   readonly release = (): void => {
@@ -193,7 +188,11 @@ class Elsewhere implements Alternative {
   readonly and = (): undefined => undefined;
 }
 
-/** The mask that the layer draws is given where the implementation's own was not. */
+/** A copy of values as integers if the right tensor has integers. */
+const copyLike = ({ data }: Tensor, values: Float64Array) =>
+  data instanceof Int32Array ? Int32Array.from(values) : Float64Array.from(values);
+
+/** The instance with the masks that the layer draws, except where the implementation's own are given. */
 export function withMasks(instance: Instance, right: Tensors): Instance {
   const masks = Object.entries(right).filter(([, { data }]) => data instanceof Uint8Array);
   return { ...instance, drawn: { ...Object.fromEntries(masks), ...instance.drawn } };

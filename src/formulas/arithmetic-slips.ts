@@ -8,14 +8,15 @@ const ONE: Node = { kind: 'number', value: 1 };
 const FUNCTION_NAMES = ['σ', 'tanh', 'relu', 'hard_sigmoid', 'positive'];
 
 export function* signOf(node: Node, parent: Node | undefined): Generator<Slip> {
-  // In a sum or a product, the sign belongs to the term or to the whole product.
-  if (parent && parent.kind !== 'call' && parent.kind !== 'reduce') return;
-  if (parent?.kind === 'reduce') return;
+  // In a sum, a product or a reduction, the sign belongs to the term or to the whole.
+  if (parent && parent.kind !== 'call') return;
   yield {
     kind: 'sign',
     id: 'wrong_sign',
     by: { kind: 'sum', terms: [{ sign: -1, node }] },
-    wrong: `the sign is wrong: ${textOf(node)} was negated`,
+    wrong: parent
+      ? `the sign of ${textOf(node)} is wrong: it was negated`
+      : 'the sign is wrong: the result was negated',
     fix: `use ${textOf(node)}, not its negative`,
   };
 }
@@ -114,7 +115,7 @@ export function* ofProduct(node: Product): Generator<Slip> {
       id: divides ? 'divided_twice' : 'factor_twice',
       part: factor,
       by: withPower(power + Math.sign(power)),
-      wrong: divides ? `it is divided by ${name} once too often` : `the factor ${name} appears once too often`,
+      wrong: divides ? `the product is divided by ${name} once too often` : `the factor ${name} appears once too often`,
       fix: divides ? `divide by ${name} once` : `multiply by ${name} once`,
     };
     yield {
@@ -123,8 +124,8 @@ export function* ofProduct(node: Product): Generator<Slip> {
       part: factor,
       by: withPower(-power),
       wrong: divides
-        ? `it is multiplied by ${name} instead of divided by it`
-        : `it is divided by ${name} instead of multiplied by it`,
+        ? `the product is multiplied by ${name} instead of divided by it`
+        : `the product is divided by ${name} instead of multiplied by it`,
       fix: divides ? `divide by ${name}` : `multiply by ${name}`,
     };
     if (factor.kind === 'sum' && node.factors.length > 1) yield* ungrouped(node, i);

@@ -412,7 +412,7 @@ class Context {
           kind: 'index',
           id: 'wrong_index',
           by: { ...node, at: subscripts.map((old, k) => (k === i ? other : old)) },
-          wrong: `${own} was read at the index of ${this.indexName(other)} instead of the index of the ${this.named(each.axis)}`,
+          wrong: `${own} was read at the index of ${this.indexName(other)} instead of that of the ${this.named(each.axis)}`,
           fix: `read ${own} at the index of the ${this.named(each.axis)}`,
         };
       if (each.axis === 't') continue;
@@ -459,7 +459,7 @@ class Context {
         moved(
           'wrong_index_of_result',
           subscripts.map((old, k) => (k === i ? other : old)),
-          `${target} was written at the index of ${this.indexName(other)} instead of the index of the ${own}`,
+          `${target} was written at the index of ${this.indexName(other)} instead of that of the ${own}`,
           `write ${target} at the index of the ${own}`,
         );
       if (program.axes[each.axis] > 1 && each.axis !== 't')
@@ -467,7 +467,7 @@ class Context {
           moved(
             'wrong_index_of_result',
             subscripts.map((old, k) => (k === i ? { ...each, shift } : old)),
-            `${target} was written one place too ${shift > 0 ? 'far' : 'early'} along the ${own}`,
+            `${target} was written one position too ${shift > 0 ? 'late' : 'early'} along the ${own}`,
             `write ${target} at the index of the ${own}`,
           );
       for (let k = i + 1; k < subscripts.length; k++) {
@@ -487,7 +487,7 @@ class Context {
         moved(
           'wrong_offset_of_result',
           at,
-          `the offset in ${target} is wrong: the index of the ${this.named(axis)} is multiplied by ${factor} instead of ${right}`,
+          `the offset into ${target} is wrong: the index of the ${this.named(axis)} is multiplied by ${factor} instead of ${right}`,
           `multiply it by ${right}`,
         );
     if (scan && target in scan.starts) {
@@ -501,7 +501,7 @@ class Context {
       found.push({
         ...{ ...bare, kind: 'never_updated', rank: RANK.never },
         to: { ...line, value: kept },
-        wrong: `${target} was never updated: it keeps its first value`,
+        wrong: `${target} was never updated: it keeps its initial value`,
         fix: `set ${target} in every step`,
       });
     }
@@ -536,9 +536,12 @@ class Context {
     const { line, program } = this;
     const { target, value } = line;
     if (!this.isOnlyWriter) return [];
-    const axes = line.at ? (line.scan ? 't' : '') : line.axes;
+    const looped = line.adds ? this.place.loops.join('') : '';
+    const axes = line.at ? (line.scan ? 't' : looped) : line.axes;
+    const isSummed = (axis: string) => line.at?.every((each) => !('axis' in each) || each.axis !== axis) === true;
     return lettersOf(axes).flatMap((axis) => {
       if (program.axes[axis] === 1) return [];
+      const there = isSummed(axis) && axis !== 't' ? `what it adds to ${target} is missing` : `${target} is 0 there`;
       return (
         [
           [1, 0],
@@ -547,7 +550,7 @@ class Context {
       ).map((skipped) => ({
         ...{ kind: 'one_left_out', line, part: value, rank: RANK.skipped, group: leftOut(axis, skipped) },
         to: { ...line, value: { kind: 'cut', axis, skipped, body: value } },
-        wrong: `the ${skipped[0] === 1 ? 'first' : 'last'} of the ${this.named(axis)} is left out: ${target} is 0 there`,
+        wrong: `the ${skipped[0] === 1 ? 'first' : 'last'} of the ${this.named(axis)} is left out: ${there}`,
         fix: `compute ${target} for all ${this.named(axis)}`,
       }));
     });

@@ -46,11 +46,11 @@ interface Places extends Table {
   /** Where place 0 is. */
   readonly region: () => number;
   /** The axes that a place does not depend on, except that each index adds as many elements to it. */
-  readonly linear: Readonly<Record<string, number>>;
+  readonly strided: Readonly<Record<string, number>>;
 }
 
 /** All axes of the elements in places. */
-const allAxes = ({ axes, second, linear }: Places) => union(axes, second.axes, Object.keys(linear).join(''));
+const allAxes = ({ axes, second, strided }: Places) => union(axes, second.axes, Object.keys(strided).join(''));
 
 const inPlace = (): number => {
   throw new Error('the values lie elsewhere');
@@ -193,7 +193,7 @@ export class Compiler {
     const steps = lettersOf(axes).map((axis) => strideOf(places, axis));
     const dense = this.denseStrides(axes);
     const others = lettersOf(axes).map((axis) => strideOf(places.second, axis));
-    const moves = lettersOf(axes).map((axis) => places.linear[axis] ?? 0);
+    const moves = lettersOf(axes).map((axis) => places.strided[axis] ?? 0);
     const isDense = dense.every(
       (stride, i) =>
         sizes[i] === 1 || (stride === strides[i] && stride === steps[i] && moves[i] === 0 && others[i] === 0),
@@ -300,14 +300,14 @@ export class Compiler {
     x: Pick<Operation, 'axes' | 'strides'>,
     y?: Operation,
     sizes?: readonly number[],
-    places?: Pick<Places, 'linear' | 'second'>,
+    places?: Pick<Places, 'strided' | 'second'>,
   ): Nest {
     return nestOf(
       sizes ?? lettersOf(axes).map((axis) => this.sizes[axis]),
       out,
       lettersOf(axes).map((axis) => strideOf(x, axis)),
       y && lettersOf(axes).map((axis) => strideOf(y, axis)),
-      places && lettersOf(axes).map((axis) => places.linear[axis] ?? 0),
+      places && lettersOf(axes).map((axis) => places.strided[axis] ?? 0),
       places && lettersOf(axes).map((axis) => strideOf(places.second, axis)),
     );
   }
@@ -377,7 +377,7 @@ export class Compiler {
    */
   private placesOf(quantity: Quantity, subscripts: readonly Subscript[], bound: string, defined: string): Places {
     let ofStep = 0;
-    const linear: Record<string, number> = {};
+    const strided: Record<string, number> = {};
     const parts = subscripts.flatMap((each, i): Part[] => {
       const stride = strideIn(each) ?? quantity.strides[quantity.axes.indexOf(defined[i])];
       if ('axis' in each && each.axis === bound) {
@@ -385,7 +385,7 @@ export class Compiler {
         return [{ stride, from: undefined, each: { index: each.shift } }];
       }
       if ('axis' in each && each.shift === 0 && each.reversed !== true) {
-        linear[each.axis] = (linear[each.axis] ?? 0) + stride;
+        strided[each.axis] = (strided[each.axis] ?? 0) + stride;
         return [];
       }
       const from = 'table' in each ? this.reference({ kind: 'name', name: each.table }, bound) : undefined;
@@ -409,7 +409,7 @@ export class Compiler {
         0,
         bound,
       ),
-      linear,
+      strided,
       region: () => this.values.where[quantity.id] + ofStep * this.values.step,
     };
   }
@@ -489,7 +489,7 @@ export class Compiler {
     const sizes = lettersOf(axes).map((axis) => this.sizes[axis]);
     const steps = lettersOf(axes).map((axis) => strideOf(places, axis));
     const others = lettersOf(axes).map((axis) => strideOf(places.second, axis));
-    const moves = lettersOf(axes).map((axis) => places.linear[axis] ?? 0);
+    const moves = lettersOf(axes).map((axis) => places.strided[axis] ?? 0);
     const index = new Array<number>(axes.length);
     let missing = false;
     return {

@@ -1,10 +1,10 @@
-/** Slips in what a formula reads: another quantity, in a place that has other axes, or at another offset. */
+/** Slips in what a formula reads: a quantity with other axes, or an element at another offset. */
 import { lettersOf, type Node, type Reference, type Subscript } from './language.js';
 import type { Program } from './program.js';
 import type { Slip } from './slip.js';
 import { textOf } from './text.js';
 
-/** Where a reference stands. */
+/** The context of a reference. */
 export interface Place {
   readonly program: Program;
   /** The axes of the loops around it. */
@@ -56,8 +56,9 @@ export function* ofOtherAxes(node: Reference, place: Place): Generator<Slip> {
       const key = JSON.stringify(by);
       if (seen.has(key)) continue;
       seen.add(key);
-      // With as many axes of the same order, it is among the usual slips.
+      // Read with the same subscripts, it is one of `otherShapes` in edits.ts.
       if (
+        used.length > 1 &&
         at.length === used.length &&
         at.every((each, i) => JSON.stringify(each) === JSON.stringify(used[i])) &&
         theirs.includes('t') === axes.includes('t')
@@ -72,7 +73,7 @@ export function* ofOtherAxes(node: Reference, place: Place): Generator<Slip> {
 const inStep = (at: readonly Subscript[], shift: 1 | -1): Subscript[] =>
   at.map((each) => ('axis' in each && each.axis === 't' ? { ...each, shift } : each));
 
-/** What the loops of a formula can read instead of all that it computes. */
+/** A quantity that was read instead of the whole expression. */
 export function* insteadOf(node: Node, axes: string, place: Place): Generator<Slip> {
   if (node.kind === 'name' || node.kind === 'number') return;
   const own = textOf(node);
@@ -91,7 +92,7 @@ export function* insteadOf(node: Node, axes: string, place: Place): Generator<Sl
 const isPlain = (at: readonly Subscript[], axes: string) =>
   at.length === axes.length && at.every((each, i) => 'axis' in each && each.axis === axes[i] && each.shift === 0);
 
-/** Ways to read an array: with the loops of its own axes, and with the last indices of what it stands for. */
+/** Ways to read an array: with the loops of its own axes, and with the last indices of what it replaces. */
 function* readings(
   theirs: string,
   used: readonly Subscript[],
@@ -161,7 +162,7 @@ export function* ofOffset(node: Reference, { program, axesOf, named, bound }: Pl
       kind: 'offset',
       id: 'wrong_offset',
       by: { ...node, at },
-      wrong: `the offset in ${own} is wrong: the index of the ${named(axis)} is multiplied by ${factor} instead of ${right}`,
+      wrong: `the offset into ${own} is wrong: the index of the ${named(axis)} is multiplied by ${factor} instead of ${right}`,
       fix: `multiply it by ${right}`,
     };
 }

@@ -9,7 +9,7 @@ export interface Rewritten {
   readonly change: Change;
   /** The lines to evaluate, in order: those that changed, and those that depend on them. */
   readonly lines: readonly Line[];
-  /** Quantities that got other axes, by their usual name: the name and axes under which they are computed. */
+  /** Quantities whose axes changed, by their usual name: the name and axes with which they are computed. */
   readonly reshaped: ReadonlyMap<string, { readonly name: string; readonly axes: string }>;
 }
 
@@ -29,7 +29,7 @@ export function rewritten(program: Program, formulas: readonly string[], pass: P
   for (const formula of formulas) {
     const step = parse(formula, letters);
     if (!usual.some(({ target }) => target === step.target)) continue;
-    const line = replacedBy(step, usual);
+    const line = usualLineOf(step, usual);
     if (!line || !areDefined(program, step)) return undefined;
     others.set(line, withAxesOf(line, step));
   }
@@ -77,7 +77,8 @@ export function changedTo(
   return { change, lines: affected, reshaped };
 }
 
-function replacedBy(step: Step, usual: readonly Line[]): Line | undefined {
+/** The line that a step replaces. */
+function usualLineOf(step: Step, usual: readonly Line[]): Line | undefined {
   const writers = usual.filter(({ target }) => target === step.target);
   return writers.length < 2 ? writers[0] : writers.find((line) => sameSubscripts(line, step));
 }
@@ -91,7 +92,7 @@ const readsOf = ({ value, at = [] }: Step): Set<string> => {
 const areDefined = (program: Program, step: Step): boolean =>
   [...readsOf(step)].every((name) => name in program.given || program.lines.some(({ target }) => target === name));
 
-/** A step without subscripts of its own goes where the usual line does. */
+/** A step without subscripts of its own has those of the usual line. */
 function withAxesOf(line: Line, step: Step): Line {
   const isBare = step.axes === '' && !step.at;
   const place = isBare ? { axes: line.axes, ...(line.at ? { at: line.at } : {}) } : {};

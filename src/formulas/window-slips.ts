@@ -173,7 +173,7 @@ function lookWays({ window, plane, position }: Words, windowed: Windowed): Way[]
   const shifted = (by: 1 | -1): Way => ({
     id: 'place_off_by_one',
     look: (axis, p, k) => at(axis, p, k) + by,
-    wrong: (_, along) => `one is ${by > 0 ? 'added' : 'subtracted'}${along}`,
+    wrong: (_, along) => `1 is ${by > 0 ? 'added' : 'subtracted'}${along}`,
     fix: `let the first ${window} begin at ${start}`,
   });
   const ways: Way[] = [
@@ -391,7 +391,7 @@ export function windowSlips(axes: readonly WindowAxis[], windowed: Windowed): Ta
     if (isSame(table, right) || reordered.some((other) => other.table !== table && isSame(other.table, table))) return;
     if (known.has(key)) return;
     known.add(key);
-    const whole = `In the position ${words.position} of ${tap}, ${wrong}`;
+    const whole = `In the position of ${tap} (${words.position}), ${wrong}`;
     slips.push({ id, rank, names: ['at'], given: { at: table }, wrong: whole, fix });
   };
   // All axes, and each by itself.

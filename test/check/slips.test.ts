@@ -48,7 +48,7 @@ describe('a slip in a formula', () => {
     const dx = table(3, 3, (n, i) => sum(2, (o) => dout[n][o] / weight[o][i]));
     expect(diagnosesOf('linear', linear, { dx }).dx[0]).toEqual({
       id: 'dx:divided_instead_of_multiplied',
-      explanation: 'In dx = Σ_o dout · weight, it is divided by weight instead of multiplied by it.',
+      explanation: 'In dx = Σ_o dout · weight, the product is divided by weight instead of multiplied by it.',
       fix: 'multiply by weight',
       formula: String.raw`\text{dx} = \sum_{o} \text{dout} \, \boxed{\text{weight}}`,
     });

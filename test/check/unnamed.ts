@@ -163,13 +163,13 @@ export const unnamed: Readonly<Record<string, readonly Unnamed[]>> = {
       id: 'scaled_by_one_minus_rate',
       tensors: ['out', 'dx'],
       needs: { training: true, scaling: 'inverted' },
-      says: /it is multiplied by \(1 − rate\) instead of divided by it/,
+      says: /the product is multiplied by \(1 − rate\) instead of divided by it/,
     },
     {
       id: 'scaled_twice',
       tensors: ['out', 'dx'],
       needs: { training: true, scaling: 'inverted' },
-      says: /it is divided by \(1 − rate\) once too often/,
+      says: /the product is divided by \(1 − rate\) once too often/,
     },
     {
       id: 'scaled_without_mask',

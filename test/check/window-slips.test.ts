@@ -109,7 +109,7 @@ describe('stride and dilation exchanged in a transposed convolution', () => {
   it('is named if out has the right size', () => {
     const out = spread(instance, [12, 11], position);
     expect(explained('convolution', instance, { out })).toEqual([
-      'In the position p · stride + k · dilation of tap k of element p of x, the stride and the dilation are exchanged. This applies only to out[from, at] += x · weight.',
+      'In the position of tap k of element p of x (p · stride + k · dilation), the stride and the dilation are exchanged. This applies only to out[from, at] += x · weight.',
     ]);
     const along1 = spread(instance, [12, 11], (p, k, axis) =>
       axis === 1 ? position(p, k, 1) : p * stride + k * dilation,
@@ -123,7 +123,7 @@ describe('stride and dilation exchanged in a transposed convolution', () => {
     const undilated = instanceOf('convolution', { x: [1, 1, 4], weight: [1, 1, 2] }, { transposed: true, stride });
     const out = spread(undilated, [11], (p, k) => p + k * stride);
     expect(explained('convolution', undilated, { out })[0]).toBe(
-      'In the position p · stride + k of tap k of element p of x, k is multiplied by the stride, and p is not. This applies only to out[from, at] += x · weight.',
+      'In the position of tap k of element p of x (p · stride + k), k is multiplied by the stride, and p is not. This applies only to out[from, at] += x · weight.',
     );
   });
 });
@@ -189,7 +189,7 @@ describe('a slip in the positions of windows', () => {
   it('in all formulas is named without them, in some with them', () => {
     const unpadded = slid(instance, (p, k) => p * 2 + k);
     const wrong =
-      'In the position p · stride + k − padding of tap k of window p, the padding is missing: it is taken to be 0.';
+      'In the position of tap k of window p (p · stride + k − padding), the padding is missing: it is taken to be 0.';
     expect(new Set(explained('convolution', instance, unpadded))).toEqual(new Set([wrong]));
     const { dx, dweight } = unpadded;
     expect(explained('convolution', instance, { dx, dweight })).toEqual(

@@ -110,7 +110,9 @@ describeInBrowser('a check of what somebody has computed', () => {
     await check(page, 'dbias', '[2]');
     await verdictOn(page, 'dbias').getByRole('heading', { name: 'dbias is correct' }).waitFor();
     await page.getByText(/known mistakes cannot be detected on this input/).click();
-    const hidden = page.getByRole('listitem').filter({ hasText: 'divided_by_batch_size (dbias): the batch has one row' });
+    const hidden = page
+      .getByRole('listitem')
+      .filter({ hasText: 'divided_by_batch_size (dbias): the batch has one row' });
     await hidden.getByRole('button', { name: 'use an input that reveals it' }).click();
     await expect.poll(() => page.locator('[data-cell^="out["]').count()).toBeGreaterThan(1);
     // The claim belonged to other values.

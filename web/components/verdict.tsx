@@ -58,7 +58,9 @@ export function VerdictCard({ name, verdict, tolerance, claim, right }: VerdictP
           <p class="id">{id}</p>
         </div>
       ))}
-      {!pass && detail === undefined && diagnosis.length === 0 && <p>No known mistake, and no slip in a formula, explains this.</p>}
+      {!pass && detail === undefined && diagnosis.length === 0 && (
+        <p>No known mistake, and no slip in a formula, explains this.</p>
+      )}
       {notes.map(({ id, explanation }) => (
         <p class="note" key={id}>
           {explanation}

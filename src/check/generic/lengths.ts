@@ -25,9 +25,9 @@ function shortened({ claimed, right, axes, tolerance }: Claim): Sentences | unde
     const part = range(right, axis, start, claimed.shape[axis]);
     if (!sameShape(part.shape, claimed.shape) || !areClose(claimed, part, tolerance)) continue;
     const which = start === 0 ? 'last' : 'first';
-    const many = missing === 1 ? `The ${which} one is missing` : `The ${which} ${missing} are missing`;
+    const many = missing === 1 ? `The ${which} slice` : `The ${which} ${missing} slices`;
     return {
-      explanation: `${many} along axis ${axis} (${axes[Math.min(axis, axes.length - 1)] ?? 'axis'}); the other values are correct.`,
+      explanation: `${many} along axis ${axis} (${axes[Math.min(axis, axes.length - 1)] ?? 'axis'}) ${missing === 1 ? 'is' : 'are'} missing; the other values are correct.`,
       fix: `compute all ${right.shape[axis]}`,
     };
   }

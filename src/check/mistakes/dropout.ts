@@ -35,10 +35,19 @@ const mistakes: readonly Mistake[] = sharing({ tensors: ['out', 'dx'], needs: { 
     explanation: 'Backward used out ≠ 0 as the mask, so a kept 0 counts as dropped.',
     fix: 'keep the mask of forward and use it in backward',
     hidden: 'no kept element of x is 0',
-    given: (instance, _, right) => ({
-      given: { mask: maskOf(instance, right).map((kept, i) => (instance.inputs.x.data[i] ? kept : 0)) },
-    }),
-    only: 'backward',
+    ways: [
+      { isThere: (value: number) => value !== 0 },
+      {
+        isThere: (value: number) => value > 0,
+        explanation: 'Backward used out > 0 as the mask, so a kept negative value counts as dropped.',
+      },
+    ].map(({ isThere, ...way }) => ({
+      ...way,
+      given: (instance, _, right) => ({
+        given: { mask: maskOf(instance, right).map((kept, i) => (isThere(instance.inputs.x.data[i]) ? kept : 0)) },
+      }),
+      only: 'backward',
+    })),
   },
   {
     id: 'scaled_by_rate',
@@ -54,7 +63,10 @@ const mistakes: readonly Mistake[] = sharing({ tensors: ['out', 'dx'], needs: { 
     fix: 'divide by 1 − rate; rate is the fraction that is dropped',
     hidden: 'rate is 0.5',
     needs: TRAINING,
-    formulas: ['out = mask · x / rate', 'dx = mask · dout / rate'],
+    ways: inEither({ formulas: ['out = mask · x / rate', 'dx = mask · dout / rate'] }, [
+      'Forward divided the kept values by rate, as if rate were the fraction that is kept.',
+      'Backward divided the gradient by rate, as if rate were the fraction that is kept.',
+    ]),
   },
   {
     id: 'scaled_in_training_for_test_time',

@@ -29,7 +29,7 @@ export function asClaimed(
 export const numberOfWindows: MistakeText = {
   id: 'number_of_windows',
   tensors: ['out'],
-  explanation: 'out has another size than it should, and each of its values is that of the window in its place.',
+  explanation: 'out has the wrong size, but each of its values is that of the window at its position.',
   fix: 'let out have one value for each window: count those that fit along each axis',
   hidden: 'there is one window',
 };

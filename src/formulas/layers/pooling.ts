@@ -148,14 +148,14 @@ function countSlips(axes: readonly WindowAxis[], includesPadding: boolean): Tabl
     : 'the padding too, although count_include_pad is false';
   const ways = [
     ['other_count', windowCounts(axes, !includesPadding), `The number of elements of a window counts ${other}`],
-    ['kernel_for_count', all(taps), 'Every window is divided by the size of the kernel'],
+    ['kernel_for_count', all(taps), 'The sum of every window is divided by the size of the kernel'],
     ...(span === taps
       ? []
       : [
           [
             'span_for_count',
             all(span),
-            'Every window is divided by its span, including the gaps between taps',
+            'The sum of every window is divided by its span, including the gaps between taps',
           ] as const,
         ]),
     ['count_off_by_one', right.map((count) => count + 1), 'The number of elements of a window is one too large'],
