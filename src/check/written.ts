@@ -129,6 +129,7 @@ class Written implements Alternative {
     if (this.way.only !== other.way.only || this.isFitted || other.isFitted) return undefined;
     if (this.written.reshaped.size + other.written.reshaped.size > 0) return undefined;
     const { program, usual } = this.formulas;
+    if (a.lengths && b.lengths) return undefined;
     const lengths = a.lengths ?? b.lengths;
     const misread = { given: { ...a.given, ...b.given }, ...(lengths ? { lengths } : {}) };
     const both = changedTo(program, usual, new Map([...ours, ...theirs]), misread, this.way.only);

@@ -47,7 +47,7 @@ export function candidatesOf(program: Program, isUsual: boolean): readonly Candi
 function ofStyle(program: Program, style: string | undefined): Candidate[] {
   const lines = linesIn(program, style);
   const scopes = new Scopes(lines);
-  // A style is tried only where one of its own lines is affected; elsewhere it equals the usual formulas.
+  // A style is tried only where it differs from the usual formulas: where a line of the style is affected.
   const edited = lines.filter((each) => scopes.by([each], 'all').lines.some((line) => line.style === style));
   const edits = editsOf(program, lines, edited);
   return [...edits.map((edit) => [edit]), ...alike(edits)].flatMap((group) => scoped(group, scopes, style));

@@ -24,7 +24,15 @@ import {
   ofSum,
   signOf,
 } from './arithmetic-slips.js';
-import { insteadOf, ofOffset, ofOtherAxes, sameLetters, wrongOffsets, type Place } from './reading-slips.js';
+import {
+  insteadOf,
+  ofOffset,
+  ofOtherAxes,
+  sameLetters,
+  usedInstead,
+  wrongOffsets,
+  type Place,
+} from './reading-slips.js';
 import { RANK, type Slip } from './slip.js';
 import { formulaOf, textOf } from './text.js';
 
@@ -269,23 +277,9 @@ class Context {
       if (axes.length === 0 && !(other in program.given)) continue;
       const shifted: Reference = { ...node, name: other };
       const plain: Reference = { kind: 'name', name: other };
-      for (const by of [shifted, ...this.inOtherSteps(plain, node)])
-        yield {
-          kind: 'name',
-          id: 'wrong_quantity',
-          by,
-          wrong: `${textOf(by)} was used instead of ${own}`,
-          fix: `use ${own}`,
-        };
+      for (const by of [shifted, ...this.inOtherSteps(plain, node)]) yield usedInstead(by, own, 'name');
     }
-    for (const by of this.ofStepBefore(node, axes))
-      yield {
-        kind: 'name',
-        id: 'wrong_quantity',
-        by,
-        wrong: `${textOf(by)} was used instead of ${own}`,
-        fix: `use ${own}`,
-      };
+    for (const by of this.ofStepBefore(node, axes)) yield usedInstead(by, own, 'name');
     yield* this.otherShapes(node, axes, own);
     yield* ofOtherAxes(node, this.place);
     yield* ofOffset(node, this.place);

@@ -169,7 +169,10 @@ export function addGathered(
             }
 }
 
-/** out[place] += x · y; the first part of the places has the strides of out. */
+/**
+ * out[place] += x · y; the first part of the places has the strides of out. The loops are written out again, so that no
+ * function is called for each element.
+ */
 export function addScattered(
   data: Float64Array,
   { sizes, out, x, y, z, w }: Nest,

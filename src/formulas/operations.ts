@@ -372,8 +372,7 @@ export class Compiler {
   }
 
   /**
-   * The places in a quantity that subscripts lead to, −1 for outside, and how far the current step of a scan is from
-   * them.
+   * The places in a quantity that subscripts lead to: −1 is outside.
    */
   private placesOf(quantity: Quantity, subscripts: readonly Subscript[], bound: string, defined: string): Places {
     let ofStep = 0;
@@ -391,7 +390,7 @@ export class Compiler {
       const from = 'table' in each ? this.reference({ kind: 'name', name: each.table }, bound) : undefined;
       return [{ stride, from, each }];
     });
-    // The parts that share no axis with the first table have a table of their own.
+    // Parts that share no axis with the first table go into a second one, which keeps both small.
     const axesOf = ({ from, each }: Part) => from?.axes ?? ('axis' in each ? each.axis : '');
     let together = parts.slice(0, 1).map(axesOf).join('');
     for (let before = ''; before !== together;) {
@@ -479,7 +478,7 @@ export class Compiler {
     return { axes, strides: this.denseStrides(axes), indirect: places, run: inPlace };
   }
 
-  /** The same with values of its own, and marks of those that are there, if its values lie elsewhere. */
+  /** Copies the values if they lie elsewhere, and marks those that are there. */
   private direct(from: Operation): Operation {
     const { indirect: places, axes } = from;
     if (!places) return from;

@@ -35,7 +35,7 @@ export interface Program {
   readonly means?: Readonly<Record<string, string>>;
   /** The axes of quantities that are only written through subscripts. */
   readonly shapes: Readonly<Record<string, string>>;
-  /** The sizes that a letter stands for, if it stands for several axes of a tensor. */
+  /** The sizes of the axes that one letter covers, where it covers several axes of a tensor. */
   readonly dims?: Readonly<Record<string, Shape>>;
   readonly lines: readonly Line[];
   /** Number of steps of each sequence, over the axis of that letter, or also over those before it. */

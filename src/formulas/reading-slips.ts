@@ -21,9 +21,10 @@ export interface Place {
 
 const plain = (axes: readonly string[]): Subscript[] => axes.map((axis) => ({ axis, shift: 0 }));
 
-function replacedBy(by: Reference, own: string): Slip {
+/** Another quantity in the place of one. */
+export function usedInstead(by: Reference, own: string, kind: Slip['kind'] = 'elsewhere'): Slip {
   return {
-    kind: 'elsewhere',
+    kind,
     id: 'wrong_quantity',
     by,
     wrong: `${textOf(by)} was used instead of ${own}`,
@@ -47,7 +48,7 @@ export function* ofOtherAxes(node: Reference, place: Place): Generator<Slip> {
     const theirs = axesOf(name);
     if (sameLetters(theirs, axes)) continue;
     if (theirs === '') {
-      yield replacedBy({ kind: 'name', name }, own);
+      yield usedInstead({ kind: 'name', name }, own);
       continue;
     }
     const ways = [...readings(theirs, used, place)];
@@ -64,7 +65,7 @@ export function* ofOtherAxes(node: Reference, place: Place): Generator<Slip> {
         theirs.includes('t') === axes.includes('t')
       )
         continue;
-      yield replacedBy(isPlain(at, theirs) ? { kind: 'name', name } : by, own);
+      yield usedInstead(isPlain(at, theirs) ? { kind: 'name', name } : by, own);
     }
   }
 }
@@ -83,7 +84,7 @@ export function* insteadOf(node: Node, axes: string, place: Place): Generator<Sl
     if (theirs === '') continue;
     for (const at of readings(theirs, used, place)) {
       const by: Reference = isPlain(at, theirs) ? { kind: 'name', name } : { kind: 'name', name, at };
-      yield { ...replacedBy(by, own), id: 'another_value' };
+      yield { ...usedInstead(by, own), id: 'another_value' };
       break;
     }
   }
@@ -92,7 +93,7 @@ export function* insteadOf(node: Node, axes: string, place: Place): Generator<Sl
 const isPlain = (at: readonly Subscript[], axes: string) =>
   at.length === axes.length && at.every((each, i) => 'axis' in each && each.axis === axes[i] && each.shift === 0);
 
-/** Ways to read an array: with the loops of its own axes, and with the last indices of what it replaces. */
+/** How an array may be read: with the loops over its axes, or with the last indices of what it replaces. */
 function* readings(
   theirs: string,
   used: readonly Subscript[],

@@ -92,7 +92,7 @@ const readsOf = ({ value, at = [] }: Step): Set<string> => {
 const areDefined = (program: Program, step: Step): boolean =>
   [...readsOf(step)].every((name) => name in program.given || program.lines.some(({ target }) => target === name));
 
-/** A step without subscripts of its own has those of the usual line. */
+/** A step that is written without subscripts has those of the usual line. */
 function withAxesOf(line: Line, step: Step): Line {
   const isBare = step.axes === '' && !step.at;
   const place = isBare ? { axes: line.axes, ...(line.at ? { at: line.at } : {}) } : {};

@@ -68,7 +68,7 @@ export const factors: readonly GenericMistake[] = [
       if (ratio === undefined) return undefined;
       // A factor without a name is fitted.
       if (!name && !isEvidence(claim.explained, 1)) return undefined;
-      // Twice or half is more often a factor of its own than a size that happens to be 2.
+      // A factor of 2 or ½ is more often a slip than a size that happens to be 2.
       if (name && (near(ratio, 2) || near(ratio, 0.5))) {
         const also = /^[\d /]+$/.test(name) ? '' : ` (${name} is ${short(ratio)} here, too)`;
         return {

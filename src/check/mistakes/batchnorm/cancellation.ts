@@ -13,7 +13,7 @@ import { isOpen } from './statistics.js';
 /** The binary digits of a float32 number after the first. */
 const DIGITS = 23;
 
-/** Largest error of a multiple that is derived from out, which has rounding errors of its own. */
+/** Largest error of a multiple that is derived from out, which has been rounded, too. */
 const INTEGER = 1e-4;
 
 /** From here on, powers of two are numbers that a program contains. */
@@ -95,7 +95,7 @@ const textOf = ({ channel, square, spacing, variance, right }: Cancelled): Mista
   fix: 'var = Σ (x − mean)² / m: subtract the mean before squaring',
 });
 
-/** The checks, with this mistake where the claims show it. It has no way of its own: its result depends on the claims. */
+/** The checks, with this mistake where the claims show it. It is not in the list: its result depends on the claims. */
 export function withCancellation(checks: Checks): Checks {
   return {
     ...checks,

@@ -38,7 +38,7 @@ export function maskOfOut(instance: Instance, claims: Tensors, right: Tensors): 
   return kept.map((_, i) => (kept.includes(0) ? kept[(i + 1) % kept.length] : i % 2));
 }
 
-/** The mask that dx implies; undefined if it implies none, or one with a mistake of its own. */
+/** The mask that dx implies; undefined if it implies none, or one that another mistake produces. */
 export function maskOfDx(instance: Instance, claims: Tensors, right: Tensors): Uint8Array | undefined {
   const kept = maskOf(instance, right);
   const claim = claimOf('dx', instance, claims);
